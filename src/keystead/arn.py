@@ -1,0 +1,47 @@
+"""Amazon Resource Names: `arn:partition:service:region:account:resource`."""
+
+from __future__ import annotations
+
+import msgspec
+
+PARTITION = "aws"
+
+
+class Arn(msgspec.Struct, frozen=True):
+    """The six parts of an ARN; `resource` may itself hold colons and slashes."""
+
+    partition: str
+    service: str
+    region: str
+    account: str
+    resource: str
+
+    def __str__(self) -> str:
+        return f"arn:{self.partition}:{self.service}:{self.region}:{self.account}:{self.resource}"
+
+
+def parse(text: str) -> Arn:
+    """The parts of `text`.
+
+    Raises:
+        ValueError: `text` does not start with `arn:` or has fewer than six parts.
+    """
+    parts = text.split(":", 5)
+    if len(parts) != 6 or parts[0] != "arn":
+        raise ValueError(f"not an ARN: {text!r}")
+    return Arn(*parts[1:])
+
+
+def key_arn(region: str, account: str, key_id: str) -> str:
+    """The ARN of a KMS key."""
+    return f"arn:{PARTITION}:kms:{region}:{account}:key/{key_id}"
+
+
+def alias_arn(region: str, account: str, alias_name: str) -> str:
+    """The ARN of an alias; `alias_name` starts with `alias/`."""
+    return f"arn:{PARTITION}:kms:{region}:{account}:{alias_name}"
+
+
+def root_arn(account: str) -> str:
+    """The ARN that names an account and its root user."""
+    return f"arn:{PARTITION}:iam::{account}:root"

@@ -1,0 +1,320 @@
+"""Every error that Keystead raises on purpose, in one hierarchy.
+
+    KeysteadError
+    ├── ApiError                     what a caller of an AWS API is told (code, message, HTTP status)
+    │   ├── NotFound, Disabled, …    one class for each AWS error code
+    ├── CryptoError                  a primitive refused its input; services translate it
+    └── OperatorError                what the person who runs Keystead is told
+        └── StorageError, SealError, JournalError
+
+An exception outside this hierarchy is a defect: the pipeline answers it as an opaque
+internal failure and writes the detail to the log.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class KeysteadError(Exception):
+    """Root of the hierarchy."""
+
+
+# --------------------------------------------------------------------------- API errors
+
+
+class ApiError(KeysteadError):
+    """An error in AWS's own form.
+
+    `message` None means that the answer carries no message at all, which AWS does for a few
+    errors (a failed signature check, for one). `status` is the HTTP status.
+    """
+
+    code: ClassVar[str] = "InternalFailure"
+    status: ClassVar[int] = 400
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class InternalFailure(ApiError):
+    code = "InternalFailure"
+    status = 500
+
+
+class KmsInternal(ApiError):
+    """The server cannot answer now (evidence or storage unavailable); a retry may succeed."""
+
+    code = "KMSInternalException"
+    status = 500
+
+
+class AccessDenied(ApiError):
+    code = "AccessDeniedException"
+
+
+class Validation(ApiError):
+    code = "ValidationException"
+
+
+class Serialization(ApiError):
+    code = "SerializationException"
+
+
+class UnknownOperation(ApiError):
+    code = "UnknownOperationException"
+
+
+class MissingAuthenticationToken(ApiError):
+    code = "MissingAuthenticationTokenException"
+
+
+class IncompleteSignature(ApiError):
+    code = "IncompleteSignatureException"
+
+
+class InvalidSignature(ApiError):
+    """Also an expired or skewed date: AWS KMS uses this one code for both."""
+
+    code = "InvalidSignatureException"
+
+
+class UnrecognizedClient(ApiError):
+    code = "UnrecognizedClientException"
+
+
+class NotAuthorized(ApiError):
+    code = "NotAuthorizedException"
+
+
+class Throttling(ApiError):
+    code = "ThrottlingException"
+
+
+class RequestTooLarge(ApiError):
+    code = "RequestEntityTooLargeException"
+    status = 413
+
+
+class RequestTimeout(ApiError):
+    code = "RequestTimeoutException"
+    status = 408
+
+
+class AlreadyExists(ApiError):
+    code = "AlreadyExistsException"
+
+
+class CloudHsmClusterInvalidConfiguration(ApiError):
+    code = "CloudHsmClusterInvalidConfigurationException"
+
+
+class CloudHsmClusterNotFound(ApiError):
+    code = "CloudHsmClusterNotFoundException"
+
+
+class ConflictError(ApiError):
+    code = "ConflictException"
+
+
+class CustomKeyStoreHasCmks(ApiError):
+    code = "CustomKeyStoreHasCMKsException"
+
+
+class CustomKeyStoreInvalidState(ApiError):
+    code = "CustomKeyStoreInvalidStateException"
+
+
+class CustomKeyStoreNameInUse(ApiError):
+    code = "CustomKeyStoreNameInUseException"
+
+
+class CustomKeyStoreNotFound(ApiError):
+    code = "CustomKeyStoreNotFoundException"
+
+
+class DependencyTimeout(ApiError):
+    code = "DependencyTimeoutException"
+    status = 503
+
+
+class Disabled(ApiError):
+    code = "DisabledException"
+
+
+class DryRunSucceeded(ApiError):
+    code = "DryRunOperationException"
+
+
+class ExpiredImportToken(ApiError):
+    code = "ExpiredImportTokenException"
+
+
+class IncorrectKey(ApiError):
+    code = "IncorrectKeyException"
+
+
+class IncorrectKeyMaterial(ApiError):
+    code = "IncorrectKeyMaterialException"
+
+
+class InvalidAliasName(ApiError):
+    code = "InvalidAliasNameException"
+
+
+class InvalidArn(ApiError):
+    code = "InvalidArnException"
+
+
+class InvalidCiphertext(ApiError):
+    code = "InvalidCiphertextException"
+
+
+class InvalidGrantId(ApiError):
+    code = "InvalidGrantIdException"
+
+
+class InvalidGrantToken(ApiError):
+    code = "InvalidGrantTokenException"
+
+
+class InvalidImportToken(ApiError):
+    code = "InvalidImportTokenException"
+
+
+class InvalidKeyUsage(ApiError):
+    code = "InvalidKeyUsageException"
+
+
+class InvalidMarker(ApiError):
+    code = "InvalidMarkerException"
+
+
+class InvalidMac(ApiError):
+    code = "KMSInvalidMacException"
+
+
+class InvalidMessageSignature(ApiError):
+    """Verify was given a signature that is not the message's."""
+
+    code = "KMSInvalidSignatureException"
+
+
+class InvalidState(ApiError):
+    code = "KMSInvalidStateException"
+
+
+class KeyUnavailable(ApiError):
+    code = "KeyUnavailableException"
+    status = 500
+
+
+class LimitExceeded(ApiError):
+    code = "LimitExceededException"
+
+
+class MalformedPolicyDocument(ApiError):
+    code = "MalformedPolicyDocumentException"
+
+
+class NotFound(ApiError):
+    code = "NotFoundException"
+
+
+class TagError(ApiError):
+    code = "TagException"
+
+
+class UnsupportedOperation(ApiError):
+    code = "UnsupportedOperationException"
+
+
+class XksProxyInvalidConfiguration(ApiError):
+    code = "XksProxyInvalidConfigurationException"
+
+
+class XksProxyUriInUse(ApiError):
+    code = "XksProxyUriInUseException"
+
+
+class XksProxyUriEndpointInUse(ApiError):
+    code = "XksProxyUriEndpointInUseException"
+
+
+class XksProxyUriUnreachable(ApiError):
+    code = "XksProxyUriUnreachableException"
+
+
+class XksKeyAlreadyInUse(ApiError):
+    code = "XksKeyAlreadyInUseException"
+
+
+# ------------------------------------------------------------------------ crypto errors
+
+
+class CryptoError(KeysteadError):
+    """A primitive refused its input. Messages never hold key bytes or plaintext."""
+
+
+class DecryptionFailed(CryptoError):
+    """The ciphertext, its associated data or its key is not the right one (no more is said)."""
+
+
+class VerificationFailed(CryptoError):
+    """The signature or MAC is not the message's."""
+
+
+class BadDigestLength(CryptoError):
+    """A digest was given whose length is not the algorithm's."""
+
+
+class PlaintextTooLong(CryptoError):
+    """The plaintext does not fit; `limit` is the most bytes that do."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"at most {limit} bytes fit")
+        self.limit = limit
+
+
+class BadKeyMaterial(CryptoError):
+    """Key material is not what its key spec requires (length, curve, modulus, encoding)."""
+
+
+class BadPublicKey(CryptoError):
+    """A peer's public key cannot be parsed, or lies on another curve."""
+
+
+# ---------------------------------------------------------------------- operator errors
+
+
+class OperatorError(KeysteadError):
+    """One clear line for the person who runs Keystead."""
+
+
+class SettingsError(OperatorError):
+    """A setting has a bad value; the message names the setting."""
+
+
+class SealError(OperatorError):
+    """The root key cannot be unwrapped (wrong passphrase, damaged or missing seal file)."""
+
+
+class StorageError(OperatorError):
+    """The store cannot be read or written."""
+
+
+class StorageUnavailable(StorageError):
+    """A write or read failed (disk full, I/O error); whether a write persisted is unknown."""
+
+
+class StorageConflict(StorageError):
+    """A condition of a batch no longer holds; nothing of the batch was written."""
+
+
+class StorageTampered(StorageError):
+    """A record is not the one that Keystead last wrote at its place."""
+
+
+class JournalError(OperatorError):
+    """Evidence cannot be written or read."""
