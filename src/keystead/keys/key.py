@@ -1,0 +1,138 @@
+"""The KMS key: a frozen value that a change replaces whole.
+
+Times are epoch seconds. The key material's bytes are elsewhere; a key knows their ids only.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from keystead import arn
+from keystead.keys.spec import KEY_SPECS, KeySpec
+
+CURRENT = "CURRENT"
+NON_CURRENT = "NON_CURRENT"
+PENDING_ROTATION = "PENDING_ROTATION"
+PENDING_MULTI_REGION = "PENDING_MULTI_REGION_IMPORT_AND_ROTATION"
+
+IMPORTED = "IMPORTED"
+PENDING_IMPORT = "PENDING_IMPORT"
+
+EXPIRES = "KEY_MATERIAL_EXPIRES"
+DOES_NOT_EXPIRE = "KEY_MATERIAL_DOES_NOT_EXPIRE"
+
+AWS_KMS = "AWS_KMS"
+EXTERNAL = "EXTERNAL"
+AWS_CLOUDHSM = "AWS_CLOUDHSM"
+EXTERNAL_KEY_STORE = "EXTERNAL_KEY_STORE"
+
+PRIMARY = "PRIMARY"
+REPLICA = "REPLICA"
+
+
+class Material(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One version of a key's material, by its id (64 hex digits)."""
+
+    id: str
+    state: str = CURRENT
+    rotation_type: str | None = None
+    rotation_date: float | None = None
+    import_state: str | None = None
+    """IMPORTED or PENDING_IMPORT for imported material, None for material made here."""
+    expiration_model: str | None = None
+    valid_to: float | None = None
+    description: str | None = None
+
+    @property
+    def present(self) -> bool:
+        """True while the material's bytes are stored."""
+        return self.import_state != PENDING_IMPORT
+
+
+class MultiRegion(msgspec.Struct, frozen=True, kw_only=True):
+    """A multi-Region key's place among its relatives; every relative stores the same set."""
+
+    role: str
+    primary: str
+    replicas: tuple[str, ...] = ()
+
+
+class Rotation(msgspec.Struct, frozen=True, kw_only=True):
+    """Automatic rotation as enabled: its period in days and the next due time."""
+
+    period_days: int
+    next_date: float
+
+
+class Key(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A customer managed KMS key in one account and Region."""
+
+    account: str
+    region: str
+    id: str
+    spec: str
+    usage: str
+    origin: str
+    state: str
+    created: float
+    policy: str
+    description: str = ""
+    tags: dict[str, str] = {}
+    materials: tuple[Material, ...] = ()
+    """Oldest first; at most one is CURRENT."""
+    multi_region: MultiRegion | None = None
+    rotation: Rotation | None = None
+    on_demand_rotations: int = 0
+    deletion_date: float | None = None
+    pending_window_days: int | None = None
+    custom_key_store_id: str | None = None
+    xks_key_id: str | None = None
+
+    @property
+    def arn(self) -> str:
+        """The key ARN."""
+        return arn.key_arn(self.region, self.account, self.id)
+
+    @property
+    def path(self) -> tuple[str, str, str]:
+        """The parts of the key's place in every table: account, Region, key id."""
+        return (self.account, self.region, self.id)
+
+    @property
+    def key_spec(self) -> KeySpec:
+        """The row of the key's spec."""
+        return KEY_SPECS[self.spec]
+
+    @property
+    def algorithms(self) -> tuple[str, ...]:
+        """The algorithms that the key offers for its usage."""
+        return KEY_SPECS[self.spec].algorithms[self.usage]
+
+    @property
+    def current(self) -> Material | None:
+        """The material that new ciphertexts use; None before the first import."""
+        for material in reversed(self.materials):
+            if material.state == CURRENT:
+                return material
+        return None
+
+    @property
+    def pending(self) -> Material | None:
+        """Imported material that waits for a rotation; None if there is none."""
+        for material in self.materials:
+            if material.state in {PENDING_ROTATION, PENDING_MULTI_REGION}:
+                return material
+        return None
+
+    def material(self, material_id: str) -> Material | None:
+        """The material with that id, None if the key never had it."""
+        for material in self.materials:
+            if material.id == material_id:
+                return material
+        return None
+
+    def with_material(self, changed: Material) -> Key:
+        """This key with the material of the same id replaced."""
+        return msgspec.structs.replace(
+            self, materials=tuple(changed if m.id == changed.id else m for m in self.materials)
+        )
