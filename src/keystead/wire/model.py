@@ -1,0 +1,114 @@
+"""The vocabulary of the generated shapes: what a service, an operation and a member are.
+
+`tools/generate_wire.py` writes one module for each service under `models`, in these terms. The
+validator, the encodings and redaction read them; none of them knows an operation by name.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import msgspec
+
+Kind = Literal["string", "blob", "integer", "double", "boolean", "timestamp", "list", "map", "structure"]
+Protocol = Literal["json", "query"]
+
+
+class Shape(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """A request, an answer or a structure within one; None is an absent member.
+
+    No shape holds a cycle, so the collector need not look at them.
+    """
+
+    MEMBERS: ClassVar[tuple[Member, ...]] = ()
+
+    def __repr__(self) -> str:
+        """The shape's name only: members hold plaintext and secrets."""
+        return f"<{type(self).__name__}>"
+
+
+class Empty(Shape, frozen=True):
+    """What an operation without an input shape takes."""
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """A type with its constraints.
+
+    Attributes:
+        kind: the model's type, with `long` and `float` folded into `integer` and `double`.
+        minimum: least value of a number; least length of a string (code points), blob (bytes),
+            list or map (items).
+        maximum: the greatest, likewise.
+        pattern: a regular expression that the whole string must match.
+        enum: the only strings allowed, in the model's order.
+        sensitive: never to be echoed, logged or shown.
+        item: a list's elements, a map's values.
+        key: a map's keys.
+        shape: a structure's members.
+        item_name: what the Query protocol calls one element.
+        flattened: the Query protocol writes elements without a list around them.
+    """
+
+    kind: Kind
+    minimum: int | None = None
+    maximum: int | None = None
+    pattern: str | None = None
+    enum: tuple[str, ...] = ()
+    sensitive: bool = False
+    item: Rule | None = None
+    key: Rule | None = None
+    shape: type[Shape] | None = None
+    item_name: str = "member"
+    flattened: bool = False
+
+
+class Member(msgspec.Struct, frozen=True):
+    """A structure's member.
+
+    Attributes:
+        attribute: its name in Python.
+        name: its name on the wire.
+        label: its name in validation messages and events, e.g. `keyId`.
+        rule: its type.
+        required: whether AWS refuses a request without it.
+    """
+
+    attribute: str
+    name: str
+    label: str
+    rule: Rule
+    required: bool = False
+
+
+class OperationShape(msgspec.Struct, frozen=True):
+    """An operation: its shapes, and the error codes that its model lists.
+
+    Attributes:
+        result: the element around the answer in the Query protocol.
+    """
+
+    name: str
+    input: type[Shape]
+    output: type[Shape] | None
+    errors: tuple[str, ...]
+    result: str = ""
+
+
+class Service(msgspec.Struct, frozen=True):
+    """A service's operations and how they are told apart.
+
+    Attributes:
+        name: as it stands in a signature's scope and in action names, e.g. `kms`.
+        protocol: the protocol that its clients speak.
+        version: the API's date.
+        target_prefix: what stands before the operation in X-Amz-Target (json).
+        namespace: the XML namespace of its answers (query).
+        operations: by name.
+    """
+
+    name: str
+    protocol: Protocol
+    version: str
+    target_prefix: str
+    namespace: str
+    operations: dict[str, OperationShape]
