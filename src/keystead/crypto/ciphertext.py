@@ -1,0 +1,152 @@
+"""The ciphertext blob, version 1: what Encrypt answers and Decrypt takes.
+
+    offset  bytes  field
+         0      1  version, 1
+         1      1  form of the key id: 0 UUID, 1 multi-Region (`mrk-`)
+         2     16  key id
+        18      8  account number, unsigned, big-endian
+        26     32  key material id
+        58      -  the Aead's sealed form (`keystead.crypto.aead`)
+
+The associated data are the label, these 58 bytes and the canonical encryption context. The format is
+published in docs/ciphertext/format.md, with a second decoder: it may gain versions, never change.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Mapping
+from functools import lru_cache
+
+import msgspec
+
+from keystead.crypto.aead import OVERHEAD as AEAD_OVERHEAD
+from keystead.crypto.aead import Aead
+from keystead.errors import DecryptionFailed
+
+VERSION = 1
+HEADER_BYTES = 58
+OVERHEAD = HEADER_BYTES + AEAD_OVERHEAD
+"""Bytes that a blob has beyond its plaintext."""
+
+AAD_LABEL = b"keystead/ciphertext/v1"
+
+_LAYOUT = struct.Struct(">BB16sQ32s")
+_UUID, _MRK = 0, 1
+_ACCOUNTS = 10**12
+_KEY_ID = re.compile(
+    r"mrk-([0-9a-f]{32})|([0-9a-f]{8})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{12})"
+)
+_ACCOUNT = re.compile("[0-9]{12}")
+_MATERIAL_ID = re.compile("[0-9a-f]{64}")
+
+
+class Header(msgspec.Struct, frozen=True, gc=False):
+    """Which key made a blob, as anyone can read in it.
+
+    `account` is 12 digits, `key_id` a lower-case UUID or `mrk-` and 32 hexadecimal digits,
+    `material_id` 64 hexadecimal digits.
+    """
+
+    account: str
+    key_id: str
+    material_id: str
+
+
+@lru_cache(maxsize=4096)
+def encode_header(header: Header) -> bytes:
+    """The first 58 bytes of a blob; remembered, because a key in use encrypts again and again.
+
+    Raises:
+        ValueError: A field is not in the form that `Header` states.
+    """
+    match = _KEY_ID.fullmatch(header.key_id)
+    if not (match and _ACCOUNT.fullmatch(header.account) and _MATERIAL_ID.fullmatch(header.material_id)):
+        raise ValueError("not the header of a ciphertext blob")
+    return _LAYOUT.pack(
+        VERSION,
+        _MRK if match[1] else _UUID,
+        bytes.fromhex("".join(filter(None, match.groups()))),
+        int(header.account),
+        bytes.fromhex(header.material_id),
+    )
+
+
+def parse(blob: bytes) -> tuple[Header, bytes]:
+    """The header of `blob` and its sealed part; neither is authentic before `decrypt` has answered.
+
+    Raises:
+        DecryptionFailed: Too short, another version, or a field that no encoder writes.
+    """
+    if len(blob) < OVERHEAD:
+        raise DecryptionFailed
+    version, form, key_id, account, material_id = _LAYOUT.unpack_from(blob)
+    if version != VERSION or form not in _KEY_ID_TEXT or account >= _ACCOUNTS:
+        raise DecryptionFailed
+    header = Header(f"{account:012d}", _KEY_ID_TEXT[form](key_id.hex()), material_id.hex())
+    return header, blob[HEADER_BYTES:]
+
+
+def encrypt(
+    aead: Aead, header: Header, plaintext: bytes, context: Mapping[str, str] | None, salt: bytes
+) -> bytes:
+    """The blob of `plaintext` under the key that `aead` holds and `header` names.
+
+    `salt` is 32 fresh random bytes (see `Aead.seal`).
+
+    Raises:
+        ValueError: A malformed header, a salt of another length, or a context that is not Unicode text.
+    """
+    prefix = encode_header(header)
+    return prefix + aead.seal(plaintext, associated_data(prefix, context), salt)
+
+
+def decrypt(aead: Aead, blob: bytes, context: Mapping[str, str] | None) -> bytes:
+    """The plaintext of `blob`; the caller chose `aead` by the header that `parse` gave.
+
+    Raises:
+        DecryptionFailed: Another key, another encryption context, or not a whole, unchanged blob.
+        ValueError: The context is not Unicode text.
+    """
+    if len(blob) < OVERHEAD or blob[0] != VERSION:
+        raise DecryptionFailed
+    return aead.open(blob[HEADER_BYTES:], associated_data(blob[:HEADER_BYTES], context))
+
+
+def associated_data(header: bytes, context: Mapping[str, str] | None) -> bytes:
+    """What the tag covers besides the plaintext: label, 58 header bytes, canonical context.
+
+    The first two have fixed lengths and the third delimits itself, so it reads in one way only.
+    """
+    return AAD_LABEL + header + canonical_context(context)
+
+
+def canonical_context(context: Mapping[str, str] | None) -> bytes:
+    """One byte string for one encryption context, whatever the order of its pairs.
+
+    The number of pairs, then each name and value with its length before it, sorted by the UTF-8
+    bytes of the names; numbers are 4 bytes, big-endian. None is the empty context.
+
+    Raises:
+        ValueError: A name or value holds a lone surrogate, which UTF-8 cannot express.
+    """
+    if not context:
+        return _NO_PAIRS
+    pairs = sorted((name.encode(), value.encode()) for name, value in context.items())
+    parts = [len(pairs).to_bytes(4, "big")]
+    for name, value in pairs:
+        parts += (len(name).to_bytes(4, "big"), name, len(value).to_bytes(4, "big"), value)
+    return b"".join(parts)
+
+
+def _uuid_text(digits: str) -> str:
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+def _mrk_text(digits: str) -> str:
+    return f"mrk-{digits}"
+
+
+_KEY_ID_TEXT = {_UUID: _uuid_text, _MRK: _mrk_text}
+_NO_PAIRS = bytes(4)
