@@ -1,0 +1,92 @@
+"""AWS JSON 1.1 (Smithy's awsJson1_1): one object in, one object out.
+
+Unknown members are ignored, as AWS does, so that newer clients work; of a repeated member the
+last counts. No message says anything of the values that came: they may be plaintext.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+import msgspec
+
+from keystead.errors import ApiError, Serialization, UnknownOperation
+from keystead.wire.model import Service, Shape
+
+CONTENT_TYPE = "application/x-amz-json-1.1"
+
+# msgspec names types only, never values: "Expected `str | null`, got `int` - at `$.KeyId`"
+_MISMATCH = re.compile(r"Expected `([a-z]+)[^`]*`, got `([a-z]+)`")
+_TOKENS = {
+    "int": "NUMBER_VALUE",
+    "float": "DECIMAL_VALUE",
+    "str": "STRING_VALUE",
+    "bool": "BOOLEAN_VALUE",
+    "null": "NULL_VALUE",
+}
+_TARGETS = {
+    "str": "a String",
+    "bytes": "a Blob",
+    "int": "an Integer",
+    "float": "a Timestamp",
+    "bool": "a Boolean",
+}
+_PLACES = {"array": "Expected list or null", "object": "Expected map or null"}
+_STARTS = {
+    "object": "Start of structure or map found where not expected",
+    "array": "Start of list found where not expected",
+}
+_encoder = msgspec.json.Encoder()
+
+
+def decode(service: Service, operation: str, body: bytes) -> Shape:
+    """The request of `operation` in `body`; an empty body is an empty object.
+
+    Raises:
+        UnknownOperation: the service has no such operation.
+        Serialization: `body` is not JSON in UTF-8, not an object, or has a value of the wrong type.
+    """
+    shape = service.operations.get(operation)
+    if shape is None:
+        raise UnknownOperation
+    try:
+        if not body.isascii():
+            body.decode()  # the decoder does not look into strings of members that it skips
+        return _decoder(shape.input).decode(body or b"{}")
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        said = _explain(error)
+    # Raised out here, so that no traceback leads to an exception that holds the body.
+    raise Serialization(said)
+
+
+def encode(answer: Shape | None) -> bytes:
+    """The answer's body: blobs in base64, absent members left out; empty for no answer."""
+    return b"" if answer is None else _encoder.encode(answer)
+
+
+def encode_error(error: ApiError) -> bytes:
+    """The body of an error: `__type`, and `message` in lower case if it has one."""
+    said = {} if error.message is None else {"message": error.message}
+    return _encoder.encode({"__type": error.code, **said})
+
+
+@cache
+def _decoder(shape: type[Shape]) -> msgspec.json.Decoder[Shape]:
+    return msgspec.json.Decoder(shape)
+
+
+def _explain(error: Exception) -> str:
+    """AWS's words for what is wrong, without anything of the body."""
+    if isinstance(error, RecursionError):
+        return "The request is nested too deeply"
+    if not isinstance(error, msgspec.ValidationError):
+        return "The request body is not valid JSON"
+    text = str(error)
+    found = _MISMATCH.match(text)
+    if found is None:
+        return "Invalid base64 in a blob" if "base64" in text else "Number is out of range"
+    wanted, got = found.groups()
+    if got in _STARTS:
+        return _STARTS[got]
+    return _PLACES.get(wanted) or f"{_TOKENS.get(got, 'VALUE')} can not be converted to {_TARGETS[wanted]}"
