@@ -1,0 +1,227 @@
+"""The few file operations that a journal needs, as Protocols so that tests can make each of them fail."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+from contextlib import suppress
+from pathlib import Path
+from threading import Thread
+from typing import Protocol
+
+from keystead.errors import JournalError
+
+_PRIVATE_FILE = 0o600
+_PRIVATE_DIRECTORY = 0o700
+_ZEROS = bytes(1 << 20)
+
+
+class SegmentFile(Protocol):
+    """One open file.
+
+    Durability: what `write` returned for is durable once `sync` returned after it, not before. When
+    either raises, any part of the unsynced bytes may or may not persist, and the object must not be
+    written to again: after a failed sync the kernel may call lost pages clean.
+    """
+
+    def write(self, data: bytes, offset: int) -> int:
+        """How many bytes of `data` were written at `offset`.
+
+        Raises:
+            OSError: the write failed.
+        """
+        ...
+
+    def sync(self) -> None:
+        """Nothing, once everything written is durable.
+
+        Raises:
+            OSError: whether anything unsynced persisted is unknown.
+        """
+        ...
+
+    def read(self, length: int, offset: int) -> bytes:
+        """Up to `length` bytes from `offset`; fewer only at the file's end.
+
+        Raises:
+            OSError: the disk cannot give them back.
+        """
+        ...
+
+    def close(self) -> None:
+        """Nothing; the file is no longer used."""
+        ...
+
+
+class Disk(Protocol):
+    """Where segments live. Every method raises OSError when the disk refuses."""
+
+    def create(self, path: Path, size: int) -> SegmentFile:
+        """A new file of `size` durable zero bytes, replacing any file of that name."""
+        ...
+
+    def open(self, path: Path) -> SegmentFile:
+        """An existing file."""
+        ...
+
+    def rename(self, old: Path, new: Path) -> None:
+        """Nothing, once the new name is durable."""
+        ...
+
+    def names(self, directory: Path) -> list[str]:
+        """The file names in `directory`, sorted."""
+        ...
+
+
+class OsFile:
+    """A `SegmentFile` of the operating system."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def write(self, data: bytes, offset: int) -> int:
+        return os.pwrite(self._descriptor, data, offset)
+
+    def sync(self) -> None:
+        os.fdatasync(self._descriptor)
+
+    def read(self, length: int, offset: int) -> bytes:
+        parts = []
+        while length and (part := os.pread(self._descriptor, length, offset)):
+            parts.append(part)
+            offset, length = offset + len(part), length - len(part)
+        return b"".join(parts)
+
+    def close(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+def write_whole(file: SegmentFile, data: bytes, offset: int) -> None:
+    """Nothing, once all of `data` is written (not yet durable).
+
+    Raises:
+        OSError: the write failed or was short, which a full disk or a quota does.
+    """
+    if file.write(data, offset) != len(data):
+        raise OSError(errno.ENOSPC, "short write: is the disk full?")
+
+
+class OsDisk:
+    """A `Disk` of the operating system: files are readable by their owner only."""
+
+    def create(self, path: Path, size: int) -> OsFile:
+        path.unlink(missing_ok=True)
+        file = OsFile(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _PRIVATE_FILE))
+        try:
+            for offset in range(0, size, len(_ZEROS)):
+                part = _ZEROS[: size - offset]
+                write_whole(file, part, offset)
+                # In pieces, so that a group commit beside it never waits for the whole file.
+                file.sync()
+        except OSError:
+            file.close()
+            with suppress(OSError):  # the first error is the one to tell; an unused file does no harm
+                path.unlink()  # on a full disk the zeros must not keep the room they took
+            raise
+        return file
+
+    def open(self, path: Path) -> OsFile:
+        return OsFile(os.open(path, os.O_RDWR | os.O_CLOEXEC))
+
+    def rename(self, old: Path, new: Path) -> None:
+        old.rename(new)
+        sync_directory(new.parent)
+
+    def names(self, directory: Path) -> list[str]:
+        return sorted(entry.name for entry in directory.iterdir())
+
+
+def sync_directory(directory: Path) -> None:
+    """Nothing, once the names in `directory` are durable.
+
+    Raises:
+        OSError: whether they are is unknown.
+    """
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def make_directory(directory: Path) -> None:
+    """Nothing, once `directory` and its parents exist durably.
+
+    Raises:
+        OSError: one of them cannot be made.
+    """
+    if directory.is_dir():
+        return
+    make_directory(directory.parent)
+    directory.mkdir(mode=_PRIVATE_DIRECTORY, exist_ok=True)
+    sync_directory(directory.parent)
+
+
+class Lock:
+    """The right to write in a directory; ends with the process, however it ends."""
+
+    def __init__(self, directory: Path) -> None:
+        self._descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self.release()
+            raise JournalError(f"journal {directory}: another process writes it") from error
+
+    def release(self) -> None:
+        """Nothing; another process may take the lock."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+class Spare:
+    """The next segment's file, zero-filled ahead by a thread so that no group waits for it."""
+
+    def __init__(self, disk: Disk, path: Path, size: int, *, ahead: bool) -> None:
+        self._disk = disk
+        self.path = path
+        self._size = size
+        self._ahead = ahead
+        self._thread: Thread | None = None
+        self._file: SegmentFile | None = None
+
+    def prepare(self) -> None:
+        """Nothing; the file is made meanwhile (not at all when preparing ahead is off)."""
+        if self._ahead and self._thread is None and self._file is None:
+            self._thread = Thread(target=self._make, name="journal-spare", daemon=True)
+            self._thread.start()
+
+    def _make(self) -> None:
+        with suppress(OSError):  # take() tries again and tells the writer, who can act on it
+            self._file = self._disk.create(self.path, self._size)
+
+    def take(self) -> SegmentFile:
+        """The file; the caller renames it. Waits for the thread, or makes the file now.
+
+        Raises:
+            OSError: it cannot be made.
+        """
+        self._join()
+        file, self._file = self._file, None
+        return file if file is not None else self._disk.create(self.path, self._size)
+
+    def discard(self) -> None:
+        """Nothing; a prepared file is left for the next start to replace."""
+        self._join()
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _join(self) -> None:
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None

@@ -1,0 +1,315 @@
+"""A worker's append-only journal: durable when `append` returns, checkable by anyone who reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from hashlib import sha256
+from pathlib import Path
+from typing import Self
+
+import msgspec
+
+from keystead.audit import reader
+from keystead.audit.disk import Disk, Lock, OsDisk, SegmentFile, Spare, make_directory, write_whole
+from keystead.audit.segment import (
+    SECTOR,
+    Frame,
+    Header,
+    Kind,
+    Position,
+    align,
+    count_fitting,
+    encode_group,
+    encode_header,
+    genesis,
+    longest_record,
+)
+from keystead.errors import JournalError
+
+DEFAULT_SEGMENT_SIZE = 16 << 20
+_SPARE_NAME = "spare"
+_CLOSED = b'{"note":"closed"}'
+
+
+class Cut(msgspec.Struct, frozen=True):
+    """What a start found torn: `length` bytes at `offset` of `segment`, with their SHA-256 in hex."""
+
+    segment: str
+    offset: int
+    length: int
+    digest: str
+
+
+class _View(msgspec.Struct, frozen=True):
+    """What is durable, replaced as one value so that readers on other threads see no half-made change."""
+
+    segments: tuple[Header, ...]
+    at: Position
+
+
+class Journal:
+    """One writer's journal in `DIR/journal/<worker>/NNNNNNNN.seg`.
+
+    Guarantees: `append` returns only when every record is durable, and records are read back in
+    the order they were appended. Concurrency: one thread appends; any thread may read what was
+    acknowledged. A failure of any kind leaves the journal *failed*: nothing more is accepted until
+    `reopen`. Trust: whoever can write the directory can cut off the newest records unnoticed, but not
+    change, drop or add any before a record that somebody remembers; the Merkle log remembers.
+    """
+
+    def __init__(self, disk: Disk, directory: Path, worker: str, size: int, *, ahead: bool) -> None:
+        self._disk = disk
+        self._directory = directory
+        self._worker = worker
+        self._size = size
+        self._spare = Spare(disk, directory / _SPARE_NAME, size, ahead=ahead)
+        self._view = _View((), Position(SECTOR, 0, genesis(worker)))
+        self._file: SegmentFile | None = None
+        self._lock: Lock | None = None
+        self._failure: str | None = None
+        self.recovered: Cut | None = None
+
+    @classmethod
+    def open(
+        cls,
+        directory: Path,
+        worker: str,
+        *,
+        segment_size: int = DEFAULT_SEGMENT_SIZE,
+        disk: Disk | None = None,
+        prepare_ahead: bool = True,
+    ) -> Self:
+        """The journal, ready to append after its last whole record.
+
+        A torn tail is left where it is and the journal continues in a new segment whose first
+        record is a note of the cut (`recovered` tells too).
+
+        Args:
+            directory: the deployment's data directory.
+            worker: the worker's name; at most one process opens it at a time.
+            segment_size: bytes of a new segment, a multiple of 512.
+            disk: the file operations.
+            prepare_ahead: let a thread prepare the next segment.
+
+        Raises:
+            JournalError: another process writes it, the disk refuses, or the chain is broken before the
+                last group (segment and offset are named).
+            ValueError: the worker's name or the segment size is unusable.
+        """
+        if segment_size % SECTOR or segment_size < 2 * SECTOR:
+            raise ValueError(f"a segment is a multiple of {SECTOR} bytes and at least two of them")
+        path = reader.directory_of(directory, worker)
+        journal = cls(disk or OsDisk(), path, worker, segment_size, ahead=prepare_ahead)
+        try:
+            with journal._failing():
+                make_directory(path)
+                journal._lock = Lock(path)
+                journal._start()
+        except BaseException:
+            journal.abandon()
+            raise
+        return journal
+
+    # ------------------------------------------------------------------------- facts
+
+    @property
+    def worker(self) -> str:
+        """Whose journal this is."""
+        return self._worker
+
+    @property
+    def next_index(self) -> int:
+        """The index that the next record gets; every smaller one is durable."""
+        return self._view.at.index
+
+    @property
+    def chain(self) -> bytes:
+        """The 32-byte chain hash after the last durable record."""
+        return self._view.at.chain
+
+    @property
+    def failure(self) -> str | None:
+        """Why nothing is accepted; None while all is well."""
+        return self._failure
+
+    @property
+    def longest_record(self) -> int:
+        """Bytes of the longest record that fits."""
+        return longest_record(self._size)
+
+    # ----------------------------------------------------------------------- writing
+
+    def append(self, records: Sequence[bytes]) -> None:
+        """Nothing, once all of `records` are durable: one write and one sync unless a segment is full.
+
+        Raises:
+            JournalError: the journal is failed, now or since earlier; which of the records persisted is
+                unknown and no caller may be answered for any of them.
+            ValueError: a record is empty or does not fit in a segment; nothing was written.
+        """
+        if self._failure is not None:
+            raise JournalError(f"journal {self._worker}: {self._failure}")
+        self._append(records, Kind.EVENT)
+
+    def reopen(self) -> None:
+        """Nothing, once the journal accepts records again.
+
+        Checks through fresh descriptors that what was acknowledged is there, then continues in a new
+        segment: neither the failed descriptor nor anything written through it after the last good sync
+        is used.
+
+        Raises:
+            JournalError: it still does not work (the journal stays failed), or it was closed.
+        """
+        if self._lock is None:
+            raise JournalError(f"journal {self._worker}: {self._failure}")
+        at, newest = self._view.at, self._view.segments[-1:]
+        with self._failing():
+            # A failed roll may have left a segment that holds no record yet; it keeps its place in the sequence.
+            segments = reader.headers(self._disk, self._directory, self._worker)
+            since = newest[0].first_index if newest else 0
+            for _ in reader.frames(self._disk, self._directory, segments, at, since):
+                pass
+            self._roll(segments, at)
+        self._failure = None
+
+    def close(self) -> None:
+        """Nothing; a note ends the journal, so that later damage to its last records is told from a crash.
+
+        Raises:
+            JournalError: the note cannot be written; what was acknowledged is not in danger.
+        """
+        try:
+            if self._failure is None:
+                self._append([_CLOSED], Kind.NOTE)
+        finally:
+            self.abandon()
+
+    def abandon(self) -> None:
+        """Nothing; files and lock are let go as by a crash, without a closing note."""
+        self._failure = self._failure or "closed"
+        self._drop_file()
+        self._spare.discard()
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    # ----------------------------------------------------------------------- reading
+
+    def frames(self, from_index: int = 0) -> Iterator[Frame]:
+        """Every durable record from `from_index` on, notes too.
+
+        Raises:
+            JournalError: the chain is broken; the message names segment and offset.
+        """
+        view = self._view
+        if from_index < view.at.index:
+            yield from reader.frames(self._disk, self._directory, view.segments, view.at, from_index)
+
+    def read(self, from_index: int = 0) -> Iterator[tuple[int, bytes]]:
+        """The durable events from `from_index` on with their indexes (notes leave gaps).
+
+        Raises:
+            JournalError: the chain is broken; the message names segment and offset.
+        """
+        return ((f.index, f.payload) for f in self.frames(from_index) if f.kind is Kind.EVENT)
+
+    def verify(self) -> int:
+        """How many records there are, after checking every one of them.
+
+        Raises:
+            JournalError: the chain is broken; the message names segment and offset.
+        """
+        return sum(1 for _ in self.frames())
+
+    # ---------------------------------------------------------------------- starting
+
+    def _start(self) -> None:
+        segments = reader.headers(self._disk, self._directory, self._worker)
+        if not segments:
+            self._roll((), self._view.at)
+            return
+        tail = reader.tail(self._disk, self._directory, segments[-1])
+        self._settle(segments[-1], tail)
+        if tail.clean:
+            self._view = _View(segments, msgspec.structs.replace(tail.at, offset=align(tail.at.offset)))
+            self._spare.prepare()
+        else:
+            self._cut(segments, tail)
+
+    def _settle(self, newest: Header, tail: reader.Tail) -> None:
+        """Write what was read once more, and sync it.
+
+        A process that died after a failed sync may have left pages that the kernel shows but that
+        never reached the disk; they would be lost later, after somebody relied on them.
+        """
+        self._file = self._disk.open(self._directory / newest.name)
+        self._write(tail.data, 0)
+
+    def _cut(self, segments: tuple[Header, ...], tail: reader.Tail) -> None:
+        """Continue in a new segment; the torn bytes stay where they are for whoever looks."""
+        torn = Cut(segments[-1].name, tail.at.offset, len(tail.beyond), sha256(tail.beyond).hexdigest())
+        self._roll(segments, tail.at)
+        # A crash here: the next start finds a sound newest segment and writes no note of the cut.
+        self._append([msgspec.json.encode({"note": "cut", **msgspec.structs.asdict(torn)})], Kind.NOTE)
+        self.recovered = torn
+
+    # ---------------------------------------------------------------------- the disk
+
+    def _append(self, records: Sequence[bytes], kind: Kind) -> None:
+        if not all(records) or max(map(len, records), default=0) > self.longest_record:
+            raise ValueError(f"a record has 1 to {self.longest_record} bytes")
+        with self._failing():
+            while records:
+                fitting = count_fitting(self._view.segments[-1].size - self._view.at.offset, records)
+                if fitting:
+                    self._write_group(records[:fitting], kind)
+                    records = records[fitting:]
+                else:
+                    self._roll(self._view.segments, self._view.at)
+
+    def _write_group(self, records: Sequence[bytes], kind: Kind) -> None:
+        data, after = encode_group(self._view.at, records, kind)
+        # A crash before the sync returns: the next start keeps the whole records that persisted (nobody was
+        # answered for them) and cuts the rest.
+        self._write(data, self._view.at.offset)
+        # Durable: a crash from here on loses nothing.
+        self._view = _View(self._view.segments, after)
+
+    def _roll(self, segments: tuple[Header, ...], at: Position) -> None:
+        """Continue after `at` in a new segment."""
+        self._drop_file()
+        sequence = segments[-1].sequence + 1 if segments else 0
+        header = Header(self._worker, sequence, self._size, at.index, at.chain)
+        self._file = self._spare.take()
+        self._write(encode_header(header), 0)
+        # A crash here: the spare has a header but no name that counts; the next start replaces it.
+        self._disk.rename(self._spare.path, self._directory / header.name)
+        # A crash here: an empty segment continues from the last record, as it shall.
+        self._view = _View((*segments, header), header.start)
+        self._spare.prepare()
+
+    def _write(self, data: bytes, offset: int) -> None:
+        assert self._file is not None
+        write_whole(self._file, data, offset)
+        self._file.sync()
+
+    def _drop_file(self) -> None:
+        file, self._file = self._file, None
+        if file is not None:
+            # Closing may report the error that made this file untrusted; it was reported already.
+            with suppress(OSError):
+                file.close()
+
+    @contextmanager
+    def _failing(self) -> Iterator[None]:
+        """Turns every refusal of the disk into a failed journal."""
+        try:
+            yield
+        except OSError as error:
+            self._failure = error.strerror or str(error)
+            raise JournalError(f"journal {self._worker}: {self._failure}") from error
+        except JournalError as error:
+            self._failure = str(error)
+            raise

@@ -1,0 +1,255 @@
+"""The bytes of a journal segment: encoding and checking, without any I/O.
+
+A segment is `size` bytes, zero where nothing was written yet:
+
+    header   one 512-byte sector (`Header`)
+    group    at a multiple of 512 bytes: one marker frame, then the frames of one append
+    …        zeros from the end of a group to the next multiple of 512
+
+    frame  = u32 word ‖ 32-byte chain hash ‖ payload
+    word   = kind (4 bits) ‖ payload length (28 bits), big-endian as every integer here
+    chain hash = SHA-256(previous chain hash ‖ word ‖ payload)
+
+A marker's payload repeats where the group stands (index ‖ chain hash before it ‖ bytes in the
+group), so a marker proves itself. That tells damage from a crash apart: a crash tears the
+last group only, hence a sound marker beyond the first broken byte means that records
+which had been made durable were changed afterwards.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Sequence
+from enum import IntEnum
+from hashlib import sha256
+
+import msgspec
+
+from keystead.errors import JournalError
+
+FORMAT_VERSION = 1
+SECTOR = 512
+MAGIC = b"KSJOURNL"
+LONGEST_PAYLOAD = (1 << 28) - 1
+
+_HEADER = struct.Struct(">8sII32sQQ32s32s")
+_WORD = struct.Struct(">I")
+_PREFIX = struct.Struct(">I32s")
+_MARKER = struct.Struct(">Q32sI")
+_DIGEST_LENGTH = 32
+_LONGEST_WORKER = 32
+_MARKER_FRAME = _PREFIX.size + _MARKER.size
+
+
+class Kind(IntEnum):
+    """What a frame holds. Events and notes are records and take an index; a marker takes none."""
+
+    EVENT = 0
+    NOTE = 1
+    MARKER = 2
+
+
+_MARKER_WORD = _WORD.pack(Kind.MARKER << 28 | _MARKER.size)
+
+
+class Position(msgspec.Struct, frozen=True, gc=False):
+    """A place between two records.
+
+    `offset` is in bytes from the segment's start, `index` that of the next record, `chain` the
+    hash of the frame before (or what the segment continues from).
+    """
+
+    offset: int
+    index: int
+    chain: bytes
+
+    def same_record(self, other: Position) -> bool:
+        """Whether both lie between the same two records, whatever segment they are in."""
+        return self.index == other.index and self.chain == other.chain
+
+
+class Header(msgspec.Struct, frozen=True):
+    """A segment's first sector: whose it is, which one, and what it continues from."""
+
+    worker: str
+    sequence: int
+    size: int
+    first_index: int
+    chain: bytes
+
+    @property
+    def start(self) -> Position:
+        """The place before the segment's first record."""
+        return Position(SECTOR, self.first_index, self.chain)
+
+    @property
+    def name(self) -> str:
+        """The segment's file name."""
+        return f"{self.sequence:08d}.seg"
+
+
+class Frame(msgspec.Struct, frozen=True, gc=False):
+    """One record as read back; `after` is the place behind it."""
+
+    index: int
+    kind: Kind
+    payload: bytes
+    after: Position
+
+
+def genesis(worker: str) -> bytes:
+    """The chain hash that a worker's first segment continues from."""
+    return sha256(b"keystead journal 1\0" + worker.encode()).digest()
+
+
+def align(offset: int) -> int:
+    """The first multiple of a sector that is not before `offset`."""
+    return -(-offset // SECTOR) * SECTOR
+
+
+def check_worker(worker: str) -> None:
+    """Nothing.
+
+    Raises:
+        ValueError: `worker` cannot be a directory name and a header's 32-byte field at once.
+    """
+    plain = worker.isascii() and worker.replace("-", "").replace("_", "").isalnum()
+    if not plain or len(worker) > _LONGEST_WORKER:
+        raise ValueError(f"a worker's name is 1 to {_LONGEST_WORKER} letters, digits, '-' or '_': {worker!r}")
+
+
+def encode_header(header: Header) -> bytes:
+    """The header as one sector; its last field is the SHA-256 of those before it."""
+    fields = _HEADER.pack(
+        MAGIC,
+        FORMAT_VERSION,
+        header.size,
+        header.worker.encode(),
+        header.sequence,
+        header.first_index,
+        header.chain,
+        bytes(_DIGEST_LENGTH),
+    )[:-_DIGEST_LENGTH]
+    return (fields + sha256(fields).digest()).ljust(SECTOR, b"\0")
+
+
+def decode_header(sector: bytes, name: str) -> Header:
+    """The header in a segment's first sector; `name` is the segment's name for messages.
+
+    Raises:
+        JournalError: it is not a header, has been changed, or is of a newer format.
+    """
+    raw = sector[: _HEADER.size]
+    if len(sector) < SECTOR or sector[SECTOR:] or any(sector[_HEADER.size :]) or raw[:8] != MAGIC:
+        raise JournalError(f"journal segment {name}: not a segment header at offset 0")
+    _, version, size, worker, sequence, first_index, chain, digest = _HEADER.unpack(raw)
+    if sha256(raw[:-_DIGEST_LENGTH]).digest() != digest:
+        raise JournalError(f"journal segment {name}: the header at offset 0 was changed")
+    if version != FORMAT_VERSION:
+        raise JournalError(f"journal segment {name}: format {version}, this program reads {FORMAT_VERSION}")
+    return Header(worker.rstrip(b"\0").decode(), sequence, size, first_index, chain)
+
+
+# ------------------------------------------------------------------------------ writing
+
+
+def group_length(records: Sequence[bytes]) -> int:
+    """Bytes that one group of these records takes, its marker included."""
+    return _MARKER_FRAME + _PREFIX.size * len(records) + sum(map(len, records))
+
+
+def longest_record(size: int) -> int:
+    """Bytes of the longest record that fits in an empty segment of `size` bytes."""
+    return min(LONGEST_PAYLOAD, size - SECTOR - group_length([b""]))
+
+
+def count_fitting(room: int, records: Sequence[bytes]) -> int:
+    """How many of `records`, from the first on, fit as one group in `room` bytes."""
+    if group_length(records) <= room:
+        return len(records)
+    left = room - _MARKER_FRAME
+    for count, record in enumerate(records):
+        left -= _PREFIX.size + len(record)
+        if left < 0:
+            return count
+    return len(records)
+
+
+def encode_group(at: Position, records: Sequence[bytes], kind: Kind = Kind.EVENT) -> tuple[bytes, Position]:
+    """The group's bytes, to be written at `at.offset` (a multiple of a sector), and the place after it.
+
+    Each record holds 1 to `LONGEST_PAYLOAD` bytes, which the journal has checked.
+    """
+    length = group_length(records)
+    marker = _MARKER.pack(at.index, at.chain, length)
+    chain = sha256(at.chain + _MARKER_WORD + marker).digest()
+    pack, bits = _WORD.pack, kind << 28
+    parts = [_MARKER_WORD, chain, marker]
+    extend = parts.extend
+    for record in records:
+        word = pack(bits | len(record))
+        chain = sha256(chain + word + record).digest()
+        extend((word, chain, record))
+    after = Position(align(at.offset + length), at.index + len(records), chain)
+    return b"".join(parts), after
+
+
+# ------------------------------------------------------------------------------ reading
+
+
+def _frame(data: bytes, at: Position) -> Frame | None:
+    """The frame that stands at `at` and continues the chain from there, if one does."""
+    if at.offset + _PREFIX.size > len(data):
+        return None
+    word, chain = _PREFIX.unpack_from(data, at.offset)
+    start, kind, length = at.offset + _PREFIX.size, word >> 28, word & LONGEST_PAYLOAD
+    payload = data[start : start + length]
+    if not length or len(payload) < length or kind > Kind.MARKER:
+        return None
+    if sha256(at.chain + _WORD.pack(word) + payload).digest() != chain:
+        return None
+    index = at.index + (kind != Kind.MARKER)
+    return Frame(at.index, Kind(kind), payload, Position(start + length, index, chain))
+
+
+def group_end(frame: Frame, at: Position) -> int | None:
+    """The offset where the group ends whose marker `frame` is; None when it is no marker after record `at`."""
+    if frame.kind is not Kind.MARKER or len(frame.payload) != _MARKER.size:
+        return None
+    index, chain, length = _MARKER.unpack(frame.payload)
+    if index != at.index or chain != at.chain or length < _MARKER_FRAME:
+        return None
+    return frame.after.offset - _MARKER_FRAME + int(length)
+
+
+def walk(data: bytes, start: Position) -> Iterator[Frame]:
+    """The sound frames from `start` (a group's place) on, markers too; ends before the first that is not."""
+    at = start
+    while (marker := _frame(data, at)) is not None:
+        end = group_end(marker, at)
+        if end is None:
+            return
+        yield marker
+        inner = marker.after
+        while inner.offset < end:
+            frame = _frame(data, inner)
+            if frame is None or frame.kind is Kind.MARKER or frame.after.offset > end:
+                return
+            yield frame
+            inner = frame.after
+        following = align(end)
+        if inner.offset != end or any(data[end:following]):
+            return
+        at = Position(following, inner.index, inner.chain)
+
+
+def sound_marker_beyond(data: bytes, stop: Position) -> int | None:
+    """The offset of a marker at or after `stop` that proves itself and is not older; None without one."""
+    for offset in range(align(stop.offset), len(data) - _MARKER_FRAME + 1, SECTOR):
+        if data[offset : offset + _WORD.size] != _MARKER_WORD:
+            continue
+        index, chain, _ = _MARKER.unpack_from(data, offset + _PREFIX.size)
+        place = Position(offset, index, chain)
+        if index >= stop.index and _frame(data, place) is not None:
+            return offset
+    return None
