@@ -1,0 +1,126 @@
+"""What a grant permits, and to whom (KMS Developer Guide, "Grants in AWS KMS")."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from keystead.policy import pattern
+from keystead.policy.actions import CONTEXT_OPERATIONS, GRANT_OPERATIONS, find
+from keystead.policy.principal import ACCOUNT, DIRECT, UNNAMED, account_of
+from keystead.policy.request import AuthorizationRequest, ChildGrant, Constraints, Grant, Principal
+
+RETIRE: Final = "kms:retiregrant"
+"""The one action that the grant decides, in lower case."""
+_ROLE_TYPES: Final = frozenset({"assumedRole", "role"})
+
+
+def names(entry: str, principal: Principal) -> int:
+    """How a grantee or retiring principal names the caller, in the bits of `policy.principal`.
+
+    A user ARN names that user, a role ARN all sessions of the role, a session ARN that session. An account
+    delegates to its own identity policies, as in a key policy.
+    """
+    if principal.type == "service":
+        return DIRECT if entry and entry == principal.service else UNNAMED
+    account = account_of(entry)
+    if account is not None:
+        delegated = ACCOUNT | DIRECT if principal.type == "root" else ACCOUNT
+        return delegated if account == principal.account else UNNAMED
+    named = principal.role_arn if principal.type in _ROLE_TYPES else principal.arn
+    return DIRECT if entry and entry in (named, _session_arn(principal)) else UNNAMED
+
+
+def _session_arn(principal: Principal) -> str:
+    return principal.arn if principal.type == "assumedRole" else ""
+
+
+def permits(grant: Grant, request: AuthorizationRequest) -> int:
+    """How the grant allows the request, in the bits of `policy.principal`; `UNNAMED` if it does not."""
+    operation = operation_of(request.action)
+    if operation not in grant.operations or operation not in GRANT_OPERATIONS or not counts(grant, request):
+        return UNNAMED
+    if operation == "CreateGrant" and not covers(grant, request.child):
+        return UNNAMED
+    if not _constraints_hold(grant.constraints, operation, request):
+        return UNNAMED
+    return names(grant.grantee, request.principal)
+
+
+def operation_of(action: str) -> str:
+    """The operation's name as grants spell it; empty if the action is not one of KMS."""
+    row = find(action)
+    return row.name.removeprefix("kms:") if row else ""
+
+
+def counts(grant: Grant, request: AuthorizationRequest) -> bool:
+    """Whether the grant is on this key and in effect: established, or named by its token."""
+    return grant.key_arn == request.resource and (
+        grant.active or (grant.token != "" and grant.token in request.grant_tokens)
+    )
+
+
+def _constraints_hold(constraints: Constraints, operation: str, request: AuthorizationRequest) -> bool:
+    if constraints.source_arn is not None and not _from_source(constraints.source_arn, request):
+        return False
+    if operation not in CONTEXT_OPERATIONS:
+        return True
+    given = _pairs(request.encryption_context)
+    equals, subset = constraints.encryption_context_equals, constraints.encryption_context_subset
+    if (equals is not None or subset is not None) and not given:
+        return False  # no encryption context never satisfies a constraint
+    return (equals is None or given == _pairs(equals)) and (subset is None or _within(_pairs(subset), given))
+
+
+def _from_source(source_arn: str, request: AuthorizationRequest) -> bool:
+    value = request.context.get("aws:sourcearn")
+    return isinstance(value, str) and pattern.arn_matcher(pattern.tokens(source_arn))(value)
+
+
+def _pairs(context: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The pairs in a fixed order; the API reference says that case counts in values, not in keys."""
+    return sorted((key.lower(), value) for key, value in context.items())
+
+
+def _within(some: list[tuple[str, str]], pairs: list[tuple[str, str]]) -> bool:
+    return set(some) <= set(pairs)
+
+
+def covers(parent: Grant, child: ChildGrant) -> bool:
+    """Whether a child grant exceeds its parent in nothing: operations within, constraints as strict.
+
+    Parent Equals asks for Equals of the same pairs, parent Subset for either constraint with at least
+    those pairs (API reference, CreateGrant).
+    """
+    mine, theirs = parent.constraints, child.constraints
+    if not child.operations <= parent.operations or mine.source_arn not in (None, theirs.source_arn):
+        return False
+    equals, subset = theirs.encryption_context_equals, theirs.encryption_context_subset
+    if mine.encryption_context_equals is not None and (
+        equals is None or _pairs(equals) != _pairs(mine.encryption_context_equals)
+    ):
+        return False
+    if mine.encryption_context_subset is None:
+        return True
+    needed = _pairs(mine.encryption_context_subset)
+    return any(_within(needed, _pairs(pairs)) for pairs in (equals, subset) if pairs is not None)
+
+
+def may_retire(grant: Grant, principal: Principal) -> bool:
+    """Whether the grant itself lets the caller retire it (API reference, RetireGrant).
+
+    The retiring principal may; the grantee may if `RetireGrant` is among the operations; so may the root
+    user of the account that created the grant.
+    """
+    return bool(
+        names(grant.retiring, principal) & DIRECT
+        or ("RetireGrant" in grant.operations and names(grant.grantee, principal) & DIRECT)
+        or (principal.type == "root" and principal.account == grant.issuing_account)
+    )
+
+
+def may_delegate_retiring(grant: Grant, principal: Principal, key_account: str) -> bool:
+    """Whether an identity policy of the caller's account can let the caller retire the grant."""
+    return principal.account in (key_account, grant.issuing_account) or bool(
+        names(grant.retiring, principal) & ACCOUNT
+    )

@@ -1,0 +1,31 @@
+"""Key policies: the one that a key starts with, and what may be stored."""
+
+from __future__ import annotations
+
+import json
+
+from keystead.arn import root_arn
+from keystead.policy.compiled import CompiledPolicy, compile_policy
+from keystead.policy.document import parse
+
+
+def default_key_policy(account: str) -> str:
+    """The key policy of a key created without one, as GetKeyPolicy returns it (with newlines)."""
+    statement = {
+        "Sid": "Enable IAM User Permissions",
+        "Effect": "Allow",
+        "Principal": {"AWS": root_arn(account)},
+        "Action": "kms:*",
+        "Resource": "*",
+    }
+    policy = {"Version": "2012-10-17", "Id": "key-default-1", "Statement": [statement]}
+    return json.dumps(policy, indent=2, separators=(",", " : "))
+
+
+def compile_key_policy(text: str) -> CompiledPolicy:
+    """A stored key policy, compiled; what AWS KMS accepts without effect never matches.
+
+    Raises:
+        errors.MalformedPolicyDocument: the text cannot be read as a policy.
+    """
+    return compile_policy(parse(text, action_required=False), "default")
