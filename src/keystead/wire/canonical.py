@@ -1,0 +1,75 @@
+"""The canonical request of Signature Version 4: one text for every way to write the same request.
+
+Source: IAM User Guide, "Create a signed AWS API request", step 1 ("Create a canonical request").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import quote, unquote_to_bytes
+
+from keystead.wire.http import Request
+
+UNRESERVED = "-_.~"
+
+
+def canonical_request(
+    request: Request, signed_headers: tuple[str, ...], payload: str, *, path_as_sent: bool
+) -> bytes:
+    """The canonical request; `payload` is the body's SHA-256 in hex, or what stands for it.
+
+    Raises:
+        KeyError: a signed header is not in the request.
+        UnicodeEncodeError: a header holds a character that is no byte.
+    """
+    target = request.target
+    if target == "/":  # every AWS JSON and Query call
+        place = "/\n"
+    else:
+        path, _, query = target.partition("?")
+        place = f"{path if path_as_sent else canonical_path(path)}\n{canonical_query(query)}"
+    lines = canonical_headers(signed_headers, request.headers)
+    # Doors decode headers as Latin-1, so this gives back the very bytes that came.
+    return f"{request.method}\n{place}\n{lines}\n{';'.join(signed_headers)}\n{payload}".encode("latin-1")
+
+
+def canonical_path(path: str) -> str:
+    """`path` (as sent, so encoded once) without dot segments and empty ones, encoded once more."""
+    kept: list[str] = []
+    for part in path.split("/"):
+        if part == "..":
+            del kept[-1:]
+        elif part not in {"", "."}:
+            kept.append(part)
+    slash = "/" if kept and path.endswith(("/", "/.", "/..")) else ""
+    return f"/{quote('/'.join(kept), safe='/' + UNRESERVED)}{slash}"
+
+
+def canonical_query(query: str) -> str:
+    """Names and values encoded alike, sorted, without the signature itself."""
+    pairs = []
+    for field in query.split("&"):
+        name, _, value = field.partition("=")
+        if field and name != "X-Amz-Signature":
+            pairs.append((_encoded(name), _encoded(value)))
+    return "&".join(f"{name}={value}" for name, value in sorted(pairs))
+
+
+def canonical_headers(names: tuple[str, ...], headers: Mapping[str, str]) -> str:
+    """One line for each signed header, runs of white space made one space.
+
+    Raises:
+        KeyError: a signed header is not in the request.
+    """
+    lines = []
+    for name in names:
+        value = headers[name]
+        if "  " in value or "\t" in value:
+            value = " ".join(value.split())
+        lines.append(f"{name}:{value}\n")
+    return "".join(lines)
+
+
+def _encoded(text: str) -> str:
+    """`text` decoded and encoded again, so that all ways to write it are one."""
+    return quote(unquote_to_bytes(text), safe=UNRESERVED)

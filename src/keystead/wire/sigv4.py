@@ -1,0 +1,167 @@
+"""AWS Signature Version 4: whether a request was signed with a key, for now, and unchanged.
+
+`parse` reads the claim without believing it; the caller looks up the secret; `verify` decides.
+Time is passed in. Parts of a claim are remembered; a verdict never is. Wording is AWS's; sources:
+IAM User Guide, "AWS Signature Version 4" and "Troubleshoot signed requests".
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import NoReturn
+
+import msgspec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
+
+from keystead.errors import InvalidSignature
+from keystead.wire.canonical import canonical_request
+from keystead.wire.claim import ALGORITHM, TERMINATOR, Claim, Scope, parse
+from keystead.wire.http import Request
+
+__all__ = [
+    "MISMATCH",
+    "S3",
+    "STANDARD",
+    "Claim",
+    "Rules",
+    "Scope",
+    "SigningKey",
+    "parse",
+    "signature",
+    "signing_key",
+    "verify",
+]
+
+SKEW = 300  # seconds that a clock may be off, either way
+UNSIGNED = "UNSIGNED-PAYLOAD"
+
+MISMATCH = (
+    "The request signature we calculated does not match the signature you provided. Check your AWS Secret "
+    "Access Key and signing method. Consult the service documentation for details."
+)
+_HOST = "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization."
+
+
+class Rules(msgspec.Struct, frozen=True):
+    """How a service differs: S3 does not encode paths twice, and takes unsigned payloads."""
+
+    path_as_sent: bool = False
+    unsigned_payload: bool = False
+
+
+STANDARD = Rules()
+S3 = Rules(path_as_sent=True, unsigned_payload=True)
+
+
+class SigningKey:
+    """A derived key with its HMAC begun, so that each use copies it instead of beginning anew."""
+
+    __slots__ = ("_begun",)
+
+    def __init__(self, key: bytes) -> None:
+        self._begun = HMAC(key, SHA256())
+
+    def sign(self, text: bytes) -> str:
+        """The HMAC-SHA256 of `text` in lower-case hex."""
+        mac = self._begun.copy()
+        mac.update(text)
+        return mac.finalize().hex()
+
+    def __repr__(self) -> str:
+        return "<SigningKey>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a signing key is not to be copied out")
+
+
+def signing_key(secret: str, day: str, region: str, service: str) -> bytes:
+    """The 32-byte key that `secret` gives for one day (YYYYMMDD), region and service."""
+    key = f"AWS4{secret}".encode()
+    for part in (day, region, service, TERMINATOR):
+        key = hmac.digest(key, part.encode(), "sha256")
+    return key
+
+
+# ------------------------------------------------------------------------------- verify
+
+
+def verify(claim: Claim, request: Request, key: SigningKey, now: float, rules: Rules = STANDARD) -> None:
+    """None if `request` was signed with `key`, for now, and nothing in it was changed since.
+
+    Raises:
+        InvalidSignature: it was not, or it came too early or too late.
+    """
+    _check_time(claim, now)
+    _check_signed(claim.scope.signed_headers, request.headers)
+    if claim.scope.day != claim.date[:8]:
+        raise InvalidSignature(
+            "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
+            f"'{claim.day}' != '{claim.date[:8]}', from '{claim.date}'."
+        )
+    expected = signature(claim, request, key, rules)
+    # compare_digest refuses text that is not ASCII with an exception of its own
+    if not (claim.signature.isascii() and hmac.compare_digest(expected, claim.signature)):
+        raise InvalidSignature(MISMATCH)
+
+
+def signature(claim: Claim, request: Request, key: SigningKey, rules: Rules = STANDARD) -> str:
+    """The signature that `request` should have, in hex.
+
+    Raises:
+        InvalidSignature: a signed header is missing, or the body is not what its header says.
+    """
+    payload = _payload(claim, request, rules)
+    signed = claim.scope.signed_headers
+    try:
+        canonical = canonical_request(request, signed, payload, path_as_sent=rules.path_as_sent)
+    except (KeyError, UnicodeEncodeError):
+        raise InvalidSignature(MISMATCH) from None
+    digest = hashlib.sha256(canonical).hexdigest()
+    return key.sign(f"{ALGORITHM}\n{claim.date}\n{claim.scope.text}\n{digest}".encode())
+
+
+def _payload(claim: Claim, request: Request, rules: Rules) -> str:
+    """What stands for the body: always its own hash, unless the rules let it be left open."""
+    declared = request.headers.get("x-amz-content-sha256")
+    if rules.unsigned_payload and (declared == UNSIGNED or (declared is None and claim.expires is not None)):
+        return UNSIGNED
+    actual = hashlib.sha256(request.body).hexdigest()
+    if declared is not None and declared != actual:
+        raise InvalidSignature(MISMATCH)
+    return actual
+
+
+def _check_time(claim: Claim, now: float) -> None:
+    lives = SKEW if claim.expires is None else claim.expires
+    if now - claim.time > lives:
+        raise InvalidSignature(
+            f"Signature expired: {claim.date} is now earlier than {_stamp(now - lives)} "
+            f"({_stamp(now)} - {_span(lives)})"
+        )
+    if claim.time - now > SKEW:
+        raise InvalidSignature(
+            f"Signature not yet current: {claim.date} is still later than {_stamp(now + SKEW)} "
+            f"({_stamp(now)} + {_span(SKEW)})"
+        )
+
+
+def _check_signed(signed: tuple[str, ...], headers: Mapping[str, str]) -> None:
+    """A header that decides what is done (host, x-amz-target, x-amz-security-token) must be signed."""
+    if "host" not in signed:
+        raise InvalidSignature(_HOST)
+    for name in headers:
+        # The first comparison passes over almost all names in one step.
+        if name > "x-amz-" and name[:6] == "x-amz-" and name not in signed:
+            raise InvalidSignature(f"There were headers present in the request which were not signed: {name}")
+
+
+def _stamp(seconds: float) -> str:
+    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
+def _span(seconds: int) -> str:
+    return f"{seconds} sec." if seconds % 60 else f"{seconds // 60} min."
