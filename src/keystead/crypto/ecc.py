@@ -100,7 +100,7 @@ def check(material: bytes, spec: str) -> bytes:
 
 
 def _load(material: bytes) -> ec.EllipticCurvePrivateKey:
-    key = der.load_private(material, stored=True)
+    key = der.load_private(material, stored=False)
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise BadKeyMaterial("not an elliptic-curve private key")
     return key

@@ -104,7 +104,7 @@ def check(material: bytes) -> bytes:
 
 
 def _load(material: bytes) -> Ed25519PrivateKey:
-    key = der.load_private(material, stored=True)
+    key = der.load_private(material, stored=False)
     if not isinstance(key, Ed25519PrivateKey):
         raise BadKeyMaterial("not an Ed25519 private key")
     return key

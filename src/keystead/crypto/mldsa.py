@@ -101,7 +101,7 @@ def _is_raw(message: bytes, algorithm: str, message_type: str) -> bool:
 
 
 def _load(material: bytes) -> Private:
-    key = der.load_private(material, stored=True)
+    key = der.load_private(material, stored=False)
     if not isinstance(key, Private):
         raise BadKeyMaterial("not an ML-DSA private key")
     return key

@@ -74,7 +74,7 @@ def check(material: bytes, spec: str) -> bytes:
 
 
 def _load(material: bytes) -> Private:
-    key = der.load_private(material, stored=True)
+    key = der.load_private(material, stored=False)
     if not isinstance(key, Private):
         raise BadKeyMaterial("not an ML-KEM private key")
     return key
