@@ -1,0 +1,166 @@
+"""Committed records: read with proof, and kept decoded until exactly the commit that changes them."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from keystead.errors import StorageTampered
+from keystead.storage.backend import Backend, digest
+from keystead.storage.barrier import describe
+from keystead.storage.cache import Recent
+from keystead.storage.table import R, Table
+from keystead.storage.transaction import Entry
+from keystead.storage.tree import Nodes
+from keystead.storage.view import State, View
+
+
+class Rows:
+    """Reads for any thread; `settle` is told of this process's own commits by the one that made them."""
+
+    def __init__(self, backend: Backend, view: View, nodes: Nodes, most: int) -> None:
+        self._backend = backend
+        self._view = view
+        self._nodes = nodes
+        self._records: Recent[tuple[str, str], Entry] = Recent(most)
+
+    def lookup(self, table: Table[Any], key: str) -> Entry:
+        """The record with this key as it is committed now; what `Transaction.get` asks.
+
+        Raises:
+            StorageTampered: the stored record is not the one that was written.
+            StorageUnavailable: the database cannot be read.
+        """
+        view = self._view
+        entry = self._records.hot.get((table.name, key))
+        if entry is not None and entry.era == view.era and self._backend.generation() == view.seen:
+            return entry
+        return view.consistent(lambda state: self.read_entry(state, table, key))
+
+    def read_entry(self, state: State, table: Table[Any], key: str) -> Entry:
+        """The record with this key in `state`.
+
+        Raises:
+            StorageTampered: the database does not show `state` (any more).
+            StorageUnavailable: the database cannot be read.
+        """
+        place = table.place(key)
+        version = self._nodes.find(state.root, place, state.barrier)
+        known = self._records.get((table.name, key))
+        if known is not None and known.digest == version:
+            self._remember(state, table, [known])
+            return known
+        sealed = self._backend.get(place)
+        entry = self._verified(state, table, place, version, sealed)
+        if version is not None:
+            self._remember(state, table, [entry])
+        return entry
+
+    def read_rows(self, table: Table[R], start: bytes, end: bytes, limit: int | None) -> list[tuple[str, R]]:
+        """Keys and records from place `start` to `end` (exclusive), in order, at most `limit`.
+
+        Raises:
+            StorageTampered: a row is changed, missing, or was added by somebody else.
+            StorageUnavailable: the database cannot be read.
+        """
+        found: list[tuple[str, R]] = []
+        position: bytes | None = start
+        while position is not None and (limit is None or len(found) < limit):
+            here, left = position, None if limit is None else limit - len(found)
+            entries, position = self._view.consistent(lambda s: self._rows(s, table, here, end, left))  # noqa: B023  # runs before the loop goes on
+            found.extend((table.key(entry.place), entry.record) for entry in entries)  # type: ignore[misc]  # a table's rows hold its own type only
+        return found
+
+    def read_entries(self, start: bytes, end: bytes, limit: int | None) -> list[bytes]:
+        """The places of index entries from `start` to `end` (exclusive), in order, at most `limit`.
+
+        Raises:
+            StorageTampered: the database is not as Keystead left it.
+            StorageUnavailable: the database cannot be read.
+        """
+        found: list[bytes] = []
+        position: bytes | None = start
+        while position is not None and position < end and (limit is None or len(found) < limit):
+            here = position
+            chunk = self._view.consistent(lambda s: self._nodes.chunk(s.root, here, s.barrier))  # noqa: B023  # runs before the loop goes on
+            found.extend(chunk.keys[: bisect_left(chunk.keys, end)])
+            position = chunk.end
+        return found[:limit]
+
+    def _rows(
+        self, state: State, table: Table[Any], start: bytes, end: bytes, limit: int | None
+    ) -> tuple[list[Entry], bytes | None]:
+        """The rows of one leaf from `start` on, and where to go on (None: nowhere)."""
+        chunk = self._nodes.chunk(state.root, start, state.barrier)
+        inside = bisect_left(chunk.keys, end)
+        last = inside < len(chunk.keys) or chunk.end is None or chunk.end >= end
+        stop = end if last or chunk.end is None else chunk.end
+        if limit is not None and inside > limit:
+            inside, last, stop = limit, True, chunk.keys[limit - 1] + b"\0"
+        places, versions = chunk.keys[:inside], chunk.values[:inside]
+        entries = self._known(table, places, versions)
+        if not entries:
+            stored = self._backend.scan(start, stop, len(places) + 1)
+            check_places(places, [place for place, _ in stored])
+            entries = [
+                self._verified(state, table, place, version, sealed)
+                for (place, sealed), version in zip(stored, versions, strict=True)
+            ]
+            self._remember(state, table, entries)
+        return entries, None if last else stop
+
+    def _known(self, table: Table[Any], places: list[bytes], versions: list[bytes]) -> list[Entry]:
+        """The rows, if every one of them is in the cache in this version; else none."""
+        entries = []
+        for place, version in zip(places, versions, strict=True):
+            entry = self._records.get((table.name, table.key(place)))
+            if entry is None or entry.digest != version:
+                return []
+            entries.append(entry)
+        return entries
+
+    def _verified(
+        self, state: State, table: Table[Any], place: bytes, version: bytes | None, sealed: bytes | None
+    ) -> Entry:
+        """The entry for `sealed`, if the tree knows just that at this place (None: nothing there)."""
+        if (None if sealed is None else digest(sealed)) != version:
+            raise StorageTampered(f"{describe(place)}: not what Keystead wrote there")
+        if sealed is None:
+            return Entry(place, None, None)
+        return Entry(place, version, table.decode(state.barrier.open(place, sealed)))
+
+    def _remember(self, state: State, table: Table[Any], entries: list[Entry]) -> None:
+        # Under the lock, and only while `state` is the newest: a reader that was overtaken by a commit
+        # must not put the record of before into the cache.
+        with self._view.lock:
+            if self._view.state is state:
+                for entry in entries:
+                    entry.era = self._view.era
+                    self._records.put((table.name, table.key(entry.place)), entry)
+
+    def settle(self, before: State, after: State, written: Mapping[tuple[str, str], Entry]) -> None:
+        """None; `after` is the newest state, and the cache holds what it has instead of what it replaced."""
+        with self._view.lock:
+            for slot in written:
+                self._records.drop(slot)
+            # A reader may have found the new head already; then its state is the one to keep.
+            if self._view.state is before:
+                self._view.state = after
+                for slot, entry in written.items():
+                    if entry.record is not None:
+                        entry.era = self._view.era
+                        self._records.put(slot, entry)
+
+
+def check_places(expected: Iterable[bytes], stored: Iterable[bytes]) -> None:
+    """None if the stored rows are at the expected places.
+
+    Raises:
+        StorageTampered: a row is missing, or somebody else added one.
+    """
+    known, there = set(expected), set(stored)
+    for place in sorted(known - there):
+        raise StorageTampered(f"{describe(place)}: missing")
+    for place in sorted(there - known):
+        raise StorageTampered(f"{describe(place)}: not what Keystead wrote there")
