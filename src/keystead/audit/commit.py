@@ -1,0 +1,293 @@
+"""Group commit without a timer: what gathered while the last write ran is the next group.
+
+Calls hand in what must be durable before they are answered; one thread per worker makes each
+group durable with at most one commit of the store and one sync of the journal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from functools import partial
+from queue import SimpleQueue
+from threading import Thread
+
+import msgspec
+
+from keystead.audit import outbox
+from keystead.audit.journal import Journal
+from keystead.errors import JournalError, OperatorError, StorageError, StorageUnavailable
+from keystead.storage.store import Store
+from keystead.storage.transaction import Transaction
+
+LARGEST_LIMIT = 8192
+_CLEANING_INTERVAL = 4096
+# Journaled rows are deleted before the journal has grown by an interval and one group (`_cleaning`); the row's
+# own group comes on top. A constant, so that another limit after a restart still finds every row.
+_REPAIR_WINDOW = _CLEANING_INTERVAL + 3 * LARGEST_LIMIT
+
+Done = Callable[[Exception | None], None]
+
+
+class Submission(msgspec.Struct, frozen=True, gc=False):
+    """One call's evidence and change; `done` hears on the loop's thread how it went, exactly once.
+
+    `record` None means that there is nothing to tell, `transaction` None that nothing changed. `done`
+    gets None (all durable), StorageConflict (nothing was written: run the operation again with a new
+    transaction), or JournalError or StorageUnavailable (do not answer; the change may persist, and if
+    so its event will too).
+    """
+
+    record: bytes | None
+    transaction: Transaction | None
+    done: Done
+
+
+class _Failure(msgspec.Struct, frozen=True):
+    """Why nothing is accepted: `state` for people, `error` for callers."""
+
+    state: str
+    error: OperatorError
+
+
+def _failure(error: OperatorError) -> _Failure:
+    what = "journal" if isinstance(error, JournalError) else "storage"
+    return _Failure(f"{what} failed: {error}", error)
+
+
+class Committer:
+    """The writer of one worker: owns its journal and is the only one that commits to the store.
+
+    Guarantees: results come in the order of submission; an event is in the journal, once, before its
+    call hears None; of a change that persisted, the event is in the journal or in the outbox at every
+    instant. Concurrency: `submit` from any thread; the others from the thread that builds and ends
+    the worker. After a failure the next submission makes one attempt to recover; what arrives
+    during the attempt is refused at once.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        journal: Journal,
+        call_soon: Callable[[Callable[[], None]], object],
+        *,
+        limit: int = LARGEST_LIMIT,
+    ) -> None:
+        """A committer that does nothing until `start`.
+
+        Args:
+            store: where changes go.
+            journal: this worker's journal, opened; the committer closes it.
+            call_soon: runs a callable on the loop's thread (`loop.call_soon_threadsafe`).
+            limit: how many submissions may wait; beyond it they are refused. At most `LARGEST_LIMIT`.
+        """
+        self._store = store
+        self._journal = journal
+        self._call_soon = call_soon
+        self._limit = min(limit, LARGEST_LIMIT)
+        self._longest = journal.longest_record
+        self._queue: SimpleQueue[Submission | None] = SimpleQueue()
+        self._thread: Thread | None = None
+        self._failed: _Failure | None = None
+        self._attempting = False
+        self._closed = False
+        self._sequence = 0
+        self._journaled_rows: list[str] = []
+        self._oldest_row = 0
+
+    # ------------------------------------------------------------------ for the worker
+
+    @property
+    def state(self) -> str:
+        """`ok`, or `journal failed: …` or `storage failed: …` with the reason."""
+        return self._failed.state if self._failed is not None else "ok"
+
+    def start(self) -> None:
+        """Nothing; events that a crash left in the outbox are journaled and the writer runs.
+
+        Raises:
+            JournalError: the journal cannot be read or written.
+            StorageError: the store cannot.
+        """
+        self.recover()
+        self._thread = Thread(target=self._run, name=f"committer-{self._journal.worker}", daemon=True)
+        self._thread.start()
+
+    def recover(self) -> int:
+        """How many events were appended that a crash or failure had left in the outbox only.
+
+        Raises:
+            JournalError: the journal cannot be read or written.
+            StorageError: the store cannot.
+        """
+        if self._journal.failure is not None:
+            self._journal.reopen()
+        if self._failed is not None and isinstance(self._failed.error, StorageError):
+            # A real write, so that `ok` is not said of a store that can only be read; there is no such row.
+            outbox.delete(self._store, [outbox.key(self._journal.worker, 0)])
+        count = outbox.repair(self._store, self._journal, _REPAIR_WINDOW)
+        self._journaled_rows = []
+        self._failed = None
+        return count
+
+    def close(self) -> None:
+        """Nothing, once everything submitted before is answered and the journal is closed.
+
+        Raises:
+            JournalError: the journal's closing note cannot be written; nothing acknowledged is in danger.
+        """
+        self._closed = True
+        if self._thread is not None:
+            self._queue.put(None)
+            self._thread.join()
+            self._thread = None
+        if self._journaled_rows and self._failed is None:
+            with suppress(StorageError):  # the next start deletes them
+                outbox.delete(self._store, self._journaled_rows)
+        self._journal.close()
+
+    # ---------------------------------------------------------------------- for calls
+
+    def submit(self, submission: Submission) -> None:
+        """Nothing; `submission.done` hears later. Costs well under a microsecond and never blocks."""
+        record = submission.record
+        if self._closed or self._attempting or self._queue.qsize() >= self._limit:
+            self._hand_back([submission], [self._refusal()])
+        elif record is not None and not 0 < len(record) <= self._longest:
+            # Once in the outbox it could never be journaled, and nothing would be accepted any more.
+            self._hand_back(
+                [submission], [JournalError(f"an event of {len(record)} bytes cannot be journaled")]
+            )
+        else:
+            self._queue.put(submission)
+
+    def probe(self) -> None:
+        """Nothing; while failed, one attempt to recover is made without a call (for readiness checks)."""
+        self.submit(Submission(None, None, lambda _: None))
+
+    def _refusal(self) -> OperatorError:
+        failed = self._failed
+        if self._closed:
+            return JournalError("the server is stopping")
+        if failed is not None:
+            return failed.error
+        return JournalError(f"{self._limit} calls wait to be made durable already")
+
+    # --------------------------------------------------------------------- the writer
+
+    def _run(self) -> None:
+        while self._turn():
+            pass
+
+    def _turn(self) -> bool:
+        """Whether there will be another group, after making durable everything that waits (at least one)."""
+        taken = [self._queue.get()]
+        # This thread is the only consumer, so that many are there.
+        taken.extend(self._queue.get() for _ in range(self._queue.qsize()))
+        group = [submission for submission in taken if submission is not None]
+        self._hand_back(group, self._answers(group))
+        return len(group) == len(taken)
+
+    def _answers(self, group: Sequence[Submission]) -> Sequence[Exception | None]:
+        try:
+            if self._failed is not None:
+                self._attempt()
+            return self._commit(group)
+        except OperatorError as error:
+            self._failed = _failure(error)
+            return [error] * len(group)
+        except Exception as error:  # noqa: BLE001  a defect must not leave callers waiting for ever
+            unknown = StorageUnavailable(f"unexpected {type(error).__name__} in the writer")
+            unknown.__cause__ = error
+            self._failed = _failure(unknown)
+            return [unknown] * len(group)
+
+    def _attempt(self) -> None:
+        self._attempting = True
+        try:
+            self.recover()
+        finally:
+            self._attempting = False
+
+    def _commit(self, group: Sequence[Submission]) -> list[Exception | None]:
+        results: list[Exception | None] = [None] * len(group)
+        rows = self._store_changes(group, results)
+        # A crash here: changes persist, unanswered, with their events in the outbox; `recover` journals them.
+        records = [
+            submission.record
+            for submission, result in zip(group, results, strict=True)
+            if result is None and submission.record is not None
+        ]
+        before = self._journal.next_index
+        try:
+            self._journal.append(records)
+        except JournalError as error:
+            self._failed = _failure(error)
+            return [result or error for result in results]
+        # A crash here: all is durable, nobody has been answered; rows still in the outbox are found journaled.
+        if rows and not self._journaled_rows:
+            self._oldest_row = before
+        self._journaled_rows += rows
+        return results
+
+    def _store_changes(self, group: Sequence[Submission], results: list[Exception | None]) -> list[str]:
+        """The outbox keys of the changes that persist; fills in `results` of those that do not."""
+        changes = [
+            (place, submission.transaction, submission.record)
+            for place, submission in enumerate(group)
+            if submission.transaction is not None
+        ]
+        cleaning = self._cleaning(changing=bool(changes))
+        if not changes and not cleaning:
+            return []
+        keys = [self._add_row(transaction, record) for _, transaction, record in changes]
+        answers: Sequence[Exception | None]
+        try:
+            answers = self._store.commit([*cleaning, *(transaction for _, transaction, _ in changes)])
+        except StorageError as error:
+            # Unknown whether the changes persist. If so, so do their rows, and `recover` will find them.
+            self._failed = _failure(error)
+            answers = [error] * (len(cleaning) + len(changes))
+        if cleaning and answers[0] is None:
+            self._journaled_rows = []
+        rows = []
+        for (place, _, _), row, answer in zip(changes, keys, answers[len(cleaning) :], strict=True):
+            results[place] = answer
+            if answer is None and row is not None:
+                rows.append(row)
+        return rows
+
+    def _add_row(self, transaction: Transaction, record: bytes | None) -> str | None:
+        if record is None:
+            return None
+        self._sequence += 1
+        row = outbox.key(self._journal.worker, self._sequence)
+        transaction.put(outbox.OUTBOX, row, outbox.OutboxRow(record))
+        return row
+
+    def _cleaning(self, *, changing: bool) -> list[Transaction]:
+        """The transaction that deletes journaled rows: along with changes, or before the rows get too old."""
+        old = self._journal.next_index - self._oldest_row >= _CLEANING_INTERVAL
+        if not self._journaled_rows or not (changing or old):
+            return []
+        transaction = self._store.transaction()
+        for row in self._journaled_rows:
+            transaction.delete(outbox.OUTBOX, row)
+        return [transaction]
+
+    # ------------------------------------------------------------------- handing back
+
+    def _hand_back(self, group: Sequence[Submission], results: Sequence[Exception | None]) -> None:
+        if group:
+            pairs = zip((submission.done for submission in group), results, strict=True)
+            with suppress(RuntimeError):  # the loop has been closed: nobody is left to hear
+                self._call_soon(partial(self._deliver, pairs))
+
+    def _deliver(self, pairs: Iterator[tuple[Done, Exception | None]]) -> None:
+        for done, result in pairs:
+            try:
+                done(result)
+            except BaseException:
+                # One call's defect is the loop's to report; the others of the group still hear.
+                self._call_soon(partial(self._deliver, pairs))
+                raise

@@ -1,0 +1,162 @@
+"""What an event may show of a request and its answer: what `rules` names, and nothing else.
+
+The rules are compiled against the generated shapes once for each operation. A path that leads nowhere,
+or to a member that the model marks as sensitive, is a defect that compiling finds, so it cannot wait
+in an operation that nobody has called yet: a test compiles them all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from functools import cache
+from itertools import groupby
+from typing import Any
+
+from keystead.audit.rules import HIDDEN, RULES, Paths, Rule
+from keystead.wire.model import Member, Shape
+from keystead.wire.model import Rule as Type
+
+Shown = dict[str, Any]
+_Convert = Callable[[Any], Any]
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+class Redaction:
+    """What one operation's event shows; compiled when its first call comes."""
+
+    __slots__ = ("_rule", "_show_request", "event_source", "read_only")
+
+    def __init__(self, service: str, rule: Rule) -> None:
+        self._rule = rule
+        self._show_request: dict[type[Shape], Callable[[Shape], Shown]] = {}
+        self.event_source = f"{service}.amazonaws.com"
+        self.read_only = rule.read_only
+
+    def request_parameters(self, request: Shape) -> Shown | None:
+        """The event's requestParameters."""
+        shape = type(request)
+        show = self._show_request.get(shape)
+        if show is None:
+            show = _members(shape, self._rule.request, self._rule.hidden, tuple(self._rule.defaults.items()))
+            self._show_request[shape] = show
+        return show(request) or None
+
+    def response_elements(self, request: Shape, response: Shape | None, key_arn: str | None) -> Shown | None:
+        """The event's responseElements after a success; `key_arn` is the key that was changed."""
+        rule = self._rule
+        shown: Shown = {}
+        if response is not None and rule.response:
+            shown = _members(type(response), rule.response)(response)
+        if rule.echoed:
+            shown |= _members(type(request), rule.echoed)(request)
+        if rule.key_arn and key_arn is not None:
+            shown["keyId"] = key_arn
+        return shown or None
+
+
+@cache
+def redaction(service: str, operation: str) -> Redaction:
+    """The operation's.
+
+    Raises:
+        KeyError: there is no rule for it.
+    """
+    return Redaction(service, RULES[service][operation])
+
+
+def event_date(seconds: float) -> str:
+    """Epoch seconds as events write dates inside responseElements, e.g. `Aug 10, 2022, 10:38:27 PM`.
+
+    Source: AWS KMS Developer Guide, example event of CreateKey. UTC; English whatever the locale.
+    """
+    when = datetime.fromtimestamp(seconds, UTC)
+    return f"{_MONTHS[when.month - 1]} {when.day}, {when.year}, {when.hour % 12 or 12}:{when:%M:%S} " + (
+        "AM" if when.hour < 12 else "PM"  # noqa: PLR2004  noon
+    )
+
+
+# ---------------------------------------------------------------------------- compiling
+
+
+@cache
+def _members(
+    shape: type[Shape], shown: Paths, hidden: Paths = (), defaults: tuple[tuple[str, str], ...] = ()
+) -> Callable[[Shape], Shown]:
+    """What makes the shown and hidden members of a `shape` into a JSON object."""
+    always = dict(defaults)
+    members = {_label(member): member for member in shape.MEMBERS}
+    fields = tuple(
+        (members[label].attribute, label, _converter(members[label], inner, secret))
+        for label, inner, secret in _branches(shown, hidden)
+    )
+
+    def show(value: Shape) -> Shown:
+        result: Shown = always.copy()
+        for attribute, label, convert in fields:
+            member = getattr(value, attribute)
+            if member is not None:
+                result[label] = member if convert is None else convert(member)
+        return result
+
+    return show
+
+
+def _label(member: Member) -> str:
+    """The member's name in events; `AWSAccountId` stays as it is."""
+    name = member.name
+    return name if name.startswith("AWS") else name[0].lower() + name[1:]
+
+
+def _branches(shown: Paths, hidden: Paths) -> Iterable[tuple[str, Paths, Paths]]:
+    """Each first label with the shown and hidden rests of its paths; a path that ends here has the rest ""."""
+    marked = sorted(
+        [(*path.partition(".")[::2], False) for path in shown]
+        + [(*path.partition(".")[::2], True) for path in hidden]
+    )
+    for label, group in groupby(marked, key=lambda path: path[0]):
+        rests = [(rest, secret) for _, rest, secret in group]
+        yield (
+            label,
+            tuple(rest for rest, secret in rests if not secret),
+            tuple(rest for rest, secret in rests if secret),
+        )
+
+
+def _converter(member: Member, shown: Paths, hidden: Paths) -> _Convert | None:
+    if hidden == ("",) and not shown:
+        return lambda _: HIDDEN
+    shape = _structure(member.rule)
+    if shape is not None:
+        inner = _members(shape, shown, hidden)
+        return (lambda items: [inner(item) for item in items]) if member.rule.kind == "list" else inner
+    if (shown, hidden) != (("",), ()) or _is_sensitive(member.rule):
+        raise ValueError(f"{member.name} cannot be shown as {shown} with {hidden} hidden")
+    return event_date if member.rule.kind == "timestamp" else None
+
+
+def _structure(rule: Type) -> type[Shape] | None:
+    """The structure that members of this type hold, directly or in a list."""
+    return rule.item.shape if rule.kind == "list" and rule.item is not None else rule.shape
+
+
+def _is_sensitive(rule: Type) -> bool:
+    return rule.sensitive or any(
+        inner is not None and _is_sensitive(inner) for inner in (rule.item, rule.key)
+    )
+
+
+def compile_rule(rule: Rule, request: type[Shape], response: type[Shape] | None) -> None:
+    """Nothing, when the rule fits an operation's shapes.
+
+    Raises:
+        KeyError: a path names no member.
+        ValueError: a path would show a sensitive member, or a whole structure.
+    """
+    _members(request, rule.request, rule.hidden)
+    _members(request, rule.echoed)
+    if response is not None:
+        _members(response, rule.response)
+    elif rule.response:
+        raise ValueError("the operation has no answer to show")

@@ -1,0 +1,255 @@
+"""The committer with the real store and the real journal: complete, in order, refusing when it must."""
+
+import tempfile
+import threading
+from collections import deque
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from keystead.audit import commit, outbox
+from keystead.audit.commit import Committer, Submission
+from keystead.audit.journal import Journal
+from keystead.audit.segment import SECTOR
+from keystead.errors import JournalError, StorageConflict, StorageUnavailable
+from keystead.storage.memory import MemoryBackend
+from keystead.storage.store import Store
+from keystead.storage.table import Table
+
+
+class Thing(msgspec.Struct, frozen=True):
+    value: int
+
+
+THINGS = Table("things", Thing)
+ROOT = bytes(range(32))
+
+
+class Loop:
+    """An event loop's `call_soon_threadsafe`, as far as the committer knows it."""
+
+    def __init__(self):
+        self.waiting = deque()
+        self.closed = False
+
+    def call_soon(self, callback):
+        if self.closed:
+            raise RuntimeError("Event loop is closed")
+        self.waiting.append(callback)
+
+    def run(self):
+        while self.waiting:
+            self.waiting.popleft()()
+
+
+class Bench:
+    """A committer whose writer runs when the test says so, and what its callers were told."""
+
+    def __init__(self, root, **options):
+        self.backend = MemoryBackend()
+        self.store = Store.create(self.backend, ROOT)
+        self.journal = Journal.open(root, "w0", segment_size=64 * SECTOR, prepare_ahead=False)
+        self.loop = Loop()
+        self.committer = Committer(self.store, self.journal, self.loop.call_soon, **options)
+        self.answers = []
+
+    def submit(self, record, transaction=None):
+        self.committer.submit(
+            Submission(record, transaction, lambda error: self.answers.append((record, error)))
+        )
+
+    def put(self, key, value):
+        transaction = self.store.transaction()
+        transaction.put(THINGS, key, Thing(value))
+        return transaction
+
+    def turn(self):
+        self.committer._turn()
+        self.loop.run()
+
+    def outbox(self):
+        return [row.event for _, row in self.store.transaction().scan(outbox.OUTBOX, "")]
+
+    def events(self):
+        return [event for _, event in self.journal.read()]
+
+
+@pytest.fixture
+def root():
+    with tempfile.TemporaryDirectory() as name:
+        yield Path(name)
+
+
+@pytest.fixture
+def bench(root):
+    return Bench(root)
+
+
+def test_a_group_is_durable_before_anyone_hears(bench):
+    bench.submit(b"read")
+    bench.submit(b"change", bench.put("a", 1))
+    assert bench.answers == []
+    bench.turn()
+    assert bench.answers == [(b"read", None), (b"change", None)]
+    assert bench.events() == [b"read", b"change"]
+    assert bench.store.transaction().get(THINGS, "a") == Thing(1)
+
+
+def test_results_come_in_one_callback_per_group(bench):
+    for number in range(5):
+        bench.submit(b"%d" % number)
+    bench.committer._turn()
+    assert len(bench.loop.waiting) == 1
+
+
+def test_a_conflict_leaves_no_event_and_the_others_alone(bench):
+    first, second = bench.store.transaction(), bench.store.transaction()
+    for number, transaction in enumerate((first, second)):
+        assert transaction.get(THINGS, "a") is None
+        transaction.put(THINGS, "a", Thing(number))
+    bench.submit(b"first", first)
+    bench.submit(b"second", second)
+    bench.submit(b"read")
+    bench.turn()
+    (_, one), (_, two), (_, three) = bench.answers
+    assert (one, three) == (None, None)
+    assert isinstance(two, StorageConflict)
+    assert bench.events() == [b"first", b"read"]
+    assert bench.store.transaction().get(THINGS, "a") == Thing(0)
+
+
+def test_journaled_rows_leave_the_outbox_with_the_next_change(bench):
+    bench.submit(b"one", bench.put("a", 1))
+    bench.turn()
+    assert bench.outbox() == [b"one"]
+    bench.submit(b"two", bench.put("a", 2))
+    bench.turn()
+    assert bench.outbox() == [b"two"]
+
+
+def test_journaled_rows_leave_the_outbox_before_they_get_too_old(bench, monkeypatch):
+    monkeypatch.setattr(commit, "_CLEANING_INTERVAL", 10)
+    bench.submit(b"change", bench.put("a", 1))
+    bench.turn()
+    for number in range(10):
+        assert bench.outbox() == [b"change"]
+        bench.submit(b"read %d" % number)
+        bench.turn()
+    assert bench.outbox() == []
+
+
+def test_a_transaction_without_an_event_and_nothing_at_all_are_possible(bench):
+    bench.submit(None, bench.put("a", 1))
+    bench.submit(None)
+    bench.turn()
+    assert bench.answers == [(None, None), (None, None)]
+    assert bench.events() == bench.outbox() == []
+
+
+def test_close_answers_everything_and_empties_the_outbox(bench):
+    bench.committer.start()
+    for number in range(100):
+        bench.submit(b"%d" % number, bench.put("a", number))
+    bench.committer.close()
+    bench.loop.run()
+    assert bench.answers == [(b"%d" % number, None) for number in range(100)]
+    assert bench.outbox() == []
+    bench.submit(b"late")
+    bench.loop.run()
+    assert isinstance(bench.answers[-1][1], JournalError)
+    assert bench.journal.failure == "closed"
+
+
+def test_too_many_waiting_are_refused_at_once(root):
+    bench = Bench(root, limit=3)
+    for number in range(5):
+        bench.submit(b"%d" % number)
+    bench.loop.run()
+    assert [record for record, _ in bench.answers] == [b"3", b"4"]
+    assert all("wait" in str(error) for _, error in bench.answers)
+    bench.turn()
+    assert [record for record, error in bench.answers if error is None] == [b"0", b"1", b"2"]
+
+
+def test_an_event_that_could_never_be_journaled_is_refused_before_its_change(bench):
+    for bad in (b"", bytes(bench.journal.longest_record + 1)):
+        bench.submit(bad, bench.put("a", 1))
+    bench.loop.run()
+    assert [type(error) for _, error in bench.answers] == [JournalError, JournalError]
+    assert bench.store.transaction().get(THINGS, "a") is None
+
+
+def test_start_journals_what_a_crash_left_in_the_outbox(bench):
+    journaled, lost = b"journaled", b"lost"
+    transaction = bench.store.transaction()
+    for number, event in enumerate((journaled, lost)):
+        transaction.put(outbox.OUTBOX, outbox.key("w0", number), outbox.OutboxRow(event))
+    transaction.put(outbox.OUTBOX, outbox.key("w1", 0), outbox.OutboxRow(b"another worker's"))
+    bench.store.commit([transaction])
+    bench.journal.append([journaled])
+    assert bench.committer.recover() == 1
+    assert bench.events() == [journaled, lost]
+    assert bench.outbox() == [b"another worker's"]
+    assert bench.committer.recover() == 0
+
+
+def test_one_callers_defect_does_not_silence_the_others(bench):
+    def fail(_error):
+        raise LookupError
+
+    bench.committer.submit(Submission(b"bad", None, fail))
+    bench.submit(b"good")
+    bench.committer._turn()
+    with pytest.raises(LookupError):
+        bench.loop.run()
+    bench.loop.run()
+    assert bench.answers == [(b"good", None)]
+
+
+def test_a_closed_loop_does_not_stop_the_writer(bench):
+    bench.loop.closed = True
+    bench.submit(b"one")
+    bench.committer._turn()
+    assert bench.events() == [b"one"]
+
+
+def test_a_defect_in_a_transaction_refuses_its_group_and_no_other(bench):
+    class Broken:
+        def put(self, *_):
+            raise TypeError
+
+    bench.submit(b"bad", Broken())
+    bench.turn()
+    assert isinstance(bench.answers[0][1], StorageUnavailable)
+    assert bench.committer.state == "storage failed: unexpected TypeError in the writer"
+    bench.submit(b"good")
+    bench.turn()
+    assert bench.answers[1] == (b"good", None)
+    assert bench.committer.state == "ok"
+
+
+def test_many_threads_lose_nothing_and_keep_their_order(root):
+    bench = Bench(root)
+    bench.committer.start()
+
+    def work(name):
+        for number in range(200):
+            transaction = bench.put(f"{name}-{number}", number) if number % 10 == 0 else None
+            bench.submit(b"%d:%d" % (name, number), transaction)
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    bench.committer.close()
+    bench.loop.run()
+    assert {error for _, error in bench.answers} == {None}
+    again = Journal.open(root, "w0", segment_size=64 * SECTOR, prepare_ahead=False)
+    events = [event for _, event in again.read()]
+    again.close()
+    assert events == [record for record, _ in bench.answers]
+    for name in range(4):
+        mine = [event for event in events if event.startswith(b"%d:" % name)]
+        assert mine == [b"%d:%d" % (name, number) for number in range(200)]
