@@ -5,12 +5,16 @@ Source: IAM User Guide, "Create a signed AWS API request", step 1 ("Create a can
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from urllib.parse import quote, unquote_to_bytes
 
 from keystead.wire.http import Request
 
 UNRESERVED = "-_.~"
+
+# Not str.split: 0x85 and 0xA0 are white space to it, and bytes of UTF-8 characters here.
+_SPACES = re.compile("[ \t]+")
 
 
 def canonical_request(
@@ -41,7 +45,7 @@ def canonical_path(path: str) -> str:
             del kept[-1:]
         elif part not in {"", "."}:
             kept.append(part)
-    slash = "/" if kept and path.endswith(("/", "/.", "/..")) else ""
+    slash = "/" if kept and path.endswith("/") else ""
     return f"/{quote('/'.join(kept), safe='/' + UNRESERVED)}{slash}"
 
 
@@ -65,7 +69,7 @@ def canonical_headers(names: tuple[str, ...], headers: Mapping[str, str]) -> str
     for name in names:
         value = headers[name]
         if "  " in value or "\t" in value:
-            value = " ".join(value.split())
+            value = _SPACES.sub(" ", value)
         lines.append(f"{name}:{value}\n")
     return "".join(lines)
 

@@ -14,7 +14,8 @@ class Request(msgspec.Struct, frozen=True, gc=False):
         method: upper-case method.
         target: the request target as it came, not decoded, e.g. `/?a=b` (RFC 9112 section 3.2).
         headers: names in lower case, values without surrounding white space, in the order in
-            which they came; the values of a repeated name are joined with `,`.
+            which they came; the values of a repeated name are joined with `,`. Bytes are decoded
+            as Latin-1, so that none is lost: a signature covers them as they came.
         body: the whole body, transfer coding removed.
         peer: the client's IP address as text.
         secure: whether the connection is TLS.

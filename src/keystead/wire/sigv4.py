@@ -155,7 +155,7 @@ def _check_signed(signed: tuple[str, ...], headers: Mapping[str, str]) -> None:
         raise InvalidSignature(_HOST)
     for name in headers:
         # The first comparison passes over almost all names in one step.
-        if name > "x-amz-" and name[:6] == "x-amz-" and name not in signed:
+        if name >= "x-amz-" and name[:6] == "x-amz-" and name not in signed:
             raise InvalidSignature(f"There were headers present in the request which were not signed: {name}")
 
 

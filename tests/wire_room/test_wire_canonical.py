@@ -1,0 +1,74 @@
+"""One text for every way to write the same request."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from keystead.wire.canonical import canonical_headers, canonical_path, canonical_query
+
+
+@given(st.text(max_size=8), st.text(max_size=8))
+@example("a+b", "c d")
+def test_all_ways_to_write_a_field_are_one(name: str, value: str) -> None:
+    name, value = (text.encode("utf-8", "replace").decode() for text in (name, value))
+    every = (
+        "".join(f"%{byte:02x}" for byte in name.encode())
+        + "="
+        + "".join(f"%{byte:02X}" for byte in value.encode())
+    )
+    assert canonical_query(every) == f"{quote(name, safe='-_.~')}={quote(value, safe='-_.~')}"
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("", ""),
+        ("b&a", "a=&b="),
+        ("a=2&a=1&A=3", "A=3&a=1&a=2"),
+        ("a=b=c", "a=b%3Dc"),
+        ("&&a=1&", "a=1"),
+        ("a=1&X-Amz-Signature=x", "a=1"),
+        ("a-b=1&a=2", "a=2&a-b=1"),
+    ],
+)
+def test_queries(query: str, expected: str) -> None:
+    assert canonical_query(query) == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/", "/"),
+        ("/a/./b/../c/", "/a/c/"),
+        ("//a", "/a"),
+        ("/%20", "/%2520"),
+        ("/..", "/"),
+        ("/a/..", "/"),
+        ("", "/"),
+    ],
+)
+def test_paths(path: str, expected: str) -> None:
+    assert canonical_path(path) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("a  b", "a b"),
+        ("a \t b", "a b"),
+        ("a b", "a b"),
+        ("", ""),
+        ("\xc3\xa0  \xc2\x85", "\xc3\xa0 \xc2\x85"),
+    ],
+)
+def test_runs_of_white_space_are_one_space(value: str, expected: str) -> None:
+    assert canonical_headers(("x",), {"x": value, "y": "z"}) == f"x:{expected}\n"
+
+
+def test_a_signed_header_that_is_not_there() -> None:
+    with pytest.raises(KeyError):
+        canonical_headers(("x", "y"), {"x": "1"})
