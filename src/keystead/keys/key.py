@@ -42,6 +42,8 @@ class Material(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     expiration_model: str | None = None
     valid_to: float | None = None
     description: str | None = None
+    in_progress: bool = False
+    """A rotation on demand to this material whose service event is still to be recorded."""
 
     @property
     def present(self) -> bool:
