@@ -5,10 +5,13 @@ pure: it refuses to know sockets, stores, clocks and keys, and where a request o
 """
 
 from keystead.policy.compiled import CompiledPolicy, compile_policy
+from keystead.policy.context import DerivedContext
 from keystead.policy.document import Document, Statement, parse
 from keystead.policy.evaluate import decide
 from keystead.policy.explain import DecidedBy, Decision
+from keystead.policy.facts import Facts
 from keystead.policy.keypolicy import compile_key_policy, default_key_policy
+from keystead.policy.lint import validate_key_policy
 from keystead.policy.policyset import Level, Policies
 from keystead.policy.request import (
     AuthorizationRequest,
@@ -29,7 +32,9 @@ __all__ = [
     "Context",
     "DecidedBy",
     "Decision",
+    "DerivedContext",
     "Document",
+    "Facts",
     "Grant",
     "Level",
     "Policies",
@@ -42,4 +47,5 @@ __all__ = [
     "decide",
     "default_key_policy",
     "parse",
+    "validate_key_policy",
 ]

@@ -149,7 +149,7 @@ def _patterned(compile_tokens: Callable[[pattern.Tokens], pattern.Match]) -> Bui
         fixed, templates = _parted(values, with_variables, wild=True)
         matches = tuple(map(compile_tokens, fixed))
         if not templates:
-            return lambda value, _context: any(match(value) for match in matches)
+            return _any_of(matches)
 
         def test(value: str, context: Context) -> bool:
             expanded = (variables.expand(template, context) for template in templates)
@@ -160,6 +160,13 @@ def _patterned(compile_tokens: Callable[[pattern.Tokens], pattern.Match]) -> Bui
         return test
 
     return build
+
+
+def _any_of(matches: tuple[pattern.Match, ...]) -> Test:
+    if len(matches) == 1:
+        only = matches[0]
+        return lambda value, _context: only(value)
+    return lambda value, _context: any(match(value) for match in matches)
 
 
 def _parted(

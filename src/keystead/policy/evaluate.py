@@ -6,41 +6,24 @@ KMS Developer Guide, "Troubleshooting key access".
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
-
-import msgspec
 
 from keystead.policy import explain, grants
 from keystead.policy.actions import find, is_kms
 from keystead.policy.explain import DecidedBy, Decision, PolicyType
 from keystead.policy.grants import RETIRE
 from keystead.policy.guards import find_deny, first_allow, missing_guardrail
-from keystead.policy.policyset import Found, Policies, applicable
-from keystead.policy.principal import ACCOUNT, DIRECT, THROUGH_ISSUER, UNNAMED
+from keystead.policy.policyset import Policies, applicable
+from keystead.policy.principal import ACCOUNT, DIRECT, THROUGH_ISSUER
 from keystead.policy.request import AuthorizationRequest, Grant
+
+_Ways = tuple[Decision | None, Decision | None, Decision | None]
+"""What allows on the resource's side: directly, through role or issuing user, through the account."""
 
 _ROOT: Final = Decision("allowed", DecidedBy("identity"))
 """The root user needs no identity policy; there is none to name."""
-
-Source = Found | Grant | Decision
 _ALIAS_ACTIONS: Final = frozenset({"kms:createalias", "kms:updatealias", "kms:deletealias"})
-
-
-class _Side(msgspec.Struct):
-    """What allows on the resource's side, by the way it names the caller."""
-
-    direct: Found | Grant | None = None
-    through_issuer: Found | Grant | None = None
-    account: Found | Grant | None = None
-
-    def note(self, named: int, source: Found | Grant) -> None:
-        """Remember a source under each way in which it names the caller."""
-        if named & DIRECT:
-            self.direct = source
-        if named & THROUGH_ISSUER:
-            self.through_issuer = source
-        if named & ACCOUNT:
-            self.account = source
 
 
 def decide(request: AuthorizationRequest, policies: Policies) -> Decision:
@@ -90,45 +73,59 @@ def _decide_retiring(request: AuthorizationRequest, policies: Policies) -> Decis
         if not grants.counts(grant, request):
             continue
         if grants.may_retire(grant, request.principal):
-            return _allowed(grant)
+            return _granted(grant)
         if grants.may_delegate_retiring(grant, request.principal, request.account):
             found = _identity_side(request, policies)
             if not isinstance(found, str):
-                return _allowed(found)
+                return found
     return _implicit(request, "service")
 
 
 # ------------------------------------------------------------------- 5. resource side
 
 
-def _resource_side(request: AuthorizationRequest, policies: Policies) -> _Side:
+def _resource_side(request: AuthorizationRequest, policies: Policies) -> _Ways:
     """The Allow statements and grants that name the caller; a direct one ends the search."""
-    side = _Side()
-    policy = policies.resource
-    if policy is not None:
-        for statement in policy.for_action(request.action).allows:
-            named = UNNAMED if statement.name is None else statement.name(request.principal)
+    through_issuer, account = None, None
+    for named, allowed in _allows(request, policies):
+        if named & DIRECT:
+            return allowed, None, None
+        if named & THROUGH_ISSUER:
+            through_issuer = allowed
+        if named & ACCOUNT:
+            account = allowed
+    return None, through_issuer, account
+
+
+def _allows(request: AuthorizationRequest, policies: Policies) -> Iterator[tuple[int, Decision]]:
+    """How each applicable Allow of the resource policy, and each grant, names the caller."""
+    if policies.resource is not None:
+        for statement in policies.resource.for_action(request.action).allows:
+            named = statement.name(request.principal)
             if named and statement.applies(request):
-                side.note(named, Found("resource", policy, statement))
-                if named & DIRECT:
-                    return side
+                yield named, statement.allowed["resource"]
     for grant in policies.grants:
-        side.note(grants.permits(grant, request), grant)
-    return side
+        named = grants.permits(grant, request)
+        if named:
+            yield named, _granted(grant)
 
 
-def _direct_grant(request: AuthorizationRequest, policies: Policies) -> Grant | None:
-    """A grant that names the caller itself."""
+def _granted(grant: Grant) -> Decision:
+    return Decision("allowed", DecidedBy("grant", grant_id=grant.grant_id))
+
+
+def _direct_grant(request: AuthorizationRequest, policies: Policies) -> Decision | None:
+    """What a grant to the caller itself decides."""
     for grant in policies.grants:
         if grants.permits(grant, request) & DIRECT:
-            return grant
+            return _granted(grant)
     return None
 
 
 # ------------------------------------------------------------------- 6. identity side
 
 
-def _identity_side(request: AuthorizationRequest, policies: Policies) -> Source | PolicyType:
+def _identity_side(request: AuthorizationRequest, policies: Policies) -> Decision | PolicyType:
     """What allows on the caller's side, or the type of policy in which an Allow is missing."""
     allowing = _identity_allow(request, policies)
     if allowing is None:
@@ -136,16 +133,16 @@ def _identity_side(request: AuthorizationRequest, policies: Policies) -> Source 
     return _limit(request, policies) or allowing
 
 
-def _identity_allow(request: AuthorizationRequest, policies: Policies) -> Source | None:
+def _identity_allow(request: AuthorizationRequest, policies: Policies) -> Decision | None:
     """The identity or group policy's Allow; the root user needs none."""
     for policy in policies.identity:
         statement = first_allow(request, policy)
         if statement is not None:
-            return Found("identity", policy, statement)
+            return statement.allowed["identity"]
     for policy in policies.group:
         statement = first_allow(request, policy)
         if statement is not None:
-            return Found("group", policy, statement)
+            return statement.allowed["group"]
     return _ROOT if request.principal.type == "root" else None
 
 
@@ -181,8 +178,8 @@ def _combined(request: AuthorizationRequest, policies: Policies) -> Decision:
 
 def _decide_service(request: AuthorizationRequest, policies: Policies) -> Decision:
     """For a service principal: the resource side must name it."""
-    direct = _resource_side(request, policies).direct
-    return _implicit(request, "resource") if direct is None else _allowed(direct)
+    direct, _, _ = _resource_side(request, policies)
+    return direct or _implicit(request, "resource")
 
 
 def _decide_same_account(request: AuthorizationRequest, policies: Policies) -> Decision:
@@ -192,15 +189,16 @@ def _decide_same_account(request: AuthorizationRequest, policies: Policies) -> D
     b. An Allow through the role or the issuing user, within boundary and session policy.
     c. The identity side; for trust `keyPolicy` only if the resource policy delegates to the account.
     """
-    side = _resource_side(request, policies)
-    if side.direct is not None:  # a
-        return _allowed(side.direct)
-    if side.through_issuer is not None:  # b
+    direct, through_issuer, account = _resource_side(request, policies)
+    if direct is not None:  # a
+        return direct
+    if through_issuer is not None:  # b
         limit = _limit(request, policies)
-        return _allowed(side.through_issuer) if limit is None else _implicit(request, limit)
-    if request.description.trust == "keyPolicy" and side.account is None:  # c
+        return through_issuer if limit is None else _implicit(request, limit)
+    if account is None and request.description.trust == "keyPolicy":  # c
         return _implicit(request, "resource")
-    return _on_identity_side(request, policies)
+    found = _identity_side(request, policies)
+    return _implicit(request, found) if isinstance(found, str) else found
 
 
 def _decide_cross_account(request: AuthorizationRequest, policies: Policies) -> Decision:
@@ -211,32 +209,20 @@ def _decide_cross_account(request: AuthorizationRequest, policies: Policies) -> 
     """
     grant = _direct_grant(request, policies)
     if grant is not None:
-        return _allowed(grant)
+        return grant
     found = _identity_side(request, policies)
     if isinstance(found, str):
         return _implicit(request, found)
-    side = _resource_side(request, policies)
-    source = side.direct or side.through_issuer or side.account
-    return _implicit(request, "resource") if source is None else _allowed(source)
-
-
-def _on_identity_side(request: AuthorizationRequest, policies: Policies) -> Decision:
-    found = _identity_side(request, policies)
-    return _implicit(request, found) if isinstance(found, str) else _allowed(found)
+    direct, through_issuer, account = _resource_side(request, policies)
+    return direct or through_issuer or account or _implicit(request, "resource")
 
 
 # --------------------------------------------------------------------------- decisions
-
-
-def _allowed(source: Source) -> Decision:
-    if isinstance(source, Grant):
-        return Decision("allowed", DecidedBy("grant", grant_id=source.grant_id))
-    return source if isinstance(source, Decision) else source.decision("allowed")
 
 
 def _implicit(request: AuthorizationRequest, policy_type: PolicyType) -> Decision:
     return Decision("implicitDeny", DecidedBy(policy_type), explain.implicit_deny(request, policy_type))
 
 
-def _explicit(request: AuthorizationRequest, found: Found) -> Decision:
-    return found.decision("explicitDeny", explain.explicit_deny(request, found.policy_type))
+def _explicit(request: AuthorizationRequest, by: DecidedBy) -> Decision:
+    return Decision("explicitDeny", by, explain.explicit_deny(request, by.policy_type))

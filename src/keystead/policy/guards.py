@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from keystead.policy.compiled import CompiledPolicy, CompiledStatement
-from keystead.policy.explain import PolicyType
-from keystead.policy.policyset import Found, Policies
+from keystead.policy.explain import DecidedBy, PolicyType
+from keystead.policy.policyset import Policies
 from keystead.policy.principal import UNNAMED
 from keystead.policy.request import AuthorizationRequest
 
 
-def find_deny(request: AuthorizationRequest, policies: Policies) -> Found | None:
+def find_deny(request: AuthorizationRequest, policies: Policies) -> DecidedBy | None:
     """A Deny statement that applies to the request, if there is one in any policy."""
     action, bounded = request.action, policies.boundary is not None
     policy = policies.resource
@@ -22,27 +22,35 @@ def find_deny(request: AuthorizationRequest, policies: Policies) -> Found | None
         found = _denying_caller(request, "resource", policy, denies, bounded)
         if found is not None:
             return found
-    for policy_type, policy in _of_identity(policies):
-        for statement in policy.for_action(action).denies:
-            if statement.applies(request):
-                return Found(policy_type, policy, statement)
+    if policies.identity or policies.group or bounded or policies.session or policies.service_control:
+        found = _find_deny_at_caller(request, policies)
+        if found is not None:
+            return found
     if policies.resource_control or policies.vpc_endpoint:
         return _find_deny_around(request, policies, bounded)
     return None
 
 
-def _of_identity(policies: Policies) -> Iterable[tuple[PolicyType, CompiledPolicy]]:
-    """The policies that name no principal, each with its type."""
-    found: list[tuple[PolicyType, CompiledPolicy]] = [("identity", policy) for policy in policies.identity]
-    found += [("group", policy) for policy in policies.group]
-    if policies.boundary is not None:
-        found.append(("permissionsBoundary", policies.boundary))
-    found += [("session", policy) for policy in policies.session]
-    found += [("scp", policy) for level in policies.service_control for policy in level.policies]
-    return found
+def _find_deny_at_caller(request: AuthorizationRequest, policies: Policies) -> DecidedBy | None:
+    """A Deny in the policies that name no principal."""
+    boundary = () if policies.boundary is None else (policies.boundary,)
+    control = policies.service_control
+    held: tuple[tuple[PolicyType, tuple[CompiledPolicy, ...]], ...] = (
+        ("identity", policies.identity),
+        ("group", policies.group),
+        ("permissionsBoundary", boundary),
+        ("session", policies.session),
+        ("scp", tuple(policy for level in control for policy in level.policies) if control else ()),
+    )
+    for policy_type, of_type in held:
+        for policy in of_type:
+            for statement in policy.for_action(request.action).denies:
+                if statement.applies(request):
+                    return DecidedBy(policy_type, policy.name, statement.index, statement.sid)
+    return None
 
 
-def _find_deny_around(request: AuthorizationRequest, policies: Policies, bounded: bool) -> Found | None:
+def _find_deny_around(request: AuthorizationRequest, policies: Policies, bounded: bool) -> DecidedBy | None:
     around: list[tuple[PolicyType, CompiledPolicy]] = [
         ("rcp", policy) for level in policies.resource_control for policy in level.policies
     ]
@@ -61,18 +69,16 @@ def _denying_caller(
     policy: CompiledPolicy,
     denies: Iterable[CompiledStatement],
     bounded: bool,
-) -> Found | None:
+) -> DecidedBy | None:
     """A Deny that names the caller in any way and applies.
 
     A Deny with NotPrincipal always names a caller who has a permissions boundary, whoever is listed (IAM
     User Guide, "NotPrincipal").
     """
     for statement in denies:
-        if statement.name is None:
-            continue
         named = (bounded and statement.not_principal) or statement.name(request.principal) != UNNAMED
         if named and statement.applies(request):
-            return Found(policy_type, policy, statement)
+            return DecidedBy(policy_type, policy.name, statement.index, statement.sid)
     return None
 
 
@@ -94,7 +100,7 @@ def missing_guardrail(request: AuthorizationRequest, policies: Policies) -> Poli
 
 def _admits_caller(request: AuthorizationRequest, policy: CompiledPolicy) -> bool:
     return any(
-        statement.name is not None and statement.name(request.principal) and statement.applies(request)
+        statement.name(request.principal) and statement.applies(request)
         for statement in policy.for_action(request.action).allows
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from typing import Final
 
 from keystead.arn import root_arn
 from keystead.policy.compiled import CompiledPolicy, compile_policy
@@ -11,15 +11,22 @@ from keystead.policy.document import parse
 
 def default_key_policy(account: str) -> str:
     """The key policy of a key created without one, as GetKeyPolicy returns it (with newlines)."""
-    statement = {
-        "Sid": "Enable IAM User Permissions",
-        "Effect": "Allow",
-        "Principal": {"AWS": root_arn(account)},
-        "Action": "kms:*",
-        "Resource": "*",
-    }
-    policy = {"Version": "2012-10-17", "Id": "key-default-1", "Statement": [statement]}
-    return json.dumps(policy, indent=2, separators=(",", " : "))
+    return _DEFAULT.replace("ROOT", root_arn(account))
+
+
+_DEFAULT: Final = """{
+  "Version" : "2012-10-17",
+  "Id" : "key-default-1",
+  "Statement" : [ {
+    "Sid" : "Enable IAM User Permissions",
+    "Effect" : "Allow",
+    "Principal" : {
+      "AWS" : "ROOT"
+    },
+    "Action" : "kms:*",
+    "Resource" : "*"
+  } ]
+}"""
 
 
 def compile_key_policy(text: str) -> CompiledPolicy:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from keystead.policy.compiled import CompiledPolicy, CompiledStatement
-from keystead.policy.explain import DecidedBy, Decision, Outcome, PolicyType
+from keystead.policy.compiled import CompiledPolicy
 from keystead.policy.grants import RETIRE
 from keystead.policy.request import AuthorizationRequest, Grant
 
@@ -32,20 +31,6 @@ class Policies(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     resource_control: tuple[Level, ...] = ()
     vpc_endpoint: tuple[CompiledPolicy, ...] = ()
     grants: tuple[Grant, ...] = ()
-
-
-class Found(msgspec.Struct, frozen=True, gc=False):
-    """A statement that speaks, and where it stands."""
-
-    policy_type: PolicyType
-    policy: CompiledPolicy
-    statement: CompiledStatement
-
-    def decision(self, effect: Outcome, message: str | None = None) -> Decision:
-        """The decision that this statement makes."""
-        statement = self.statement
-        by = DecidedBy(self.policy_type, self.policy.name, statement.index, statement.sid)
-        return Decision(effect, by, message)
 
 
 def applicable(request: AuthorizationRequest, policies: Policies) -> Policies:
