@@ -1,9 +1,7 @@
 """The committer with the real store and the real journal: complete, in order, refusing when it must."""
 
-import tempfile
 import threading
 from collections import deque
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -73,12 +71,6 @@ class Bench:
 
     def events(self):
         return [event for _, event in self.journal.read()]
-
-
-@pytest.fixture
-def root():
-    with tempfile.TemporaryDirectory() as name:
-        yield Path(name)
 
 
 @pytest.fixture

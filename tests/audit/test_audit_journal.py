@@ -32,12 +32,6 @@ def newest(root, worker="w0"):
     return max((root / "journal" / worker).glob("*.seg"))
 
 
-@pytest.fixture
-def root():
-    with tempfile.TemporaryDirectory() as name:
-        yield Path(name)
-
-
 def used(root):
     """The journal's newest segment and how many of its bytes hold anything."""
     path = newest(root)
@@ -47,8 +41,8 @@ def used(root):
 
 @given(groups=groups, size=st.sampled_from([3 * SECTOR, SMALL, 64 * SECTOR]), restarts=st.booleans())
 @few
-def test_what_was_appended_is_read_back_in_order(groups, size, restarts):
-    with tempfile.TemporaryDirectory() as name:
+def test_what_was_appended_is_read_back_in_order(scratch, groups, size, restarts):
+    with tempfile.TemporaryDirectory(dir=scratch) as name:
         journal = open_journal(Path(name), size)
         for group in groups:
             journal.append(group)
