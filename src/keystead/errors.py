@@ -246,6 +246,10 @@ class XksProxyUriUnreachable(ApiError):
     code = "XksProxyUriUnreachableException"
 
 
+class XksProxyVpcEndpointServiceInUse(ApiError):
+    code = "XksProxyVpcEndpointServiceInUseException"
+
+
 class XksKeyAlreadyInUse(ApiError):
     code = "XksKeyAlreadyInUseException"
 
