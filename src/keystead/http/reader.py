@@ -1,0 +1,218 @@
+"""Bytes to requests: the llhttp parser, its missing checks and its missing bounds, without a socket.
+
+llhttp refuses by itself: bare CR and LF, folded lines, control characters, white space before a
+colon, repeated or non-numeric Content-Length, Content-Length beside Transfer-Encoding, and bad
+chunk framing (`tests/http` holds it to that). It bounds nothing.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
+
+from keystead.http import head
+from keystead.http import refusal as refusals
+from keystead.http.head import RefusedError
+from keystead.http.limits import SLICE, Limits
+from keystead.http.refusal import Refusal
+from keystead.wire.http import Request
+
+KEEP: Final = ""
+KEEP_1_0: Final = "Connection: keep-alive\r\n"
+CLOSE: Final = "Connection: close\r\n"
+
+Arrival = tuple[Request, str]
+"""A request and the header line that tells its client what becomes of the connection."""
+
+
+class Reader:
+    """Turns one connection's bytes into requests, in order.
+
+    Attributes:
+        ready: what is complete and not yet taken; a Refusal is always the last.
+        finished: nothing after what is in `ready` will be read.
+        in_body: the headers of a request are complete, its body is not.
+        continue_due: the client waits for "100 Continue" before it sends its body.
+    """
+
+    __slots__ = (
+        "_body",
+        "_fed",
+        "_fields",
+        "_headers",
+        "_known_host",
+        "_limits",
+        "_method",
+        "_parser",
+        "_path",
+        "_peer",
+        "_secure",
+        "_target",
+        "_version",
+        "continue_due",
+        "finished",
+        "in_body",
+        "ready",
+    )
+
+    _method: str
+    _version: str
+    _path: str
+    _headers: dict[str, str]
+
+    def __init__(self, limits: Limits, peer: str, secure: bool) -> None:
+        self.ready: deque[Arrival | Refusal] = deque()
+        self.finished = False
+        self._limits = limits
+        self._peer = peer
+        self._secure = secure
+        self._known_host = ""  # found valid before, so that a kept connection checks it once
+        self._parser: HttpRequestParser | None = HttpRequestParser(self)
+        self._start_over()
+
+    def _start_over(self) -> None:
+        self._target = b""
+        self._fields: list[tuple[bytes, bytes]] = []
+        self._body: bytes | bytearray = b""
+        self._fed = 0  # bytes of this request's header section, then of its body, in slices parsed so far
+        self.in_body = False
+        self.continue_due = False
+
+    @property
+    def begun(self) -> bool:
+        """Whether part of a request has arrived (a few bytes of its first line may not count)."""
+        return self._fed > 0
+
+    def release(self) -> None:
+        """Drop the parser, which refers back to its reader: memory goes without waiting for the collector."""
+        self._parser = None
+        self.finished = True
+
+    def feed(self, data: bytes) -> bytes:
+        """The bytes of `data` not yet parsed, because what came before them is `ready` to be answered."""
+        if len(data) <= SLICE:
+            self._parse(data)
+            return b""
+        for start in range(0, len(data), SLICE):
+            if self.ready or self.finished:
+                return data[start:]
+            self._parse(data[start : start + SLICE])
+        return b""
+
+    def _parse(self, data: bytes) -> None:
+        if self._parser is None or self.finished:
+            return
+        try:
+            self._parser.feed_data(data)
+            self._count(len(data))
+        except RefusedError as refused:
+            self._refuse(refused.refusal)
+        except HttpParserUpgrade:
+            self._refuse(refusals.NO_UPGRADE)
+        except HttpParserError as error:
+            cause = error.__context__  # what a callback raised, if one did
+            self._refuse(cause.refusal if isinstance(cause, RefusedError) else refusals.MALFORMED)
+
+    def _refuse(self, refusal: Refusal) -> None:
+        # llhttp calls any byte after a last request an error: that request is still answered.
+        if not self.finished:
+            self.ready.append(refusal)
+            self.finished = True
+            self.continue_due = False
+
+    def _count(self, length: int) -> None:
+        """Bound what an incomplete request has taken on the wire.
+
+        Raises:
+            RefusedError: it is too long already.
+        """
+        # The slice in which a request or its body begins counts in full: hence
+        # one slice of slack, which keeps that from refusing what is within limits.
+        self._fed = self._fed + length if self._fed or self._target or not self.ready else 0
+        if self._fed <= SLICE:
+            return
+        if self.in_body:
+            self._fields.clear()  # trailers
+            if self._fed > self._limits.max_framed_body + SLICE:
+                raise RefusedError(refusals.LARGE_BODY)
+        elif self._fed > self._limits.max_header_bytes + SLICE:
+            raise RefusedError(refusals.LARGE_HEADERS)
+
+    # ------------------------------------------------------ callbacks of the parser
+
+    def on_url(self, url: bytes) -> None:
+        """Take (a part of) the request target."""
+        self._target = target = self._target + url if self._target else url
+        if len(target) > self._limits.max_target:
+            raise RefusedError(refusals.LONG_TARGET)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take one whole header field, or a trailer, which is dropped (RFC 9110 section 6.5.1).
+
+        Merged, a trailer would be a header that came after the decision about the body.
+        """
+        self._fields.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """Judge the header section before any of the body is accepted."""
+        parser, limits, fields = self._parser, self._limits, self._fields
+        assert parser is not None
+        self._method = head.check_method(parser.get_method())
+        if len(fields) > limits.max_headers or self._fed or limits.max_header_bytes < SLICE:
+            self._check_size()
+        self._headers = headers = head.join_fields(fields)
+        self._version = version = parser.get_http_version()
+        if version not in head.VERSIONS:
+            raise RefusedError(refusals.BAD_VERSION)
+        host = headers.get("host")
+        if host != self._known_host:
+            head.check_host(host, version)
+            self._known_host = host or ""
+        # Told before the body is sent: who asked for 100-continue never sends it.
+        if "content-length" in headers and int(headers["content-length"]) > limits.max_body:
+            raise RefusedError(refusals.LARGE_BODY)
+        if "transfer-encoding" in headers:
+            head.check_coding(headers["transfer-encoding"], version)
+        if "upgrade" in headers and parser.should_upgrade():
+            raise RefusedError(refusals.NO_UPGRADE)
+        self._path = path = self._target.decode("ascii")
+        if path[0] != "/" or "#" in path:
+            self._path = head.origin_form(path, host or "")
+        self.continue_due = "expect" in headers and head.awaits_continue(headers["expect"], version)
+        self._fed = 0
+        self.in_body = True
+
+    def on_body(self, data: bytes) -> None:
+        """Take a part of the body."""
+        self.continue_due = False
+        if not self._body:
+            self._body = data
+        else:
+            # A bytearray: a list of one-byte pieces would take fifty times the body's size.
+            if isinstance(self._body, bytes):
+                self._body = bytearray(self._body)
+            self._body += data
+        if len(self._body) > self._limits.max_body:
+            raise RefusedError(refusals.LARGE_BODY)
+
+    def on_message_complete(self) -> None:
+        """Put the request into `ready`."""
+        assert self._parser is not None
+        if not self._parser.should_keep_alive():
+            connection = CLOSE
+            self.finished = True
+        else:
+            connection = KEEP if self._version == "1.1" else KEEP_1_0
+        request = Request(
+            self._method, self._path, self._headers, bytes(self._body), self._peer, self._secure
+        )
+        self.ready.append((request, connection))
+        self._start_over()
+
+    def _check_size(self) -> None:
+        fields, limits = self._fields, self._limits
+        size = len(self._target) + sum(len(name) + len(value) + 4 for name, value in fields)
+        if len(fields) > limits.max_headers or size > limits.max_header_bytes:
+            raise RefusedError(refusals.LARGE_HEADERS)
