@@ -1,0 +1,25 @@
+"""Service events: what the service itself did to a key, for the audit record.
+
+Source: AWS KMS Developer Guide, "Logging AWS KMS API calls with AWS CloudTrail" (RotateKey, DeleteKey, …).
+"""
+
+from __future__ import annotations
+
+from keystead.api.schedule import DueEvent
+from keystead.keys import Key
+
+
+def service_event(name: str, key: Key, **details: object) -> DueEvent:
+    """The event called `name` about `key`; `details` are lower-camel members."""
+    return {
+        "eventName": name,
+        "account": key.account,
+        "region": key.region,
+        "keyArn": key.arn,
+        "serviceEventDetails": {"keyId": key.id, **details},
+    }
+
+
+def synchronized_events(replicas: list[Key]) -> list[DueEvent]:
+    """One SynchronizeMultiRegionKey for each replica that got its primary's material."""
+    return [service_event("SynchronizeMultiRegionKey", replica) for replica in replicas]
