@@ -32,14 +32,15 @@ class Generation:
             self._map = mmap.mmap(handle, BYTES)
         finally:
             os.close(handle)
-        self._number = memoryview(self._map).cast("Q")
+        self.numbers = memoryview(self._map).cast("Q")
+        """The number, as the only item: whoever reads it very often saves a call."""
         # A process that died between its commit and its bump left others with an old number; the one
         # that takes its place makes good for it.
         self.bump()
 
     def read(self) -> int:
         """The number as it is now."""
-        number: int = self._number[0]
+        number: int = self.numbers[0]
         return number
 
     def bump(self) -> None:
@@ -48,9 +49,9 @@ class Generation:
         It is drawn at random instead of counted: two processes that count at once could both
         write the same number, and the second commit would go unnoticed.
         """
-        self._number[0] = int.from_bytes(os.urandom(BYTES), "big")
+        self.numbers[0] = int.from_bytes(os.urandom(BYTES), "big")
 
     def close(self) -> None:
         """None; the page is unmapped."""
-        self._number.release()
+        self.numbers.release()
         self._map.close()

@@ -21,6 +21,7 @@ class Rows:
 
     def __init__(self, backend: Backend, view: View, nodes: Nodes, most: int) -> None:
         self._backend = backend
+        self._generation = backend.generation
         self._view = view
         self._nodes = nodes
         self._records: Recent[tuple[str, str], Entry] = Recent(most)
@@ -34,7 +35,7 @@ class Rows:
         """
         view = self._view
         entry = self._records.hot.get((table.name, key))
-        if entry is not None and entry.era == view.era and self._backend.generation() == view.seen:
+        if entry is not None and entry.era == view.era and self._generation() == view.seen:
             return entry
         return view.consistent(lambda state: self.read_entry(state, table, key))
 

@@ -33,7 +33,7 @@ NUMBER_BYTES = 8
 INDEX_ENTRY = b""  # what a leaf says of an index entry: that it is there
 
 
-class Node(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class Node(NamedTuple):
     """Sorted keys with a value each.
 
     In a leaf: places, and the digest of the value stored there. In a branch: the lowest place under each
@@ -60,7 +60,7 @@ class Chunk(NamedTuple):
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Node).decode
+_decode = msgspec.msgpack.Decoder(tuple[bytes, list[bytes], list[bytes]]).decode
 
 
 def node_place(number: bytes) -> bytes:
@@ -88,7 +88,7 @@ class Nodes:
         sealed = self._read(place)
         if sealed is None or digest(sealed) != reference[NUMBER_BYTES:]:
             raise StorageTampered(f"{describe(place)}: not what Keystead wrote there")
-        node = _decode(barrier.open(place, sealed))
+        node = _unpacked(barrier.open(place, sealed))
         self._known.put(reference, node)
         return node
 
@@ -141,12 +141,21 @@ class Nodes:
                 pending.extend((child, height - 1) for child in node.values)
 
 
-class _Item(NamedTuple):
-    """A child while its parent is edited: untouched (`node` None) or with new content, not yet sealed."""
+class _Children(NamedTuple):
+    """The children of a branch while it is edited, as three lists of one length.
 
-    low: bytes
-    reference: bytes  # of a touched child only the number counts
-    node: Node | None
+    A node stands where a child was touched; of that child's reference only the number counts.
+    """
+
+    lows: list[bytes]
+    references: list[bytes]
+    nodes: list[Node | None]
+
+    def splice(self, index: int, count: int, other: _Children) -> None:
+        """None; `other` stands instead of the `count` children from `index` on."""
+        self.lows[index : index + count] = other.lows
+        self.references[index : index + count] = other.references
+        self.nodes[index : index + count] = other.nodes
 
 
 Change = tuple[bytes, bytes | None]
@@ -162,101 +171,102 @@ class Edit:
         self.writes: dict[bytes, bytes | None] = {}
         self.fresh: dict[bytes, Node] = {}
 
+    def create(self) -> Root:
+        """The root of a tree without entries, its node in `writes`."""
+        return Root(self._seal(self._new_number(), Node([], [])), 0)
+
     def apply(self, root: Root, changes: Sequence[Change]) -> Root:
         """The root of the tree after `changes` (sorted by place; None deletes), its nodes in `writes`.
 
         Raises:
             StorageTampered: a node on the way is not the one its parent names.
         """
-        reference, height = root
-        items = self._edited(_Item(b"", reference, None), height, changes)
-        while len(items) > 1:
-            items = self._pieces(b"", self._new_number(), *self._sealed(items))
+        height = root.height
+        top = self._edited(b"", root.reference, height, changes)
+        while len(top.lows) > 1:
             height += 1
-        if not items:
+            top = self._pieces(b"", self._new_number(), height, self._sealed(top))
+        if not top.lows:
             return self.create()
-        (item,) = items
-        node, reference = self._node(item), self._seal(item)
+        (reference,) = self._sealed(top).values
+        node = self._node(reference)
         while height and len(node.values) == 1:
             self._drop(reference)
-            reference = node.values[0]
-            node = self._node(_Item(b"", reference, None))
+            (reference,) = node.values
+            node = self._node(reference)
             height -= 1
         return Root(reference, height)
 
-    def create(self) -> Root:
-        """The root of a tree without entries, its node in `writes`."""
-        return Root(self._seal(_Item(b"", self._new_number(), Node([], []))), 0)
-
-    def _edited(self, item: _Item, height: int, changes: Sequence[Change]) -> list[_Item]:
-        """What takes the node's place: one item, several after a split, none if nothing is left."""
-        node = self._node(item)
+    def _edited(self, low: bytes, reference: bytes, height: int, changes: Sequence[Change]) -> _Children:
+        """What takes the node's place: one child, several after a split, none if nothing is left."""
+        node = self._node(reference)
         if not height:
-            return self._pieces(item.low, item.reference, *_merged(node, changes))
-        items = [_Item(low, child, None) for low, child in zip(node.keys, node.values, strict=True)]
+            return self._pieces(low, reference, height, _merged(node, changes))
+        children = _Children(list(node.keys), list(node.values), [None] * len(node.keys))
         shift = 0
         for index, group in groupby(changes, lambda change: bisect_right(node.keys, change[0]) - 1):
-            replaced = self._edited(items[index + shift], height - 1, list(group))
-            items[index + shift : index + shift + 1] = replaced
-            shift += len(replaced) - 1
-        self._balance(items)
-        if not items:
-            return self._pieces(item.low, item.reference, [], [])
-        items[0] = items[0]._replace(low=item.low)
-        return self._pieces(item.low, item.reference, *self._sealed(items))
+            at = index + shift
+            pieces = self._edited(children.lows[at], children.references[at], height - 1, list(group))
+            children.splice(at, 1, pieces)
+            shift += len(pieces.lows) - 1
+        self._balance(children, height - 1)
+        if children.lows:
+            children.lows[0] = low
+        return self._pieces(low, reference, height, self._sealed(children))
 
-    def _balance(self, items: list[_Item]) -> None:
-        """None; no touched item has fewer than FEWEST entries unless it is alone."""
+    def _balance(self, children: _Children, height: int) -> None:
+        """None; no touched child has fewer than FEWEST entries unless it is alone."""
+        lows, references, nodes = children
         index = 0
-        while index < len(items):
-            node = items[index].node
-            if node is None or len(node.keys) >= FEWEST or len(items) == 1:
+        while index < len(nodes):
+            node = nodes[index]
+            if node is None or len(node.keys) >= FEWEST or len(nodes) == 1:
                 index += 1
                 continue
             index = max(index - 1, 0)  # its left neighbour; the first one takes the right
-            left, right = items[index], items[index + 1]
-            one, other = self._node(left), self._node(right)
-            self._drop(right.reference)
-            items[index : index + 2] = self._pieces(
-                left.low, left.reference, [*one.keys, *other.keys], [*one.values, *other.values]
-            )
+            left = nodes[index] or self._node(references[index])
+            right = nodes[index + 1] or self._node(references[index + 1])
+            self._drop(references[index + 1])
+            both = Node([*left.keys, *right.keys], [*left.values, *right.values])
+            children.splice(index, 2, self._pieces(lows[index], references[index], height, both))
 
-    def _pieces(self, low: bytes, reference: bytes, keys: list[bytes], values: list[bytes]) -> list[_Item]:
-        """The entries in as many even nodes as they need; the first one keeps the number."""
+    def _pieces(self, low: bytes, reference: bytes, height: int, node: Node) -> _Children:
+        """The node's entries in as many even nodes as they need; the first one keeps the number."""
+        keys, values = node
         if not keys:
             self._drop(reference)
-            return []
+            return _Children([], [], [])
+        if len(keys) <= MOST:
+            return _Children([low], [reference], [node])
         count = -(-len(keys) // MOST)
         bounds = [len(keys) * piece // count for piece in range(count + 1)]
-        return [
-            _Item(
-                keys[begin] if begin else low,
-                self._new_number() if begin else reference,
-                Node(keys[begin:end], values[begin:end]),
-            )
-            for begin, end in pairwise(bounds)
+        # Below a branch's key lie others that it does not show, so only a leaf's can be shortened.
+        lows = [keys[i] if height else _separator(keys[i - 1], keys[i]) for i in bounds[1:-1]]
+        return _Children(
+            [low, *lows],
+            [reference, *(self._new_number() for _ in bounds[1:-1])],
+            [Node(keys[begin:end], values[begin:end]) for begin, end in pairwise(bounds)],
+        )
+
+    def _sealed(self, children: _Children) -> Node:
+        """The branch of these children; those that were touched are written."""
+        references = [
+            reference if node is None else self._seal(reference, node)
+            for reference, node in zip(children.references, children.nodes, strict=True)
         ]
+        return Node(children.lows, references)
 
-    def _sealed(self, items: list[_Item]) -> tuple[list[bytes], list[bytes]]:
-        return [item.low for item in items], [self._seal(item) for item in items]
-
-    def _seal(self, item: _Item) -> bytes:
-        """The reference of the item, whose node is written if it was touched."""
-        if item.node is None:
-            return item.reference
-        number = item.reference[:NUMBER_BYTES]
+    def _seal(self, reference: bytes, node: Node) -> bytes:
+        """The reference of the node, which is written under the number in `reference`."""
+        number = reference[:NUMBER_BYTES]
         place = node_place(number)
-        sealed = self._barrier.seal(place, _encode(item.node))
+        sealed = self._barrier.seal(place, _packed(node))
         self.writes[place] = sealed
-        reference = number + digest(sealed)
-        self.fresh[reference] = item.node
-        return reference
+        self.fresh[number + digest(sealed)] = node
+        return number + digest(sealed)
 
-    def _node(self, item: _Item) -> Node:
-        if item.node is not None:
-            return item.node
-        fresh = self.fresh.get(item.reference)
-        return fresh if fresh is not None else self._nodes.load(item.reference, self._barrier)
+    def _node(self, reference: bytes) -> Node:
+        return self.fresh.get(reference) or self._nodes.load(reference, self._barrier)
 
     def _drop(self, reference: bytes) -> None:
         self.writes[node_place(reference[:NUMBER_BYTES])] = None
@@ -267,7 +277,7 @@ class Edit:
         return number
 
 
-def _merged(leaf: Node, changes: Sequence[Change]) -> tuple[list[bytes], list[bytes]]:
+def _merged(leaf: Node, changes: Sequence[Change]) -> Node:
     keys, values = list(leaf.keys), list(leaf.values)
     for place, value in changes:
         index = bisect_left(keys, place)
@@ -280,4 +290,29 @@ def _merged(leaf: Node, changes: Sequence[Change]) -> tuple[list[bytes], list[by
         else:
             keys.insert(index, place)
             values.insert(index, value)
-    return keys, values
+    return Node(keys, values)
+
+
+def _separator(before: bytes, first: bytes) -> bytes:
+    """The shortest text that sorts after `before` and not after `first`: branches stay small."""
+    return first[: _shared(before, first) + 1]
+
+
+def _packed(node: Node) -> bytes:
+    """The node in MessagePack: the prefix that all keys share stands once."""
+    keys, values = node
+    skip = _shared(keys[0], keys[-1]) if keys else 0
+    return _encode((keys[0][:skip] if keys else b"", [key[skip:] for key in keys], values))
+
+
+def _unpacked(plain: bytes) -> Node:
+    prefix, rest, values = _decode(plain)
+    return Node([prefix + key for key in rest], values)
+
+
+def _shared(one: bytes, other: bytes) -> int:
+    """How many bytes both begin with."""
+    for index, (mine, theirs) in enumerate(zip(one, other, strict=False)):
+        if mine != theirs:
+            return index
+    return min(len(one), len(other))
