@@ -182,6 +182,17 @@ def test_a_failing_handler_is_a_500_that_tells_nothing(running, target: str) -> 
     assert running.is_well()
 
 
+def test_an_answer_that_cannot_be_written_is_a_500(running) -> None:
+    with capture_logs() as logs:
+        client = running.start().client().send(post("/hold", b""))
+        running.until_phase("HANDLING")
+        _, done = running.held.pop()
+        running.on_loop(lambda: done(Response(200, (("X-A", None),), None)))
+        assert client.answer()[0] == 500
+        assert client.closed()
+    assert [line["error"] for line in logs] == ["TypeError"]
+
+
 def test_a_handler_that_fails_after_its_answer_ends_the_connection(running) -> None:
     def handle(request, done) -> None:
         done(Response(200, (), b"answered"))
@@ -236,7 +247,11 @@ def test_drain_does_not_wait_for_ever(running) -> None:
     running.start()
     stuck = running.client().send(post("/hold", b""))
     running.until_phase("HANDLING")
+    idle = running.client().send(HELLO)
+    idle.answer()
     assert running.wait(running.server.drain(0)) == 1
+    assert running.server.sockets == ()
+    assert idle.closed()
     assert stuck.closed()
     running.release()
 

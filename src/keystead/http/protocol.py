@@ -97,11 +97,8 @@ class Door:
             connection.drain()
 
     def abort(self) -> int:
-        """How many connections were still open and are now cut."""
-        remaining = tuple(self.connections)
-        for connection in remaining:
-            connection.abort()
-        return len(remaining)
+        """How many connections were still at a request or its answer; all that are open are now cut."""
+        return sum(connection.abort() for connection in tuple(self.connections))
 
 
 class Connection(asyncio.Protocol):
@@ -214,10 +211,12 @@ class Connection(asyncio.Protocol):
         if self._phase is _IDLE and not self._backlog:
             self._close()
 
-    def abort(self) -> None:
-        """Cut the connection, dropping what is unsent."""
+    def abort(self) -> bool:
+        """Whether something was under way on the connection, which is now cut."""
+        under_way = _IDLE < self._phase < _LINGERING
         self._phase = Phase.CLOSED
         self._transport.abort()
+        return under_way
 
     # ------------------------------------------------------------ requests and answers
 
@@ -257,7 +256,7 @@ class Connection(asyncio.Protocol):
         line = CLOSE if self._door.draining else self._closing_line
         try:
             data = self._door.writer.encode(response, line, head=self._head)
-        except ValueError as error:
+        except Exception as error:  # noqa: BLE001 - a malformed answer must not leave its client waiting
             self._fail(error)
             return
         self._phase = _IDLE

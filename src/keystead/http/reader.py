@@ -106,7 +106,8 @@ class Reader:
             return
         try:
             self._parser.feed_data(data)
-            self._count(len(data))
+            if self._target or not self.ready:  # otherwise the slice ended with a request
+                self._count(len(data))
         except RefusedError as refused:
             self._refuse(refused.refusal)
         except HttpParserUpgrade:
@@ -130,7 +131,7 @@ class Reader:
         """
         # The slice in which a request or its body begins counts in full: hence
         # one slice of slack, which keeps that from refusing what is within limits.
-        self._fed = self._fed + length if self._fed or self._target or not self.ready else 0
+        self._fed += length
         if self._fed <= SLICE:
             return
         if self.in_body:

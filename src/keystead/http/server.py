@@ -54,7 +54,7 @@ class Server:
         self._door.sweep()
 
     async def drain(self, timeout: float) -> int:  # noqa: ASYNC109 - how long to wait is this operation's meaning
-        """How many connections had to be cut after `timeout` seconds.
+        """How many connections had to be cut at a request or its answer after `timeout` seconds.
 
         Stops accepting, closes what is idle, lets each request that has begun finish and
         closes its connection after the answer.
