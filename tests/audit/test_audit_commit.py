@@ -1,5 +1,6 @@
 """The committer with the real store and the real journal: complete, in order, refusing when it must."""
 
+import copy
 import threading
 from collections import deque
 
@@ -10,7 +11,7 @@ from keystead.audit import commit, outbox
 from keystead.audit.commit import Committer, Submission
 from keystead.audit.journal import Journal
 from keystead.audit.segment import SECTOR
-from keystead.errors import JournalError, StorageConflict, StorageUnavailable
+from keystead.errors import JournalError, StorageConflict, StorageTampered, StorageUnavailable
 from keystead.storage.memory import MemoryBackend
 from keystead.storage.store import Store
 from keystead.storage.table import Table
@@ -184,6 +185,21 @@ def test_start_journals_what_a_crash_left_in_the_outbox(bench):
     assert bench.events() == [journaled, lost]
     assert bench.outbox() == [b"another worker's"]
     assert bench.committer.recover() == 0
+
+
+def test_a_store_that_was_put_back_is_noticed_at_the_next_start(bench, root):
+    bench.submit(b"one", bench.put("a", 1))
+    bench.turn()
+    older = copy.copy(bench.backend)
+    older._values, older._keys = dict(older._values), list(older._keys)
+    bench.submit(b"two", bench.put("a", 2))
+    bench.turn()
+    bench.journal.abandon()
+    journal = Journal.open(root, "w0", segment_size=64 * SECTOR, prepare_ahead=False)
+    with pytest.raises(StorageTampered, match="put back"):
+        Committer(Store.open(older, ROOT), journal, bench.loop.call_soon).start()
+    Committer(Store.open(bench.backend, ROOT), journal, bench.loop.call_soon).recover()
+    journal.close()
 
 
 def test_one_callers_defect_does_not_silence_the_others(bench):

@@ -148,7 +148,7 @@ def test_a_flipped_byte_in_an_older_segment_is_found_when_read(root):
     data = bytearray(first.read_bytes())
     data[SECTOR + 200] ^= 1
     first.write_bytes(data)
-    with pytest.raises(JournalError, match=r"00000000\.seg: the chain is broken at offset 592"):
+    with pytest.raises(JournalError, match=r"00000000\.seg: the chain is broken at offset 600"):
         journal.verify()
     assert events(journal, 4) == [b"4" * 400, b"5" * 400]
     journal.abandon()
@@ -183,10 +183,29 @@ def test_a_newer_format_is_refused(root):
     path = newest(root)
     header = bytearray(path.read_bytes()[:SECTOR])
     header[11] = 2
-    header[96:128] = sha256(header[:96]).digest()
+    header[104:136] = sha256(header[:104]).digest()
     path.write_bytes(header + path.read_bytes()[SECTOR:])
     with pytest.raises(JournalError, match="format 2"):
         open_journal(root)
+
+
+def test_the_anchor_is_kept_over_restarts_and_new_segments(root):
+    journal = open_journal(root, 3 * SECTOR)
+    assert journal.anchor == 0
+    journal.append([b"one"], 7)
+    journal.append([b"two" * 200], 9)
+    journal.append([b"three" * 100], 8)
+    journal.append([b"four"])
+    assert journal.anchor == 9
+    for _ in range(2):
+        journal.abandon()
+        journal = open_journal(root, 3 * SECTOR)
+        assert journal.anchor == 9
+    journal.reopen()
+    journal.abandon()
+    journal = open_journal(root, 3 * SECTOR)
+    assert journal.anchor == 9
+    journal.close()
 
 
 def test_two_writers_exclude_each_other(root):

@@ -93,6 +93,7 @@ class FaultyDisk(OsDisk):
         self.before_each = before_each
         self.steps = 0
         self.full = False
+        self.unsynced_names = set()
 
     def step(self, file=None):
         if self.before_each is not None:
@@ -122,9 +123,17 @@ class FaultyDisk(OsDisk):
         fault = self.step()
         if fault in (LOST, SHORT, FULL):
             raise OSError(errno.EIO, fault)
+        # Its sync of the directory is a step of its own: the name may be there and not be durable.
+        self.unsynced_names.add(new)
         super().rename(old, new)
         if fault == PERSISTED:
             raise OSError(errno.EIO, fault)
+
+    def sync_names(self, directory):
+        if self.step() is not None:
+            raise OSError(errno.EIO, "names")
+        super().sync_names(directory)
+        self.unsynced_names = {path for path in self.unsynced_names if path.parent != directory}
 
 
 class FaultyBackend(MemoryBackend):
@@ -403,6 +412,21 @@ def test_what_only_the_page_cache_showed_is_not_relied_on(scratch):
             data[offset : offset + len(before)] = before
         path.write_bytes(data)
         restart(Path(name), worker.backend, [])
+
+
+def test_a_segments_name_is_durable_before_it_is_written_to(scratch):
+    """The process ends between a segment's renaming and its directory's sync; the next one finds the name."""
+    with tempfile.TemporaryDirectory(dir=scratch) as name:
+        steps, _ = steps_of_work(Path(name) / "trial")
+        for step in steps:
+            disk = FaultyDisk({step: LOST})
+            worker = Worker(Path(name) / str(step), disk)
+            while not worker.refused:
+                worker.work()
+            worker.journal.abandon()
+            journal = open_journal(worker.root, disk)
+            assert not disk.unsynced_names
+            journal.abandon()
 
 
 def test_while_the_disk_is_full_calls_are_refused_and_then_accepted(scratch):

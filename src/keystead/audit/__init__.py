@@ -1,9 +1,25 @@
 """Evidence: each call has exactly one event, and it is durable before the call is answered.
 
-Owns the form of an event and what of a call it may show (`event`, `redact`), each worker's
+Owns the form of an event and what of a call it may show (`event`, `redact`, `rules`), each worker's
 append-only journal (`journal`), and the group commit that makes changes and events durable
-together (`commit`). Refuses to know how a call is authorized or carried out, which key material it
-used, and how journals become one Merkle log.
+together (`commit`, `outbox`). Refuses to know how a call is authorized or carried out, which key material
+it used, and how journals become one Merkle log.
 """
 
-__all__ = ["commit", "event", "journal", "outbox", "redact"]
+from keystead.audit.commit import Committer, Submission
+from keystead.audit.event import EventContext, Resource, UserIdentity, call_event, identity_of, service_event
+from keystead.audit.journal import Journal
+from keystead.audit.reader import read_journal
+
+__all__ = [
+    "Committer",
+    "EventContext",
+    "Journal",
+    "Resource",
+    "Submission",
+    "UserIdentity",
+    "call_event",
+    "identity_of",
+    "read_journal",
+    "service_event",
+]

@@ -92,6 +92,7 @@ class Committer:
         self._attempting = False
         self._closed = False
         self._sequence = 0
+        self._commit_number = 0
         self._journaled_rows: list[str] = []
         self._oldest_row = 0
 
@@ -107,7 +108,8 @@ class Committer:
 
         Raises:
             JournalError: the journal cannot be read or written.
-            StorageError: the store cannot.
+            StorageTampered: the store is older than the journal: the database was put back.
+            StorageError: the store cannot be read or written.
         """
         self.recover()
         self._thread = Thread(target=self._run, name=f"committer-{self._journal.worker}", daemon=True)
@@ -118,10 +120,12 @@ class Committer:
 
         Raises:
             JournalError: the journal cannot be read or written.
-            StorageError: the store cannot.
+            StorageTampered: the store is older than the journal: the database was put back.
+            StorageError: the store cannot be read or written.
         """
         if self._journal.failure is not None:
             self._journal.reopen()
+        self._store.expect_at_least(self._journal.anchor)
         if self._failed is not None and isinstance(self._failed.error, StorageError):
             # A real write, so that `ok` is not said of a store that can only be read; there is no such row.
             outbox.delete(self._store, [outbox.key(self._journal.worker, 0)])
@@ -220,7 +224,7 @@ class Committer:
         ]
         before = self._journal.next_index
         try:
-            self._journal.append(records)
+            self._journal.append(records, self._commit_number)
         except JournalError as error:
             self._failed = _failure(error)
             return [result or error for result in results]
@@ -244,6 +248,7 @@ class Committer:
         answers: Sequence[Exception | None]
         try:
             answers = self._store.commit([*cleaning, *(transaction for _, transaction, _ in changes)])
+            self._commit_number = self._store.commit_number
         except StorageError as error:
             # Unknown whether the changes persist. If so, so do their rows, and `recover` will find them.
             self._failed = _failure(error)

@@ -73,6 +73,10 @@ class Disk(Protocol):
         """The file names in `directory`, sorted."""
         ...
 
+    def sync_names(self, directory: Path) -> None:
+        """Nothing, once the names in `directory` are durable."""
+        ...
+
 
 class OsFile:
     """A `SegmentFile` of the operating system."""
@@ -133,36 +137,29 @@ class OsDisk:
 
     def rename(self, old: Path, new: Path) -> None:
         old.rename(new)
-        sync_directory(new.parent)
+        self.sync_names(new.parent)
 
     def names(self, directory: Path) -> list[str]:
         return sorted(entry.name for entry in directory.iterdir())
 
-
-def sync_directory(directory: Path) -> None:
-    """Nothing, once the names in `directory` are durable.
-
-    Raises:
-        OSError: whether they are is unknown.
-    """
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    def sync_names(self, directory: Path) -> None:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
-def make_directory(directory: Path) -> None:
+def make_directory(disk: Disk, directory: Path) -> None:
     """Nothing, once `directory` and its parents exist durably.
 
     Raises:
         OSError: one of them cannot be made.
     """
-    if directory.is_dir():
-        return
-    make_directory(directory.parent)
+    if not directory.parent.is_dir():
+        make_directory(disk, directory.parent)
     directory.mkdir(mode=_PRIVATE_DIRECTORY, exist_ok=True)
-    sync_directory(directory.parent)
+    disk.sync_names(directory.parent)
 
 
 class Lock:

@@ -46,6 +46,7 @@ class _View(msgspec.Struct, frozen=True):
 
     segments: tuple[Header, ...]
     at: Position
+    anchor: int
 
 
 class Journal:
@@ -64,7 +65,7 @@ class Journal:
         self._worker = worker
         self._size = size
         self._spare = Spare(disk, directory / _SPARE_NAME, size, ahead=ahead)
-        self._view = _View((), Position(SECTOR, 0, genesis(worker)))
+        self._view = _View((), Position(SECTOR, 0, genesis(worker)), 0)
         self._file: SegmentFile | None = None
         self._lock: Lock | None = None
         self._failure: str | None = None
@@ -103,7 +104,7 @@ class Journal:
         journal = cls(disk or OsDisk(), path, worker, segment_size, ahead=prepare_ahead)
         try:
             with journal._failing():
-                make_directory(path)
+                make_directory(journal._disk, path)
                 journal._lock = Lock(path)
                 journal._start()
         except BaseException:
@@ -129,6 +130,11 @@ class Journal:
         return self._view.at.chain
 
     @property
+    def anchor(self) -> int:
+        """The largest anchor that was appended, also before a restart; 0 without any."""
+        return self._view.anchor
+
+    @property
     def failure(self) -> str | None:
         """Why nothing is accepted; None while all is well."""
         return self._failure
@@ -140,8 +146,11 @@ class Journal:
 
     # ----------------------------------------------------------------------- writing
 
-    def append(self, records: Sequence[bytes]) -> None:
+    def append(self, records: Sequence[bytes], anchor: int = 0) -> None:
         """Nothing, once all of `records` are durable: one write and one sync unless a segment is full.
+
+        `anchor` is a number that only grows and that the journal keeps for its owner: the commit number of the
+        store, so that a store which was put back to an older state is noticed at the next start.
 
         Raises:
             JournalError: the journal is failed, now or since earlier; which of the records persisted is
@@ -150,7 +159,7 @@ class Journal:
         """
         if self._failure is not None:
             raise JournalError(f"journal {self._worker}: {self._failure}")
-        self._append(records, Kind.EVENT)
+        self._append(records, Kind.EVENT, max(anchor, self._view.anchor))
 
     def reopen(self) -> None:
         """Nothing, once the journal accepts records again.
@@ -164,14 +173,14 @@ class Journal:
         """
         if self._lock is None:
             raise JournalError(f"journal {self._worker}: {self._failure}")
-        at, newest = self._view.at, self._view.segments[-1:]
+        view = self._view
         with self._failing():
             # A failed roll may have left a segment that holds no record yet; it keeps its place in the sequence.
             segments = reader.headers(self._disk, self._directory, self._worker)
-            since = newest[0].first_index if newest else 0
-            for _ in reader.frames(self._disk, self._directory, segments, at, since):
+            since = view.segments[-1].first_index
+            for _ in reader.frames(self._disk, self._directory, segments, view.at, since):
                 pass
-            self._roll(segments, at)
+            self._roll(segments, view.at, view.anchor)
         self._failure = None
 
     def close(self) -> None:
@@ -182,7 +191,7 @@ class Journal:
         """
         try:
             if self._failure is None:
-                self._append([_CLOSED], Kind.NOTE)
+                self._append([_CLOSED], Kind.NOTE, self._view.anchor)
         finally:
             self.abandon()
 
@@ -228,12 +237,15 @@ class Journal:
     def _start(self) -> None:
         segments = reader.headers(self._disk, self._directory, self._worker)
         if not segments:
-            self._roll((), self._view.at)
+            self._roll((), self._view.at, 0)
             return
+        # A crash between a segment's renaming and its directory's sync: the name is there, but not durable yet.
+        self._disk.sync_names(self._directory)
         tail = reader.tail(self._disk, self._directory, segments[-1])
         self._settle(segments[-1], tail)
         if tail.clean:
-            self._view = _View(segments, msgspec.structs.replace(tail.at, offset=align(tail.at.offset)))
+            at = msgspec.structs.replace(tail.at, offset=align(tail.at.offset))
+            self._view = _View(segments, at, tail.anchor)
             self._spare.prepare()
         else:
             self._cut(segments, tail)
@@ -250,44 +262,46 @@ class Journal:
     def _cut(self, segments: tuple[Header, ...], tail: reader.Tail) -> None:
         """Continue in a new segment; the torn bytes stay where they are for whoever looks."""
         torn = Cut(segments[-1].name, tail.at.offset, len(tail.beyond), sha256(tail.beyond).hexdigest())
-        self._roll(segments, tail.at)
+        self._roll(segments, tail.at, tail.anchor)
         # A crash here: the next start finds a sound newest segment and writes no note of the cut.
-        self._append([msgspec.json.encode({"note": "cut", **msgspec.structs.asdict(torn)})], Kind.NOTE)
+        note = msgspec.json.encode({"note": "cut", **msgspec.structs.asdict(torn)})
+        self._append([note], Kind.NOTE, tail.anchor)
         self.recovered = torn
 
     # ---------------------------------------------------------------------- the disk
 
-    def _append(self, records: Sequence[bytes], kind: Kind) -> None:
+    def _append(self, records: Sequence[bytes], kind: Kind, anchor: int) -> None:
         if not all(records) or max(map(len, records), default=0) > self.longest_record:
             raise ValueError(f"a record has 1 to {self.longest_record} bytes")
         with self._failing():
             while records:
-                fitting = count_fitting(self._view.segments[-1].size - self._view.at.offset, records)
+                segments, at = self._view.segments, self._view.at
+                fitting = count_fitting(segments[-1].size - at.offset, records)
                 if fitting:
-                    self._write_group(records[:fitting], kind)
+                    self._write_group(records[:fitting], kind, anchor)
                     records = records[fitting:]
                 else:
-                    self._roll(self._view.segments, self._view.at)
+                    self._roll(segments, at, anchor)
 
-    def _write_group(self, records: Sequence[bytes], kind: Kind) -> None:
-        data, after = encode_group(self._view.at, records, kind)
+    def _write_group(self, records: Sequence[bytes], kind: Kind, anchor: int) -> None:
+        data, after = encode_group(self._view.at, records, anchor, kind)
         # A crash before the sync returns: the next start keeps the whole records that persisted (nobody was
         # answered for them) and cuts the rest.
         self._write(data, self._view.at.offset)
         # Durable: a crash from here on loses nothing.
-        self._view = _View(self._view.segments, after)
+        self._view = _View(self._view.segments, after, anchor)
 
-    def _roll(self, segments: tuple[Header, ...], at: Position) -> None:
+    def _roll(self, segments: tuple[Header, ...], at: Position, anchor: int) -> None:
         """Continue after `at` in a new segment."""
         self._drop_file()
         sequence = segments[-1].sequence + 1 if segments else 0
-        header = Header(self._worker, sequence, self._size, at.index, at.chain)
+        header = Header(self._worker, sequence, self._size, at.index, anchor, at.chain)
         self._file = self._spare.take()
         self._write(encode_header(header), 0)
         # A crash here: the spare has a header but no name that counts; the next start replaces it.
         self._disk.rename(self._spare.path, self._directory / header.name)
         # A crash here: an empty segment continues from the last record, as it shall.
-        self._view = _View((*segments, header), header.start)
+        self._view = _View((*segments, header), header.start, anchor)
         self._spare.prepare()
 
     def _write(self, data: bytes, offset: int) -> None:

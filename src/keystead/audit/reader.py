@@ -19,6 +19,7 @@ from keystead.audit.segment import (
     decode_header,
     genesis,
     group_end,
+    read_marker,
     sound_marker_beyond,
     walk,
 )
@@ -32,10 +33,11 @@ class Tail(msgspec.Struct, frozen=True):
 
     `at` is the place behind the last sound frame, `data` the segment up to there, `beyond` what follows
     without the zeros at its end. `clean` means that nothing is torn: the last group is complete, only zeros
-    follow, and the file has its full length.
+    follow, and the file has its full length. `anchor` is the largest that the segment tells.
     """
 
     at: Position
+    anchor: int
     data: bytes
     beyond: bytes
     clean: bool
@@ -93,15 +95,17 @@ def tail(disk: Disk, directory: Path, header: Header) -> Tail:
         JournalError: the chain is broken before the last group, or the segment cannot be read.
     """
     data = _load(disk, directory / header.name, header.size)
-    at, end = header.start, SECTOR
+    at, end, anchor = header.start, SECTOR, header.anchor
     for frame in walk(data, at):
-        end = group_end(frame, at) or end
+        marker = read_marker(frame)
+        if marker is not None:
+            end, anchor = group_end(frame, marker), max(anchor, marker.anchor)
         at = frame.after
     if sound_marker_beyond(data, at) is not None:
         raise _broken(header, at)
     beyond = data[at.offset :].rstrip(b"\0")
     clean = at.offset == end and not beyond and len(data) == header.size
-    return Tail(at, data[: at.offset], beyond, clean)
+    return Tail(at, anchor, data[: at.offset], beyond, clean)
 
 
 def _broken(header: Header, at: Position) -> JournalError:

@@ -10,8 +10,8 @@ A segment is `size` bytes, zero where nothing was written yet:
     word   = kind (4 bits) ‖ payload length (28 bits), big-endian as every integer here
     chain hash = SHA-256(previous chain hash ‖ word ‖ payload)
 
-A marker's payload repeats where the group stands (index ‖ chain hash before it ‖ bytes in the
-group), so a marker proves itself. That tells damage from a crash apart: a crash tears the
+A marker's payload repeats where the group stands (index ‖ chain hash before it), so a marker proves
+itself, and tells the group's length in bytes and its anchor. That tells damage from a crash apart: a crash tears the
 last group only, hence a sound marker beyond the first broken byte means that records
 which had been made durable were changed afterwards.
 """
@@ -32,10 +32,10 @@ SECTOR = 512
 MAGIC = b"KSJOURNL"
 LONGEST_PAYLOAD = (1 << 28) - 1
 
-_HEADER = struct.Struct(">8sII32sQQ32s32s")
+_HEADER = struct.Struct(">8sII32sQQQ32s32s")
 _WORD = struct.Struct(">I")
 _PREFIX = struct.Struct(">I32s")
-_MARKER = struct.Struct(">Q32sI")
+_MARKER = struct.Struct(">Q32sIQ")
 _DIGEST_LENGTH = 32
 _LONGEST_WORKER = 32
 _MARKER_FRAME = _PREFIX.size + _MARKER.size
@@ -69,12 +69,13 @@ class Position(msgspec.Struct, frozen=True, gc=False):
 
 
 class Header(msgspec.Struct, frozen=True):
-    """A segment's first sector: whose it is, which one, and what it continues from."""
+    """A segment's first sector: whose it is, which one, what it continues from, and the anchor then."""
 
     worker: str
     sequence: int
     size: int
     first_index: int
+    anchor: int
     chain: bytes
 
     @property
@@ -95,6 +96,15 @@ class Frame(msgspec.Struct, frozen=True, gc=False):
     kind: Kind
     payload: bytes
     after: Position
+
+
+class Marker(msgspec.Struct, frozen=True, gc=False):
+    """A group's first frame: what it continues from, its length in bytes and its anchor."""
+
+    index: int
+    chain: bytes
+    length: int
+    anchor: int
 
 
 def genesis(worker: str) -> bytes:
@@ -127,6 +137,7 @@ def encode_header(header: Header) -> bytes:
         header.worker.encode(),
         header.sequence,
         header.first_index,
+        header.anchor,
         header.chain,
         bytes(_DIGEST_LENGTH),
     )[:-_DIGEST_LENGTH]
@@ -142,12 +153,12 @@ def decode_header(sector: bytes, name: str) -> Header:
     raw = sector[: _HEADER.size]
     if len(sector) < SECTOR or sector[SECTOR:] or any(sector[_HEADER.size :]) or raw[:8] != MAGIC:
         raise JournalError(f"journal segment {name}: not a segment header at offset 0")
-    _, version, size, worker, sequence, first_index, chain, digest = _HEADER.unpack(raw)
+    _, version, size, worker, sequence, *place, digest = _HEADER.unpack(raw)
     if sha256(raw[:-_DIGEST_LENGTH]).digest() != digest:
         raise JournalError(f"journal segment {name}: the header at offset 0 was changed")
     if version != FORMAT_VERSION:
         raise JournalError(f"journal segment {name}: format {version}, this program reads {FORMAT_VERSION}")
-    return Header(worker.rstrip(b"\0").decode(), sequence, size, first_index, chain)
+    return Header(worker.rstrip(b"\0").decode(), sequence, size, *place)
 
 
 # ------------------------------------------------------------------------------ writing
@@ -175,13 +186,15 @@ def count_fitting(room: int, records: Sequence[bytes]) -> int:
     return len(records)
 
 
-def encode_group(at: Position, records: Sequence[bytes], kind: Kind = Kind.EVENT) -> tuple[bytes, Position]:
+def encode_group(
+    at: Position, records: Sequence[bytes], anchor: int = 0, kind: Kind = Kind.EVENT
+) -> tuple[bytes, Position]:
     """The group's bytes, to be written at `at.offset` (a multiple of a sector), and the place after it.
 
     Each record holds 1 to `LONGEST_PAYLOAD` bytes, which the journal has checked.
     """
     length = group_length(records)
-    marker = _MARKER.pack(at.index, at.chain, length)
+    marker = _MARKER.pack(at.index, at.chain, length, anchor)
     chain = sha256(at.chain + _MARKER_WORD + marker).digest()
     pack, bits = _WORD.pack, kind << 28
     parts = [_MARKER_WORD, chain, marker]
@@ -212,25 +225,28 @@ def _frame(data: bytes, at: Position) -> Frame | None:
     return Frame(at.index, Kind(kind), payload, Position(start + length, index, chain))
 
 
-def group_end(frame: Frame, at: Position) -> int | None:
-    """The offset where the group ends whose marker `frame` is; None when it is no marker after record `at`."""
+def read_marker(frame: Frame) -> Marker | None:
+    """The marker that `frame` holds, if it holds one."""
     if frame.kind is not Kind.MARKER or len(frame.payload) != _MARKER.size:
         return None
-    index, chain, length = _MARKER.unpack(frame.payload)
-    if index != at.index or chain != at.chain or length < _MARKER_FRAME:
-        return None
-    return frame.after.offset - _MARKER_FRAME + int(length)
+    marker = Marker(*_MARKER.unpack(frame.payload))
+    return marker if marker.length >= _MARKER_FRAME else None
+
+
+def group_end(frame: Frame, marker: Marker) -> int:
+    """The offset where the group ends whose marker `frame` is."""
+    return frame.after.offset - _MARKER_FRAME + marker.length
 
 
 def walk(data: bytes, start: Position) -> Iterator[Frame]:
     """The sound frames from `start` (a group's place) on, markers too; ends before the first that is not."""
     at = start
-    while (marker := _frame(data, at)) is not None:
-        end = group_end(marker, at)
-        if end is None:
+    while (first := _frame(data, at)) is not None:
+        marker = read_marker(first)
+        if marker is None or (marker.index, marker.chain) != (at.index, at.chain):
             return
-        yield marker
-        inner = marker.after
+        yield first
+        end, inner = group_end(first, marker), first.after
         while inner.offset < end:
             frame = _frame(data, inner)
             if frame is None or frame.kind is Kind.MARKER or frame.after.offset > end:
@@ -248,7 +264,7 @@ def sound_marker_beyond(data: bytes, stop: Position) -> int | None:
     for offset in range(align(stop.offset), len(data) - _MARKER_FRAME + 1, SECTOR):
         if data[offset : offset + _WORD.size] != _MARKER_WORD:
             continue
-        index, chain, _ = _MARKER.unpack_from(data, offset + _PREFIX.size)
+        index, chain, *_ = _MARKER.unpack_from(data, offset + _PREFIX.size)
         place = Position(offset, index, chain)
         if index >= stop.index and _frame(data, place) is not None:
             return offset
