@@ -29,7 +29,7 @@ CALLERS = [
     {"type": "service", "service": "logs.us-east-1.amazonaws.com"},
 ]
 ENTRIES = [
-    "*", HERE, THERE, f"arn:aws:iam::{HERE}:root", *(c["arn"] for c in CALLERS if "arn" in c),
+    "*", HERE, HERE, THERE, f"arn:aws:iam::{HERE}:root", *(c["arn"] for c in CALLERS if "arn" in c),
     f"arn:aws:iam::{HERE}:role/p/Keys", f"arn:aws:iam::{HERE}:user/Bob",
 ]  # fmt: skip
 ACTIONS = ["kms:Decrypt", "kms:Encrypt", "kms:DescribeKey", "kms:PutKeyPolicy"]
@@ -41,7 +41,7 @@ def subset(values, least=0):
 
 
 def either(one, other, value):
-    return st.tuples(st.sampled_from([one, one, one, other]), value).map(lambda pair: {pair[0]: pair[1]})
+    return st.tuples(st.sampled_from([one] * 5 + [other]), value).map(lambda pair: {pair[0]: pair[1]})
 
 
 elements = st.one_of(
@@ -56,8 +56,7 @@ operators = st.sampled_from([
 wanted = subset(["a", "b", "a*", "?", "7", "12", "arn:aws:iam::*:role/*", "arn:aws:iam::1:role/r"])
 keys = st.sampled_from(["aws:x", "AWS:Y", "kms:z"])
 conditions = st.one_of(
-    st.just({}),
-    st.just({}),
+    *[st.just({})] * 4,
     st.dictionaries(operators, st.dictionaries(keys, wanted, min_size=1, max_size=1), max_size=2),
     st.fixed_dictionaries({"Null": st.dictionaries(keys, st.sampled_from(["true", "false"]), max_size=1)}),
 )
@@ -65,14 +64,16 @@ conditions = st.one_of(
 
 def documents(principal):
     parts = [
-        st.fixed_dictionaries({"Effect": st.sampled_from(["Allow", "Allow", "Allow", "Deny"])}),
+        st.fixed_dictionaries({"Effect": st.sampled_from(["Allow"] * 7 + ["Deny"])}),
         either(
             "Action",
             "NotAction",
-            subset(["*", "kms:*", "kms:De*", "kms:?ncrypt", "s3:*", "k*:*", *ACTIONS], 1),
+            subset(["*", "*", "*", "kms:*", "kms:De*", "kms:?ncrypt", "s3:*", "k*:*", *ACTIONS], 1),
         ),
         either(
-            "Resource", "NotResource", subset(["*", "arn:aws:kms:*:*:key/1*", "arn:aws:kms:*", *RESOURCES], 1)
+            "Resource",
+            "NotResource",
+            subset(["*", "*", "*", "arn:aws:kms:*:*:key/1*", "arn:aws:kms:*", *RESOURCES], 1),
         ),
         conditions.map(lambda condition: {"Condition": condition}),
     ]
@@ -84,7 +85,15 @@ def documents(principal):
     return st.lists(statement, max_size=3).map(lambda found: {"document": {"Statement": found}})
 
 
-identity, resource = documents(principal=False), documents(principal=True)
+def broad(**principal):
+    statement = {"Effect": "Allow", "Action": "*", "Resource": "*"} | principal
+    return st.builds(lambda: {"document": {"Statement": [dict(statement)]}})
+
+
+identity = st.one_of(documents(principal=False), broad())
+resource = st.one_of(
+    documents(principal=True), broad(Principal={"AWS": [HERE, CALLERS[1]["arn"]]}), broad(Principal="*")
+)
 
 
 def levels(policy):

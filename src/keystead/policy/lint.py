@@ -65,7 +65,7 @@ def validate_key_policy(text: str) -> None:
     _demand(
         "Version" not in policy or _one_of(policy["Version"], _VERSIONS), "The policy's Version is unknown."
     )
-    _demand(isinstance(policy.get("Id", ""), str), "The policy's Id is not a string.")
+    _demand(type(policy.get("Id", "")) is str, "The policy's Id is not a string.")
     for statement in _statements(policy.get("Statement")):
         _check_statement(statement)
 
