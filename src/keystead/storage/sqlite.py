@@ -11,6 +11,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 
 from keystead.errors import StorageConflict, StorageError, StorageUnavailable
@@ -38,8 +39,13 @@ _PRAGMAS = (
 )
 
 _GET = "SELECT v FROM kv WHERE k = ?"
-_PUT = "INSERT INTO kv (k, v) VALUES (?, ?) ON CONFLICT (k) DO UPDATE SET v = excluded.v"
 _DELETE = "DELETE FROM kv WHERE k = ?"
+# Many rows a statement: SQLite's module lets go of the interpreter lock at each step, and waits up to a
+# switch interval (5 ms) to get it back while the event loop is busy. Few sizes, so all stay prepared.
+_PUTS = {
+    rows: f"INSERT INTO kv (k, v) VALUES {', '.join(['(?, ?)'] * rows)} ON CONFLICT (k) DO UPDATE SET v = excluded.v"  # noqa: S608  # only question marks are put in
+    for rows in (64, 16, 4, 1)
+}
 _SCAN = {
     False: "SELECT k, v FROM kv WHERE k >= ? AND k < ? ORDER BY k LIMIT ?",
     True: "SELECT k, v FROM kv WHERE k >= ? AND k < ? ORDER BY k DESC LIMIT ?",
@@ -123,10 +129,9 @@ class SqliteBackend:
         writer.execute("BEGIN IMMEDIATE")
         try:
             _check(writer, batch.conditions)
-            deletions = [(key,) for key, value in batch.writes.items() if value is None]
-            puts = [(key, value) for key, value in batch.writes.items() if value is not None]
-            writer.executemany(_DELETE, deletions)
-            writer.executemany(_PUT, puts)
+            for key in (key for key, value in batch.writes.items() if value is None):
+                writer.execute(_DELETE, (key,))
+            _put_all(writer, sorted((k, v) for k, v in batch.writes.items() if v is not None))
             writer.execute("COMMIT")
         except BaseException:
             with contextlib.suppress(sqlite3.Error):
@@ -194,6 +199,14 @@ def _sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _put_all(connection: sqlite3.Connection, puts: list[tuple[bytes, bytes]]) -> None:
+    at = 0
+    for rows, statement in _PUTS.items():
+        while len(puts) - at >= rows:
+            connection.execute(statement, tuple(chain.from_iterable(puts[at : at + rows])))
+            at += rows
 
 
 def _check(connection: sqlite3.Connection, conditions: Mapping[bytes, bytes | None]) -> None:
