@@ -11,12 +11,12 @@ from keystead.api import Call, Target, operation
 from keystead.api.schedule import DueCall, DueEvent, put_due
 from keystead.keyring import Keyring
 from keystead.keys import Key, KeyState, Material, rotation
-from keystead.keys.key import EXTERNAL
+from keystead.keys.key import AWS_KMS, EXTERNAL
 from keystead.keys.multiregion import is_replica
 from keystead.keys.state import check_state
 from keystead.services.kms.events import service_event, synchronized_events
 from keystead.services.kms.paging import page_list
-from keystead.services.kms.relatives import spread, store_key
+from keystead.services.kms.relatives import relatives, spread, store_key
 from keystead.services.kms.tables import KEYS, key_place
 from keystead.services.kms.targets import on_key
 from keystead.storage import Transaction
@@ -193,7 +193,8 @@ def record_rotation(_keyring: Keyring, call: DueCall, subject: str) -> list[DueE
     if key is None or material is None or not material.in_progress:
         return []
     store_key(call.tx, key.with_material(_replace(material, in_progress=False)))
-    return [_rotation_event(key, material)]
+    replicas = relatives(call.tx, key) if key.origin == AWS_KMS else []
+    return [_rotation_event(key, material), *synchronized_events(replicas)]
 
 
 OPERATIONS = (
