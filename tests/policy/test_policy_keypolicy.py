@@ -13,6 +13,7 @@ from keystead.policy import (
     compile_key_policy,
     decide,
     default_key_policy,
+    named_principals,
     validate_key_policy,
 )
 
@@ -182,3 +183,13 @@ def test_stored_statement_without_sense_has_no_effect(policy):
 def test_unreadable_policy_cannot_be_compiled():
     with pytest.raises(MalformedPolicyDocument):
         compile_key_policy("{}")
+
+
+def test_named_principals_are_those_that_must_exist():
+    alice, keys = f"arn:aws:iam::{ACCOUNT}:user/Alice", f"arn:aws:iam::{ACCOUNT}:role/Keys"
+    policy = text(
+        ALLOW,
+        ALLOW | {"Principal": {"AWS": [ACCOUNT, f"arn:aws:iam::{ACCOUNT}:root", alice], "Service": "a.b"}},
+        {"Effect": "Deny", "NotPrincipal": {"AWS": keys}, "Action": "kms:*", "Resource": "*"},
+    )
+    assert named_principals(policy) == {alice, keys}

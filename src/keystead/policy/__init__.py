@@ -10,7 +10,7 @@ from keystead.policy.document import Document, Statement, parse
 from keystead.policy.evaluate import decide
 from keystead.policy.explain import DecidedBy, Decision
 from keystead.policy.facts import Facts
-from keystead.policy.keypolicy import compile_key_policy, default_key_policy
+from keystead.policy.keypolicy import compile_key_policy, default_key_policy, named_principals
 from keystead.policy.lint import validate_key_policy
 from keystead.policy.policyset import Level, Policies
 from keystead.policy.request import (
@@ -46,6 +46,7 @@ __all__ = [
     "compile_policy",
     "decide",
     "default_key_policy",
+    "named_principals",
     "parse",
     "validate_key_policy",
 ]

@@ -6,7 +6,8 @@ from typing import Final
 
 from keystead.arn import root_arn
 from keystead.policy.compiled import CompiledPolicy, compile_policy
-from keystead.policy.document import parse
+from keystead.policy.document import EVERYONE, parse
+from keystead.policy.principal import account_of
 
 
 def default_key_policy(account: str) -> str:
@@ -36,3 +37,15 @@ def compile_key_policy(text: str) -> CompiledPolicy:
         errors.MalformedPolicyDocument: the text cannot be read as a policy.
     """
     return compile_policy(parse(text, action_required=False), "default")
+
+
+def named_principals(text: str) -> frozenset[str]:
+    """The ARNs of users, roles and sessions that a key policy names; those who know the accounts check them.
+
+    Raises:
+        errors.MalformedPolicyDocument: the text cannot be read as a policy.
+    """
+    statements = parse(text, action_required=False).statements
+    elements = [element for item in statements for element in (item.principal, item.not_principal)]
+    entries = {entry for element in elements if element is not None for entry in element.aws}
+    return frozenset(entry for entry in entries if entry != EVERYONE and account_of(entry) is None)

@@ -71,11 +71,16 @@ def arn_matcher(pattern: Tokens) -> Match:
         return lambda _text: False
     if all(len(part) < 2 and (not part or isinstance(part[0], str)) for part in parts[:5]):  # noqa: PLR2004 - all text
         return matcher(pattern)  # the five colons are literal: the whole is as good as the parts
-    matches = tuple(matcher(part) for part in parts)
+    telling = tuple((index, matcher(part)) for index, part in enumerate(parts) if part != (ANY,))
 
     def match(text: str) -> bool:
         values = text.split(":", _ARN_PARTS - 1)
-        return len(values) == _ARN_PARTS and all(m(v) for m, v in zip(matches, values, strict=True))
+        if len(values) != _ARN_PARTS:
+            return False
+        for index, matches in telling:  # noqa: SIM110 - all() over a generator takes twice as long, on every request
+            if not matches(values[index]):
+                return False
+        return True
 
     return match
 
