@@ -25,7 +25,12 @@ class Disk(dict):
 
 @pytest.fixture
 def small(monkeypatch):
-    monkeypatch.setattr(tree, "MOST", 4)
+    make_small(monkeypatch)
+
+
+def make_small(monkeypatch):
+    monkeypatch.setattr(tree, "MOST_IN_LEAF", 4)
+    monkeypatch.setattr(tree, "MOST_IN_BRANCH", 5)
     monkeypatch.setattr(tree, "FEWEST", 2)
 
 
@@ -77,7 +82,7 @@ class Grove:
         self.count = 1 if reference == self.root.reference else self.count + 1
         node = tree.Nodes(self.disk.get, 1).load(reference, BARRIER)
         top = reference == self.root.reference
-        assert len(node.keys) <= tree.MOST
+        assert len(node.keys) <= (tree.MOST_IN_BRANCH if height else tree.MOST_IN_LEAF)
         assert top or node.keys
         assert not top or not height or len(node.keys) > 1
         assert node.keys == sorted(set(node.keys))
@@ -96,15 +101,12 @@ digests = st.binary(min_size=16, max_size=16) | st.just(b"")
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.dictionaries(keys, st.none() | digests, max_size=12), max_size=12))
 def test_the_tree_is_the_map(batches):
-    before = tree.MOST, tree.FEWEST
-    tree.MOST, tree.FEWEST = 4, 2
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        make_small(patch)
         grove = Grove()
         for batch in batches:
             grove.apply(batch)
             grove.check()
-    finally:
-        tree.MOST, tree.FEWEST = before
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -10,7 +10,7 @@ holds no row for them.
 
 Nodes are written in place (the number stays, the digest changes). A reader that follows an old root
 may meet a newer node; it fails as if the node were tampered with, and `Store` tells the two apart.
-Nodes split above `MOST` entries and are merged with a neighbour below `FEWEST`.
+Nodes split above `MOST_IN_…` entries and are merged with a neighbour below `FEWEST`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,10 @@ from keystead.storage.backend import digest
 from keystead.storage.barrier import Barrier, describe
 from keystead.storage.cache import Recent
 
-MOST = 64
+# A commit writes each leaf it touches and all branches above it. Small leaves keep that cheap, and wide
+# branches keep it at two levels of branches up to some 800,000 entries.
+MOST_IN_LEAF = 64
+MOST_IN_BRANCH = 160
 FEWEST = 16
 NUMBER_BYTES = 8
 INDEX_ENTRY = b""  # what a leaf says of an index entry: that it is there
@@ -203,13 +206,15 @@ class Edit:
         if not height:
             return self._pieces(low, reference, height, _merged(node, changes))
         children = _Children(list(node.keys), list(node.values), [None] * len(node.keys))
-        shift = 0
+        shift, small = 0, False
         for index, group in groupby(changes, lambda change: bisect_right(node.keys, change[0]) - 1):
             at = index + shift
             pieces = self._edited(children.lows[at], children.references[at], height - 1, list(group))
             children.splice(at, 1, pieces)
             shift += len(pieces.lows) - 1
-        self._balance(children, height - 1)
+            small = small or any(piece and len(piece.keys) < FEWEST for piece in pieces.nodes)
+        if small:
+            self._balance(children, height - 1)
         if children.lows:
             children.lows[0] = low
         return self._pieces(low, reference, height, self._sealed(children))
@@ -236,9 +241,10 @@ class Edit:
         if not keys:
             self._drop(reference)
             return _Children([], [], [])
-        if len(keys) <= MOST:
+        most = MOST_IN_BRANCH if height else MOST_IN_LEAF
+        if len(keys) <= most:
             return _Children([low], [reference], [node])
-        count = -(-len(keys) // MOST)
+        count = -(-len(keys) // most)
         bounds = [len(keys) * piece // count for piece in range(count + 1)]
         # Below a branch's key lie others that it does not show, so only a leaf's can be shortened.
         lows = [keys[i] if height else _separator(keys[i - 1], keys[i]) for i in bounds[1:-1]]
