@@ -165,7 +165,11 @@ def _refuse_service_filter(member: str, value: str | None) -> None:
         raise errors.AccessDenied(f"The {member} filter can be used only by AWS service principals.")
 
 
-@operation("ListGrants", targets=on_key("ListGrants", cross_account=True, facts=_direct))
+def _is_filtered(request: wire.ListGrantsRequest, _targets: tuple[Target, ...]) -> bool:
+    return request.grantee_principal is not None
+
+
+@operation("ListGrants", targets=on_key("ListGrants", cross_account=True, facts=_direct), slow=_is_filtered)
 def list_grants(call: Call, request: wire.ListGrantsRequest, target: Target) -> wire.ListGrantsResponse:
     """Return a page of the grants on a key, or of those that a filter lets through."""
     key = target.found
