@@ -69,14 +69,14 @@ def test_readers_see_only_committed_states_in_order(name, tmp_path):
     readers = [threading.Thread(target=watch, args=(store, stop, failures)) for store in stores]
     for reader in readers:
         reader.start()
-    for number in range(1, COMMITS):
-        set_all(stores[number % len(stores)], number)
-        assert stores[(number + 1) % len(stores)].transaction().get(TICKS, KEYS[-1]) == Tick(number)
-        if failures:
-            break
-    stop.set()
-    for reader in readers:
-        reader.join()
+    try:
+        for number in range(1, COMMITS):
+            set_all(stores[number % len(stores)], number)
+            assert stores[(number + 1) % len(stores)].transaction().get(TICKS, KEYS[-1]) == Tick(number)
+    finally:
+        stop.set()
+        for reader in readers:
+            reader.join()
     assert failures == []
     for store in stores[2:]:
         store.close()
@@ -104,6 +104,48 @@ def test_a_reader_overtaken_by_a_commit_does_not_cache_the_record_of_before():
     assert cold.transaction().get(TICKS, "k00").number in (1, 2)
     assert cold.transaction().get(TICKS, "k00") == Tick(2)
     assert cold.transaction().scan(TICKS, "k00")[0][1] == Tick(2)
+
+
+def test_a_commit_noticed_by_another_thread_in_the_middle_of_a_look_up():
+    class Interrupted(MemoryBackend):
+        """Another thread of the store refreshes while this one asks for the generation."""
+
+        interrupt = None
+
+        def generation(self):
+            if self.interrupt:
+                interrupt, self.interrupt = self.interrupt, None
+                interrupt()
+            return super().generation()
+
+    backend = Interrupted()
+    store = Store.create(backend, ROOT)
+    set_all(store, 1)
+    assert store.transaction().get(TICKS, "k00") == Tick(1)
+    set_all(Store.open(backend, ROOT), 2)
+    backend.interrupt = store.refresh
+    assert store.transaction().get(TICKS, "k00") == Tick(2)
+
+
+def test_a_commit_while_another_thread_finds_the_record_of_before_among_the_older_ones():
+    class Overtaken(dict):
+        overtake = None
+
+        def get(self, key, default=None):
+            value = super().get(key, default)
+            if self.overtake:
+                overtake, self.overtake = self.overtake, None
+                overtake()
+            return value
+
+    store = Store.create(MemoryBackend(), ROOT)
+    set_all(store, 1)
+    records = store.rows._records
+    records._old, records.hot = Overtaken(records.hot), {}
+    records._old.overtake = lambda: set_all(store, 2)
+    store.transaction().get(TICKS, "k00")
+    store.transaction().get(TICKS, "k01")  # takes note of the commit
+    assert store.transaction().get(TICKS, "k00") == Tick(2)
 
 
 def test_a_store_that_never_gets_its_turn_says_so():

@@ -12,8 +12,9 @@ V = TypeVar("V")
 class Recent(Generic[K, V]):
     """A map that forgets what was not used for a while: at most `2 * most` entries.
 
-    Two dictionaries instead of a linked list: a hit in `hot` costs one look-up and writes nothing, so
-    it needs no lock. When `hot` is full it becomes the old one, and what is found there moves back.
+    Two dictionaries instead of a linked list: when `hot` is full it becomes the old one, and what is found
+    there moves back. A hit in `hot` and `peek` write nothing and need no lock. All else writes: where
+    values are dropped, a `get` without a lock could bring back what was dropped meanwhile.
     """
 
     __slots__ = ("_most", "_old", "hot")
@@ -31,6 +32,11 @@ class Recent(Generic[K, V]):
             if value is not None:
                 self.put(key, value)
         return value
+
+    def peek(self, key: K) -> V | None:
+        """The value, or None; its age stays as it is, so nothing is written."""
+        value = self.hot.get(key)
+        return self._old.get(key) if value is None else value
 
     def put(self, key: K, value: V) -> None:
         """None; the value is known and the most recent one."""

@@ -22,7 +22,8 @@ class MemoryBackend:
         self._generation = 0
 
     def get(self, key: bytes) -> bytes | None:
-        return self._values.get(key)
+        with self._lock:  # never the half of a batch
+            return self._values.get(key)
 
     def scan(
         self, start: bytes, end: bytes, limit: int | None, reverse: bool = False

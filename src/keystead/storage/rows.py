@@ -34,9 +34,12 @@ class Rows:
             StorageUnavailable: the database cannot be read.
         """
         view = self._view
-        entry = self._records.hot.get((table.name, key))
-        if entry is not None and entry.era == view.era and self._generation() == view.seen:
-            return entry
+        # The generation first: if it was asked after the entry was found, another thread could take
+        # note of a commit in between, and the record of before would pass for the newest.
+        if self._generation() == view.seen:
+            entry = self._records.hot.get((table.name, key))
+            if entry is not None and entry.era == view.era:
+                return entry
         return view.consistent(lambda state: self.read_entry(state, table, key))
 
     def read_entry(self, state: State, table: Table[Any], key: str) -> Entry:
@@ -48,7 +51,7 @@ class Rows:
         """
         place = table.place(key)
         version = self._nodes.find(state.root, place, state.barrier)
-        known = self._records.get((table.name, key))
+        known = self._records.peek((table.name, key))
         if known is not None and known.digest == version:
             self._remember(state, table, [known])
             return known
@@ -108,14 +111,14 @@ class Rows:
                 self._verified(state, table, place, version, sealed)
                 for (place, sealed), version in zip(stored, versions, strict=True)
             ]
-            self._remember(state, table, entries)
+        self._remember(state, table, entries)
         return entries, None if last else stop
 
     def _known(self, table: Table[Any], places: list[bytes], versions: list[bytes]) -> list[Entry]:
         """The rows, if every one of them is in the cache in this version; else none."""
         entries = []
         for place, version in zip(places, versions, strict=True):
-            entry = self._records.get((table.name, table.key(place)))
+            entry = self._records.peek((table.name, table.key(place)))
             if entry is None or entry.digest != version:
                 return []
             entries.append(entry)
