@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from keystead import errors
+from keystead import arn, errors
 from keystead.keys import spec as specs
 from keystead.keys.key import Key
 
@@ -59,6 +59,11 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     retiring_service: str | None = None
     name: str = ""
     constraints: Constraints | None = None
+
+    @property
+    def key_arn(self) -> str:
+        """The ARN of the key that the grant is on."""
+        return arn.key_arn(self.region, self.account, self.key_id)
 
     @property
     def retirers(self) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ import msgspec
 from keystead import arn, errors
 
 _KEY_ID = re.compile(r"(?:[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|mrk-[0-9a-f]{32})")
+_ACCOUNT = re.compile(r"[0-9]{12}")
 ALIAS_PREFIX = "alias/"
 
 
@@ -51,7 +52,7 @@ def _parse_arn(text: str, region: str) -> KeyRef:
         parts = arn.parse(text)
     except ValueError:
         raise errors.InvalidArn(f"Invalid arn {text}") from None
-    if parts.partition != arn.PARTITION or parts.service != "kms" or not parts.account:
+    if parts.partition != arn.PARTITION or parts.service != "kms" or not _ACCOUNT.fullmatch(parts.account):
         raise errors.InvalidArn(f"Invalid arn {text}")
     if parts.region != region:
         raise errors.NotFound(f"Invalid arn {parts.region}")

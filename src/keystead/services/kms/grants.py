@@ -12,10 +12,10 @@ import msgspec
 
 from keystead import arn, errors
 from keystead.api import Call, Target, operation
+from keystead.api.authorize import hidden
 from keystead.keys import Key
 from keystead.keys.grant import Grant, check_grant_fits
 from keystead.keys.state import check_state
-from keystead.policy.messages import hidden_resource
 from keystead.services.kms import grant_terms as terms_of
 from keystead.services.kms.grant_terms import Facts, Terms, list_entry
 from keystead.services.kms.paging import make_marker, page_index, read_marker
@@ -277,7 +277,7 @@ def _of_key(call: Call, key: Key, grant_id: str, permission: str) -> Grant:
     if grant is not None:
         return grant
     if key.account != call.account:  # say no more of a key of another account than that
-        raise errors.AccessDenied(hidden_resource(call.caller.arn, permission))
+        raise hidden(call, permission)
     raise _missing(key, grant_id)
 
 

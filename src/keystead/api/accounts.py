@@ -1,0 +1,46 @@
+"""Accounts and credentials as stored, and how one is added."""
+
+from __future__ import annotations
+
+from keystead import errors
+from keystead.identity import Account, Credential
+from keystead.identity.account import check_account_id
+from keystead.identity.credential import check_credential
+from keystead.storage import Table, Transaction
+
+ACCOUNTS: Table[Account] = Table("account", Account)
+"""account id"""
+
+CREDENTIALS: Table[Credential] = Table("credential", Credential)
+"""access key id"""
+
+
+def put_account(tx: Transaction, account_id: str, name: str, now: float) -> None:
+    """Create the account unless it is there; a changed name is taken over.
+
+    Raises:
+        errors.SettingsError: the id is not 12 digits.
+    """
+    check_account_id(account_id)
+    known = tx.get(ACCOUNTS, account_id)
+    if known is None or known.name != name:
+        tx.put(
+            ACCOUNTS, account_id, Account(id=account_id, name=name, created=known.created if known else now)
+        )
+
+
+def put_root_credential(
+    tx: Transaction, account_id: str, access_key_id: str, secret: str, now: float
+) -> None:
+    """Create or replace a root credential of the account.
+
+    Raises:
+        errors.SettingsError: the id is malformed, or belongs to another account.
+    """
+    check_credential(access_key_id, secret)
+    known = tx.get(CREDENTIALS, access_key_id)
+    if known is not None and known.account != account_id:
+        raise errors.SettingsError(f"access key id {access_key_id} belongs to account {known.account}")
+    if known is None or known.secret != secret:
+        credential = Credential(access_key_id=access_key_id, secret=secret, account=account_id, created=now)
+        tx.put(CREDENTIALS, access_key_id, credential)

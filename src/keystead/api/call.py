@@ -1,0 +1,86 @@
+"""What an operation is given: the call, and the targets it acts on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+from keystead.entropy import Entropy
+from keystead.identity import Caller
+from keystead.keyring import Keyring
+from keystead.keys import Key
+from keystead.keys.grant import Grant
+from keystead.keys.grant import Grant
+from keystead.storage import Transaction
+
+if TYPE_CHECKING:
+    from keystead.api.limits import Quotas
+    from keystead.api.usage import UsageTracker
+
+
+class Relations(Protocol):
+    """What belongs to a key but is stored beside it; looked up only when a decision depends on it."""
+
+    def grants(self, tx: Transaction, key: Key) -> tuple[Grant, ...]:
+        """Every grant on the key."""
+        ...
+
+    def aliases(self, tx: Transaction, key: Key) -> tuple[str, ...]:
+        """The names of every alias of the key."""
+        ...
+
+
+class Call(msgspec.Struct, frozen=True, gc=False):
+    """One request of one caller, authenticated. Times are epoch seconds."""
+
+    operation: str
+    caller: Caller
+    region: str
+    now: float
+    request_id: str
+    event_id: str
+    source_ip: str
+    user_agent: str
+    secure: bool
+    tx: Transaction
+    keyring: Keyring
+    entropy: Entropy
+    quotas: Quotas
+    usage: UsageTracker
+    relations: Relations
+
+    @property
+    def account(self) -> str:
+        """The account that the caller's credential belongs to."""
+        return self.caller.account
+
+
+class Target(msgspec.Struct, frozen=True, gc=False):
+    """One thing that a call acts on, and the permission that takes.
+
+    `action` is the IAM action (`kms:ReEncryptFrom`); `resource` an ARN, or `*` where the action has
+    no resource type; `account` owns the resource. `key` is set when the resource is a key. `alias` is
+    the alias name by which the request named it.
+    """
+
+    action: str
+    resource: str
+    account: str
+    key: Key | None = None
+    alias: str | None = None
+    context: Mapping[str, str] | None = None
+    """The encryption context that this permission is checked against."""
+    facts: Mapping[str, str | list[str]] | None = None
+    """Condition keys that only the operation knows, by full name."""
+    from_ciphertext: bool = False
+    """The key was found in the ciphertext, not named: denials say so."""
+    grant: Grant | None = None
+    """The grant that the call is to make or to retire."""
+
+    @property
+    def found(self) -> Key:
+        """The key; only for targets whose resource is a key."""
+        assert self.key is not None
+        return self.key

@@ -1,0 +1,70 @@
+"""How a protocol's requests are read and its answers written, as HTTP messages."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from keystead import errors
+from keystead.wire import model
+from keystead.wire.http import Request, Response
+from keystead.wire.protocols import json, query
+
+
+class Encoding(Protocol):
+    """One AWS protocol over HTTP."""
+
+    def decode(self, service: model.Service, operation: str, request: Request) -> Any:
+        """The request struct.
+
+        Raises:
+            errors.Serialization: the body is not what the operation takes.
+        """
+        ...
+
+    def answer(self, service: model.Service, operation: str, answer: Any, request_id: str) -> Response:
+        """The response for a success."""
+        ...
+
+    def refusal(self, service: model.Service, error: errors.ApiError, request_id: str) -> Response:
+        """The response for an error."""
+        ...
+
+
+class JsonEncoding:
+    """AWS JSON 1.1."""
+
+    _TYPE = ("Content-Type", json.CONTENT_TYPE)
+
+    def decode(self, service: model.Service, operation: str, request: Request) -> Any:
+        return json.decode(service, operation, request.body)
+
+    def answer(self, _service: model.Service, _operation: str, answer: Any, request_id: str) -> Response:
+        return Response(200, (("x-amzn-RequestId", request_id), self._TYPE, NO_STORE), json.encode(answer))
+
+    def refusal(self, _service: model.Service, error: errors.ApiError, request_id: str) -> Response:
+        headers = (("x-amzn-RequestId", request_id), self._TYPE, NO_STORE)
+        return Response(error.status, headers, json.encode_error(error))
+
+
+class QueryEncoding:
+    """AWS Query: form parameters in, XML out."""
+
+    _TYPE = ("Content-Type", query.CONTENT_TYPE)
+
+    def decode(self, service: model.Service, operation: str, request: Request) -> Any:
+        return query.decode(service, operation, query.parameters(request))
+
+    def answer(self, service: model.Service, operation: str, answer: Any, request_id: str) -> Response:
+        body = query.encode(service, operation, answer, request_id)
+        return Response(200, (("x-amzn-RequestId", request_id), self._TYPE, NO_STORE), body)
+
+    def refusal(self, service: model.Service, error: errors.ApiError, request_id: str) -> Response:
+        _, status = query.code_and_status(error)
+        headers = (("x-amzn-RequestId", request_id), self._TYPE, NO_STORE)
+        return Response(status, headers, query.encode_error(service, error, request_id))
+
+
+NO_STORE = ("Cache-Control", "no-cache, no-store, must-revalidate, private")
+"""What KMS sends: answers hold plaintext and data keys."""
+
+ENCODINGS: dict[model.Protocol, Encoding] = {"json": JsonEncoding(), "query": QueryEncoding()}

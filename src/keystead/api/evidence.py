@@ -1,0 +1,79 @@
+"""From a call to its audit event: who, what, on which keys, with which outcome."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keystead import errors
+from keystead.api.call import Call, Target
+from keystead.api.schedule import DueEvent
+from keystead.audit.event import KEY_TYPE, EventContext, Resource, call_event, identity_of, service_event
+from keystead.entropy import Entropy, new_uuid
+from keystead.wire.model import Empty, Shape
+
+_NOTHING = Empty()
+
+
+def record_of(
+    call: Call,
+    service: str,
+    request: Shape | None,
+    answer: Shape | None,
+    targets: tuple[Target, ...],
+    error: errors.ApiError | None,
+) -> bytes:
+    """The event of one call in its caller's account; what it shows is `audit.redact`'s decision."""
+    context = EventContext(
+        request_id=call.request_id,
+        event_id=call.event_id,
+        time=call.now,
+        region=call.region,
+        account=call.caller.account,
+        identity=identity_of(call.caller),
+        source_ip=call.source_ip,
+        user_agent=call.user_agent,
+    )
+    return call_event(
+        context,
+        service,
+        call.operation,
+        _NOTHING if request is None else request,
+        response=answer,
+        error=error,
+        key_arn=_first_key(targets),
+        resources=_resources(targets),
+        additional=_additional(answer),
+    )
+
+
+def _first_key(targets: tuple[Target, ...]) -> str | None:
+    for target in targets:
+        if target.key is not None:
+            return target.resource
+    return None
+
+
+def _resources(targets: tuple[Target, ...]) -> list[Resource]:
+    return [Resource(t.account, KEY_TYPE, t.resource) for t in targets if t.key is not None]
+
+
+def _additional(answer: Any) -> dict[str, str] | None:
+    material = getattr(answer, "key_material_id", None)
+    return None if material is None else {"keyMaterialId": material}
+
+
+def service_record(event: DueEvent, now: float, entropy: Entropy) -> bytes:
+    """The event of something that the service did by itself, in the key's account."""
+    account, arn = str(event["account"]), str(event["keyArn"])
+    details = event["serviceEventDetails"]
+    assert isinstance(details, dict)
+    return service_event(
+        event_id=new_uuid(entropy),
+        time=now,
+        region=str(event["region"]),
+        account=account,
+        service="kms",
+        name=str(event["eventName"]),
+        resources=[Resource(account, KEY_TYPE, arn)],
+        details=details,
+    )

@@ -1,0 +1,18 @@
+"""Quotas: how many of each thing an account may have. All are settings.
+
+Defaults: AWS KMS Developer Guide, "Resource quotas" (September 2026).
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Quotas(msgspec.Struct, frozen=True, kw_only=True):
+    """The most of each resource; counted per account and Region unless the name says otherwise."""
+
+    keys: int = 100_000
+    aliases_per_key: int = 50
+    grants_per_key: int = 50_000
+    custom_key_stores: int = 10
+    on_demand_rotations: int = 25

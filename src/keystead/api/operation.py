@@ -1,0 +1,56 @@
+"""An operation: one function, with everything the pipeline must know about it as data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from keystead.api.call import Call, Target
+
+Perform = Callable[..., Any]
+Targets = Callable[[Call, Any], tuple[Target, ...]]
+Slow = Callable[[Any, tuple[Target, ...]], bool]
+
+
+class Operation(msgspec.Struct, frozen=True):
+    """`perform(call, request, *targets)` returns the response struct, or None for an empty answer.
+
+    `changes`: the operation writes, so its event is stored with the change and a replay is refused.
+    `slow`: says for a request whether it takes milliseconds and belongs in a thread.
+    `tracks_use`: a success counts for GetKeyLastUsage of every key target.
+    """
+
+    name: str
+    perform: Perform
+    targets: Targets
+    changes: bool
+    slow: Slow
+    tracks_use: bool
+
+
+def never(_request: Any, _targets: tuple[Target, ...]) -> bool:
+    """An operation that always takes microseconds."""
+    return False
+
+
+def always(_request: Any, _targets: tuple[Target, ...]) -> bool:
+    """An operation that always takes milliseconds."""
+    return True
+
+
+def operation(
+    name: str,
+    *,
+    targets: Targets,
+    changes: bool = False,
+    slow: Slow = never,
+    tracks_use: bool = False,
+) -> Callable[[Perform], Operation]:
+    """A decorator that makes a function the operation called `name`."""
+
+    def wrap(perform: Perform) -> Operation:
+        return Operation(name, perform, targets, changes, slow, tracks_use)
+
+    return wrap

@@ -1,0 +1,243 @@
+"""A request's way, from bytes to a recorded answer.
+
+    1. find the service and the operation
+    2. verify the signature: who is calling
+    3. decode the request, and name all its violations at once
+    4. find what it acts on
+    5. authorize each target: denied unless allowed
+    6. perform
+    7. record, and wait until the record (and the change, in the same batch) is durable
+    8. answer
+
+Only step 2 onwards knows a caller; what fails before is counted and logged, but is no event of
+anybody's account. From step 3 on each call has exactly one event, whether it succeeded or not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from typing import Any
+
+import msgspec
+import structlog
+
+from keystead import errors
+from keystead.api.authenticate import Authenticator
+from keystead.api.authorize import authorize
+from keystead.api.call import Call, Relations, Target
+from keystead.api.limits import Quotas
+from keystead.api.operation import Operation
+from keystead.api.replay import refuse_replay
+from keystead.api.routing import Route, Router
+from keystead.api.service import Service
+from keystead.api.usage import LastUse, UsageTracker
+from keystead.audit.commit import Committer, Submission
+from keystead.api.evidence import record_of
+from keystead.clock import Clock
+from keystead.entropy import Entropy
+from keystead.keyring import Keyring
+from keystead.storage import Store
+from keystead.wire import sigv4
+from keystead.wire.http import Request, Response
+from keystead.wire.validate import validate
+
+log = structlog.get_logger("keystead.pipeline")
+
+Done = Callable[[Response], None]
+_MOST_ATTEMPTS = 16
+
+
+class Parts(msgspec.Struct, frozen=True):
+    """What a pipeline is put together from."""
+
+    services: Mapping[str, Service]
+    store: Store
+    committer: Committer
+    keyring: Keyring
+    authenticator: Authenticator
+    usage: UsageTracker
+    clock: Clock
+    entropy: Entropy
+    pool: Executor
+    quotas: Quotas
+    relations: Relations
+    changed: Callable[[], None]
+    """Called on the loop's thread after each durable change, before its answer."""
+    count: Callable[[str, str, str], None]
+    """Called with service, operation and outcome (an error code, or `ok`) of each call."""
+    regions: frozenset[str] = frozenset()
+    """The Regions that are served; empty means any."""
+
+
+class _Attempt(msgspec.Struct, gc=False):
+    """One run of one request; a conflict makes another."""
+
+    request: Request
+    done: Done
+    route: Route
+    call: Call
+    claim: sigv4.Claim
+    number: int
+    input: Any = None
+    targets: tuple[Target, ...] = ()
+
+
+class Pipeline:
+    """Handles requests; `handle` is called on the event loop's thread."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._router = Router(parts.services)
+
+    def handle(self, request: Request, done: Done) -> None:
+        """Answer `request` by calling `done` once, on the loop's thread, now or later."""
+        self._start(request, done, 1)
+
+    def _start(self, request: Request, done: Done, number: int) -> None:
+        parts = self._parts
+        ids = parts.entropy.random(32).hex()
+        request_id, event_id = _uuid(ids[:32]), _uuid(ids[32:])
+        try:
+            route = self._router.route(request)  # 1
+        except errors.ApiError as error:
+            parts.count("", "", error.code)
+            done(_refusal(self._router.fallback(), request_id, error))
+            return
+        tx, now = parts.store.transaction(), parts.clock.now()
+        try:
+            caller, claim = parts.authenticator.authenticate(request, tx, route.service.name, now)  # 2
+            if parts.regions and claim.region not in parts.regions:
+                raise errors.UnrecognizedClient(f"Region {claim.region} is not served here.")
+        except errors.ApiError as error:
+            parts.count(route.service.name, route.operation, error.code)
+            log.info("refused", peer=request.peer, operation=route.operation, error=error.code)
+            done(_refusal(route, request_id, error))
+            return
+        except errors.StorageError as error:
+            done(_refusal(route, request_id, self._unavailable(error)))
+            return
+        call = Call(
+            route.operation,
+            caller,
+            claim.region,
+            now,
+            request_id,
+            event_id,
+            request.peer,
+            request.headers.get("user-agent", ""),
+            request.secure,
+            tx,
+            parts.keyring,
+            parts.entropy,
+            parts.quotas,
+            parts.usage,
+            parts.relations,
+        )
+        self._admit(_Attempt(request, done, route, call, claim, number))
+
+    def _admit(self, attempt: _Attempt) -> None:
+        route, call = attempt.route, attempt.call
+        try:
+            operation = self._operation(route)
+            attempt.input = route.decode(attempt.request)  # 3
+            validate(attempt.input)
+            attempt.targets = operation.targets(call, attempt.input)  # 4
+            authorize(call, attempt.targets)  # 5
+            if operation.changes:
+                refuse_replay(call, attempt.claim, attempt.request)
+            if operation.slow(attempt.input, attempt.targets):
+                self._parts.pool.submit(self._perform, attempt, operation)
+                return
+        except Exception as error:  # noqa: BLE001  every failure is recorded and answered in one place
+            self._conclude(attempt, None, error)
+            return
+        self._perform(attempt, operation)
+
+    def _perform(self, attempt: _Attempt, operation: Operation) -> None:
+        try:
+            answer = operation.perform(attempt.call, attempt.input, *attempt.targets)  # 6
+        except Exception as error:  # noqa: BLE001  as above
+            self._conclude(attempt, None, error)
+            return
+        self._conclude(attempt, answer, None, changed=operation.changes)
+        if operation.tracks_use:
+            self._note_use(attempt)
+
+    def _conclude(
+        self, attempt: _Attempt, answer: Any, failure: Exception | None, *, changed: bool = False
+    ) -> None:
+        """Steps 7 and 8: one event, durable, then the answer. May run in a pool thread."""
+        error = None if failure is None else self._translate(attempt, failure)
+        record = record_of(
+            attempt.call, attempt.route.service.name, attempt.input, answer, attempt.targets, error
+        )
+        tx = attempt.call.tx if changed else None
+
+        def settled(problem: Exception | None) -> None:
+            if tx is not None and problem is None:
+                self._parts.changed()
+            self._answer(attempt, answer, error, problem)
+
+        self._parts.committer.submit(Submission(record, tx, settled))  # 7
+
+    def _answer(
+        self, attempt: _Attempt, answer: Any, error: errors.ApiError | None, problem: Exception | None
+    ) -> None:
+        route, call = attempt.route, attempt.call
+        if isinstance(problem, errors.StorageConflict):
+            if attempt.number < _MOST_ATTEMPTS:
+                self._start(attempt.request, attempt.done, attempt.number + 1)
+                return
+            problem = errors.KmsInternal("The request conflicted with other changes; try again.")
+        if problem is not None:
+            error = self._unavailable(problem)
+        self._parts.count(route.service.name, route.operation, error.code if error else "ok")
+        if error is not None:
+            attempt.done(_refusal(route, call.request_id, error))
+        else:
+            attempt.done(route.answer(answer, call.request_id))  # 8
+
+    def _operation(self, route: Route) -> Operation:
+        operation = route.service.operations.get(route.operation)
+        if operation is None:
+            raise errors.UnsupportedOperation(f"Operation {route.operation} is not supported by this server.")
+        return operation
+
+    def _note_use(self, attempt: _Attempt) -> None:
+        call = attempt.call
+        use = LastUse(call.operation, call.now, call.event_id, call.request_id)
+        for target in attempt.targets:
+            if target.key is not None:
+                call.usage.note("/".join(target.key.path), use)
+
+    def _translate(self, attempt: _Attempt, failure: Exception) -> errors.ApiError:
+        """The error to answer: API errors as they are, everything else opaque, its detail in the log."""
+        if isinstance(failure, errors.ApiError):
+            return failure
+        if isinstance(failure, errors.StorageError):
+            return self._unavailable(failure)
+        log.error(
+            "internal failure",
+            operation=attempt.route.operation,
+            kind=type(failure).__name__,
+            exc_info=failure,
+        )
+        return errors.KmsInternal("An internal error occurred; the server's log has the details.")
+
+    def _unavailable(self, problem: Exception) -> errors.ApiError:
+        if isinstance(problem, errors.ApiError):
+            return problem
+        log.error("cannot answer", kind=type(problem).__name__, reason=str(problem))
+        return errors.KmsInternal(
+            "The server cannot store or record the request now; see its readiness state."
+        )
+
+
+def _refusal(route: Route, request_id: str, error: errors.ApiError) -> Response:
+    return route.refusal(error, request_id)
+
+
+def _uuid(digits: str) -> str:
+    """A version 4 UUID (RFC 9562 section 5.4) from 32 random hex digits."""
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"

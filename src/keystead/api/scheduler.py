@@ -1,0 +1,154 @@
+"""Runs what has fallen due, flushes what is kept in memory, and forgets what has expired."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor
+
+import msgspec
+import structlog
+
+from keystead import errors
+from keystead.api.evidence import service_record
+from keystead.api.replay import SEEN
+from keystead.api.schedule import DUE, Due, DueCall, Handlers
+from keystead.api.usage import LAST_USE, USES_UP_TO, Position, UsageTracker
+from keystead.audit.commit import Committer, Submission
+from keystead.clock import Clock
+from keystead.entropy import Entropy
+from keystead.keyring import PENDING, SCRUBS
+from keystead.storage import Store, Transaction
+
+log = structlog.get_logger("keystead.scheduler")
+
+_BATCH = 200
+_FLUSH_INTERVAL = 15.0
+"""Seconds between flushes of last uses."""
+
+
+class Work(msgspec.Struct, frozen=True):
+    """What a scheduler works with; `exists` tells whether the key at a place is still there."""
+
+    store: Store
+    committer: Committer
+    usage: UsageTracker
+    clock: Clock
+    entropy: Entropy
+    pool: Executor
+    handlers: Handlers
+    exists: Callable[[Transaction, str], bool]
+    worker: str
+    position: Callable[[], int]
+    """The index of the journal's next record."""
+
+
+class Scheduler:
+    """Belongs to one event loop; `run` is what its timer calls."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._running = asyncio.Lock()
+        self._flushed = work.clock.now()
+
+    def is_due(self) -> bool:
+        """True when a due row's time has come; one look-up."""
+        rows = self._work.store.transaction().scan(DUE, "", limit=1)
+        return bool(rows) and rows[0][1].at <= self._work.clock.now()
+
+    async def run(self) -> int:
+        """How many due rows were worked off, all of them that are due now, scrubbed where that is needed.
+
+        Raises:
+            errors.OperatorError: the store or the journal cannot be written; the rows stay.
+        """
+        async with self._running:
+            done = 0
+            while rows := self._due():
+                for place, row in rows:
+                    await self._work_off(place, row)
+                done += len(rows)
+            await self._forget_expired()
+            await self._flush_uses()
+            await self._scrub()
+            return done
+
+    def _due(self) -> list[tuple[str, Due]]:
+        now = self._work.clock.now()
+        rows = self._work.store.transaction().scan(DUE, "", limit=_BATCH)
+        return [(place, row) for place, row in rows if row.at <= now]
+
+    async def _work_off(self, place: str, row: Due) -> None:
+        work = self._work
+        while True:
+            tx, now = work.store.transaction(), work.clock.now()
+            if tx.get(DUE, place) is None:
+                return
+            events = work.handlers[row.kind](DueCall(tx, now), row.subject)
+            tx.delete(DUE, place)
+            records = [service_record(event, now, work.entropy) for event in events]
+            # A handler has one change and mostly one event; more events follow their change at once.
+            first = records[0] if records else None
+            if await self._submit(first, tx):
+                for record in records[1:]:
+                    await self._submit(record, None)
+                return
+
+    async def _submit(self, record: bytes | None, tx: Transaction | None) -> bool:
+        """True once durable, False after a conflict."""
+        settled: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
+        self._work.committer.submit(Submission(record, tx, settled.set_result))
+        problem = await settled
+        if isinstance(problem, errors.StorageConflict):
+            return False
+        if problem is not None:
+            raise problem
+        return True
+
+    async def _forget_expired(self) -> None:
+        """Drop proofs of carried-out requests whose signatures have expired."""
+        tx, now = self._work.store.transaction(), int(self._work.clock.now())
+        expired = [place for place, seen in tx.scan(SEEN, "", limit=_BATCH) if seen.until < now]
+        if not expired:
+            return
+        for place in expired:
+            tx.delete(SEEN, place)
+        await self._submit(None, tx)
+
+    async def _flush_uses(self, *, force: bool = False) -> None:
+        now = self._work.clock.now()
+        if not force and 0 <= now - self._flushed < _FLUSH_INTERVAL:
+            return
+        self._flushed = now
+        position = self._work.position()
+        taken = self._work.usage.take()
+        if not taken:
+            return
+        tx = self._work.store.transaction()
+        tx.put(USES_UP_TO, self._work.worker, Position(position))
+        for place, use in taken.items():
+            if self._work.exists(tx, place):
+                tx.put(LAST_USE, place, use)
+        try:
+            kept = await self._submit(None, tx)
+        except errors.OperatorError:
+            self._work.usage.give_back(taken)
+            raise
+        if not kept:
+            self._work.usage.give_back(taken)
+
+    async def _scrub(self) -> None:
+        """Rewrite the store's files if key material was destroyed since the last time."""
+        tx = self._work.store.transaction()
+        if tx.get(SCRUBS, PENDING) is None:
+            return
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._work.pool, self._work.store.checkpoint)
+        # A conflict: more was destroyed meanwhile, and the next run scrubs again.
+        tx.delete(SCRUBS, PENDING)
+        await self._submit(None, tx)
+
+    async def flush(self) -> None:
+        """Write what is kept in memory, for a stop."""
+        async with self._running:
+            await self._flush_uses(force=True)

@@ -1,0 +1,295 @@
+"""The one place where the parts are put together.
+
+A data directory holds `seal.key` (file seal), `root.sealed`, `store.db` with SQLite's files beside it, and
+`journal/<worker>/`. Who can write `store.db` can at most deny service; who has `seal.key` and
+`root.sealed` has everything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from keystead import errors
+from keystead.api.accounts import ACCOUNTS, CREDENTIALS, put_account, put_root_credential
+from keystead.api.authenticate import Authenticator
+from keystead.api.limits import Quotas
+from keystead.api.operations_door import OperationsDoor
+from keystead.api.pipeline import Parts, Pipeline
+from keystead.api.scheduler import Scheduler, Work
+from keystead.api.usage import USES_UP_TO, UsageTracker, replay
+from keystead.audit.commit import Committer
+from keystead.audit.journal import Journal
+from keystead.clock import Clock, ManualClock, SystemClock
+from keystead.entropy import Entropy, SystemEntropy
+from keystead.identity import Credential
+from keystead.identity.credential import new_access_key
+from keystead.keyring import Keyring
+from keystead.api.metrics import CallCounter
+from keystead.seal import SEALS, SealOptions, create_root, seal_name, unseal
+from keystead.seal.file import FileSeal
+from keystead.services.kms.due import handlers
+from keystead.services.kms.service import KMS, KeyRelations
+from keystead.services.kms.tables import KEYS
+from keystead.services.sts import STS
+from keystead.settings import Settings
+from keystead.storage import BACKENDS, Store, Transaction
+from keystead.wire.http import Request, Response
+
+log = structlog.get_logger("keystead")
+
+SERVICES = {service.name: service for service in (KMS, STS)}
+STORE = "store.db"
+WORKER = "w0"
+_TICK = 1.0
+"""Seconds between looks at what is due."""
+
+
+# --------------------------------------------------------------------------- deployments
+
+
+def exists(directory: Path) -> bool:
+    """True if the directory holds a deployment, or the beginnings of one."""
+    return (directory / "root.sealed").exists() or (directory / STORE).exists()
+
+
+def create(directory: Path, options: SealOptions, seal: str, entropy: Entropy) -> Store:
+    """A new deployment's store in `directory`, made and sealed.
+
+    Raises:
+        errors.OperatorError: there is one already, or the directory cannot be written.
+    """
+    if exists(directory):
+        raise errors.SettingsError(f"{directory} already holds a deployment; it is never overwritten")
+    _make_private(directory)
+    if seal == FileSeal.name:
+        FileSeal.create(directory / "seal.key")
+    root = create_root(directory, SEALS[seal](options), entropy)
+    return Store.create(BACKENDS["sqlite"].open(directory / STORE), root, entropy)
+
+
+def open_store(directory: Path, options: SealOptions, entropy: Entropy) -> Store:
+    """The store of the deployment in `directory`, unsealed.
+
+    Raises:
+        errors.SealError: its seal does not open.
+        errors.StorageError: its store does not open.
+    """
+    seal = SEALS[seal_name(directory)](options)
+    return Store.open(BACKENDS["sqlite"].open(directory / STORE), unseal(directory, seal), entropy)
+
+
+def _make_private(directory: Path) -> None:
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise errors.SettingsError(
+            f"cannot create the data directory {directory}: {error.strerror}"
+        ) from None
+
+
+def ephemeral_store(entropy: Entropy) -> Store:
+    """A store in memory that nobody else can open."""
+    return Store.create(BACKENDS["memory"].open(Path()), entropy.random(32), entropy)
+
+
+def first_credential(store: Store, settings: Settings, clock: Clock, entropy: Entropy) -> Credential:
+    """The root credential of the first account, made if there is none (or the settings name another)."""
+
+    def ensure(tx: Transaction) -> Credential:
+        put_account(tx, settings.account_id, "main", clock.now())
+        if settings.access_key_id is not None and settings.secret_access_key is not None:
+            pair = (settings.access_key_id, settings.secret_access_key)
+        else:
+            known = [c for _, c in tx.scan(CREDENTIALS, "") if c.account == settings.account_id]
+            if known:
+                return known[0]
+            pair = new_access_key(entropy)
+        put_root_credential(tx, settings.account_id, *pair, clock.now())
+        return Credential(
+            access_key_id=pair[0], secret=pair[1], account=settings.account_id, created=clock.now()
+        )
+
+    return store.run(ensure)
+
+
+# ----------------------------------------------------------------------------------- App
+
+
+class App:
+    """A server without its door: `handle` takes requests once `start` was awaited."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        journal: Journal,
+        clock: Clock,
+        entropy: Entropy | None = None,
+    ) -> None:
+        self.settings = settings
+        self.store = store
+        self.clock = clock
+        self.entropy = entropy or SystemEntropy()
+        self.journal = journal
+        self.counter = CallCounter()
+        self.usage = UsageTracker()
+        self.committer: Committer | None = None
+        self._pool = ThreadPoolExecutor(settings.threads, thread_name_prefix="keystead-slow")
+        self._timer: asyncio.Task[None] | None = None
+        self._kick: asyncio.Event | None = None
+
+    async def start(self) -> None:
+        """Ready to handle requests: the journal is recovered and due work is under way.
+
+        Raises:
+            errors.OperatorError: the store or the journal cannot be used.
+        """
+        loop = asyncio.get_running_loop()
+        keyring = Keyring.open(self.store, self.entropy)
+        committer = Committer(self.store, self.journal, loop.call_soon_threadsafe)
+        committer.start()
+        self.committer = committer
+        self._kick = asyncio.Event()
+        self.scheduler = Scheduler(
+            Work(
+                store=self.store,
+                committer=committer,
+                usage=self.usage,
+                clock=self.clock,
+                entropy=self.entropy,
+                pool=self._pool,
+                handlers=handlers(keyring),
+                exists=lambda tx, place: tx.get(KEYS, place) is not None,
+                worker=self.journal.worker,
+                position=lambda: self.journal.next_index,
+            )
+        )
+        pipeline = Pipeline(
+            Parts(
+                services=SERVICES,
+                store=self.store,
+                committer=committer,
+                keyring=keyring,
+                authenticator=Authenticator(self.store, self.entropy),
+                usage=self.usage,
+                clock=self.clock,
+                entropy=self.entropy,
+                pool=self._pool,
+                quotas=_quotas(self.settings),
+                relations=KeyRelations(),
+                changed=self._kick.set,
+                count=self.counter.count,
+                regions=frozenset(self.settings.regions),
+            )
+        )
+        self._pipeline = pipeline
+        self._door = OperationsDoor(
+            committer=committer,
+            metrics=self.counter.render,
+            authenticator=Authenticator(self.store, self.entropy),
+            store=self.store,
+            clock=self.clock,
+            run_due=self.scheduler.run,
+        )
+        loop.run_in_executor(self._pool, self._replay_uses)
+        self._timer = loop.create_task(self._run_due())
+
+    def handle(self, request: Request, done: Callable[[Response], None]) -> None:
+        """Answer one request; see `keystead.wire.http.Handler`."""
+        if request.target in self._door.paths:
+            self._door.handle(request, done)
+        else:
+            self._pipeline.handle(request, done)
+
+    async def stop(self) -> None:
+        """Everything submitted is durable and answered, and the files are closed."""
+        if self._timer is not None:
+            self._timer.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._timer
+            with contextlib.suppress(
+                errors.OperatorError
+            ):  # the journal has the uses; the next start finds them
+                await self.scheduler.flush()
+        await asyncio.get_running_loop().run_in_executor(None, self._pool.shutdown)
+        if self.committer is not None:
+            self.committer.close()
+        self.store.close()
+
+    async def _run_due(self) -> None:
+        """Look at what is due once a second, and right after a change that may have made something due."""
+        assert self._kick is not None
+        while True:
+            try:
+                self.store.refresh()
+                await self.scheduler.run()
+            except errors.OperatorError as error:
+                log.error("due work waits", reason=str(error))
+            except Exception as error:
+                log.error("due work failed", kind=type(error).__name__, exc_info=error)
+            await self._pause()
+
+    async def _pause(self) -> None:
+        assert self._kick is not None
+        loop = asyncio.get_running_loop()
+        end = loop.time() + _TICK
+        while (left := end - loop.time()) > 0:
+            try:
+                await asyncio.wait_for(self._kick.wait(), left)
+            except TimeoutError:
+                return
+            self._kick.clear()
+            with contextlib.suppress(errors.StorageError):  # the run itself will say so
+                if self.scheduler.is_due():
+                    return
+
+    def _replay_uses(self) -> None:
+        position = self.store.transaction().get(USES_UP_TO, self.journal.worker)
+        records = (record for _, record in self.journal.read(position.index if position else 0))
+        tracked = frozenset(
+            name for service in SERVICES.values() for name, op in service.operations.items() if op.tracks_use
+        )
+        try:
+            replay(records, tracked, self.usage)
+        except (errors.OperatorError, msgspec.MsgspecError) as error:
+            log.error("last uses cannot be rebuilt from the journal", reason=str(error))
+
+
+def _quotas(settings: Settings) -> Quotas:
+    return Quotas(
+        keys=settings.quota_keys,
+        aliases_per_key=settings.quota_aliases_per_key,
+        grants_per_key=settings.quota_grants_per_key,
+        custom_key_stores=settings.quota_custom_key_stores,
+        on_demand_rotations=settings.quota_on_demand_rotations,
+    )
+
+
+def build(
+    settings: Settings,
+    store: Store,
+    directory: Path,
+    *,
+    clock: Clock | None = None,
+    entropy: Entropy | None = None,
+) -> App:
+    """The server for a store that is open and a data directory that its journal is to be in.
+
+    Raises:
+        errors.JournalError: another server has the directory, or its journal cannot be read.
+    """
+    journal = Journal.open(directory, WORKER)
+    clock = clock or (ManualClock() if settings.manual_clock else SystemClock())
+    return App(settings, store, journal, clock, entropy)
+
+
+def accounts(store: Store) -> list[str]:
+    """The ids of all accounts."""
+    return [account for account, _ in store.transaction().scan(ACCOUNTS, "")]

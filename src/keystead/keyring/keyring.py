@@ -1,0 +1,183 @@
+"""Key material: made, taken in, lent as abilities, destroyed.
+
+Each version of a key's material is one record, sealed by the store like every record and wrapped once
+more here, bound to the key's account, Region, id and the material's id.
+"""
+
+from __future__ import annotations
+
+import hmac
+from typing import Any
+
+import msgspec
+
+from keystead import errors
+from keystead.crypto.aead import Aead
+from keystead.crypto.derive import subkey
+from keystead.crypto.spec import KEY_TYPES
+from keystead.entropy import Entropy
+from keystead.storage import Store, Table, Transaction
+
+SALT = 32
+_MOST_LOADED = 16_384
+
+Path = tuple[str, str, str]
+"""Account, Region, key id."""
+
+
+class Backing(msgspec.Struct, frozen=True):
+    """One stored version of key material, wrapped."""
+
+    wrapped: bytes
+
+
+class KeyringRoot(msgspec.Struct, frozen=True):
+    """The secret that every key of the key ring derives from; made once, sealed by the store."""
+
+    secret: bytes
+
+    def __repr__(self) -> str:
+        return "KeyringRoot()"
+
+
+class Scrub(msgspec.Struct, frozen=True):
+    """Material was destroyed and the store's files have not been rewritten since."""
+
+
+SCRUBS: Table[Scrub] = Table("scrub", Scrub)
+PENDING = "pending"
+MATERIALS: Table[Backing] = Table("material", Backing)
+ROOTS: Table[KeyringRoot] = Table("keyring_root", KeyringRoot)
+_ROOT_KEY = "1"
+
+
+class Keyring:
+    """Makes, lends and destroys key material. Safe to use from several threads."""
+
+    def __init__(self, root: bytes, entropy: Entropy) -> None:
+        self._wrapping = Aead(subkey(root, "keyring wrapping"))
+        self._naming = subkey(root, "keyring material id")
+        self._tokens = Aead(subkey(root, "keyring tokens"))
+        self._entropy = entropy
+        self._loaded: dict[str, tuple[Backing, Any]] = {}
+
+    def __repr__(self) -> str:
+        return "Keyring()"
+
+    @classmethod
+    def open(cls, store: Store, entropy: Entropy) -> Keyring:
+        """The key ring of a store, made at the first start.
+
+        Raises:
+            errors.StorageError: the store cannot be read or written.
+        """
+        tx = store.transaction()
+        root = tx.get(ROOTS, _ROOT_KEY)
+        if root is None:
+            root = KeyringRoot(entropy.random(32))
+            tx.insert(ROOTS, _ROOT_KEY, root)
+            (conflict,) = store.commit([tx])
+            if conflict is not None:  # another process was first: take what it made
+                return cls.open(store, entropy)
+        return cls(root.secret, entropy)
+
+    # ------------------------------------------------------------------- material
+
+    def generate(self, tx: Transaction, path: Path, spec: str) -> str:
+        """The id of fresh material of `spec` for the key at `path`, stored by `tx`."""
+        return self._store(tx, path, spec, KEY_TYPES[spec].generate())
+
+    def adopt(self, tx: Transaction, path: Path, spec: str, material: bytes) -> str:
+        """The id of imported `material`, checked against `spec` and stored by `tx`.
+
+        Raises:
+            errors.BadKeyMaterial: the material is not what the spec requires.
+        """
+        return self._store(tx, path, spec, KEY_TYPES[spec].check(material))
+
+    def identify(self, path: Path, material: bytes) -> str:
+        """The id (64 hex digits) that `material` has in the key at `path`, keyed so that it tells nothing."""
+        return hmac.digest(self._naming, path[2].encode() + b"\0" + material, "sha256").hex()
+
+    def lend(self, tx: Transaction, path: Path, spec: str, material_id: str) -> Any:
+        """The ability of that material: an Aead, or the key object of its family.
+
+        Raises:
+            errors.KeyUnavailable: the material is not stored (destroyed, expired, never imported).
+        """
+        place = _place(path, material_id)
+        backing = tx.get(MATERIALS, place)
+        if backing is None:
+            self._loaded.pop(place, None)
+            raise errors.KeyUnavailable("The key material is not available.")
+        loaded = self._loaded.get(place)
+        # The record is the cached one only while nobody rewrote it, in this process or another.
+        if loaded is not None and loaded[0] is backing:
+            return loaded[1]
+        ability = KEY_TYPES[spec].load(self._unwrap(backing, path, spec, material_id))
+        if len(self._loaded) >= _MOST_LOADED:
+            self._loaded.pop(next(iter(self._loaded)), None)
+        self._loaded[place] = (backing, ability)
+        return ability
+
+    def copy(self, tx: Transaction, source: Path, destination: Path, spec: str, material_id: str) -> None:
+        """Store the material of a multi-Region key under a related key, wrapped for its new place.
+
+        Raises:
+            errors.KeyUnavailable: the source has no such material.
+        """
+        backing = tx.get(MATERIALS, _place(source, material_id))
+        if backing is None:
+            raise errors.KeyUnavailable("The key material is not available.")
+        self._store(tx, destination, spec, self._unwrap(backing, source, spec, material_id))
+
+    def destroy(self, tx: Transaction, path: Path, material_id: str) -> None:
+        """Delete the material's record; its bytes leave the store with the next scrub."""
+        tx.delete(MATERIALS, _place(path, material_id))
+        tx.put(SCRUBS, PENDING, Scrub())
+        self._loaded.pop(_place(path, material_id), None)
+
+    def forget(self) -> None:
+        """Drop every loaded ability, for a server that is being sealed."""
+        self._loaded.clear()
+
+    # --------------------------------------------------------------------- tokens
+
+    def seal_token(self, kind: str, payload: bytes, context: str = "") -> bytes:
+        """`payload` sealed for `kind` (grant token, marker, import token) and `context`."""
+        return self._tokens.seal(payload, _token_aad(kind, context), self._entropy.random(SALT))
+
+    def open_token(self, kind: str, token: bytes, context: str = "") -> bytes:
+        """The payload of a token of ours.
+
+        Raises:
+            errors.DecryptionFailed: it is not a token of that kind and context.
+        """
+        return self._tokens.open(token, _token_aad(kind, context))
+
+    # -------------------------------------------------------------------- private
+
+    def _store(self, tx: Transaction, path: Path, spec: str, material: bytes) -> str:
+        material_id = self.identify(path, material)
+        aad = _aad(path, spec, material_id)
+        wrapped = self._wrapping.seal(material, aad, self._entropy.random(SALT))
+        tx.put(MATERIALS, _place(path, material_id), Backing(wrapped))
+        return material_id
+
+    def _unwrap(self, backing: Backing, path: Path, spec: str, material_id: str) -> bytes:
+        try:
+            return self._wrapping.open(backing.wrapped, _aad(path, spec, material_id))
+        except errors.DecryptionFailed:
+            raise errors.StorageTampered(f"key material of {'/'.join(path)} is damaged") from None
+
+
+def _place(path: Path, material_id: str) -> str:
+    return f"{path[0]}/{path[1]}/{path[2]}/{material_id}"
+
+
+def _aad(path: Path, spec: str, material_id: str) -> bytes:
+    return "\0".join(("material", *path, spec, material_id)).encode()
+
+
+def _token_aad(kind: str, context: str) -> bytes:
+    return f"token\0{kind}\0{context}".encode()

@@ -1,0 +1,187 @@
+"""Encrypt, Decrypt, ReEncrypt and GenerateRandom."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from keystead import errors
+from keystead.api import Call, Target, operation
+from keystead.api.authorize import hidden
+from keystead.crypto import ciphertext
+from keystead.crypto.ciphertext import Header
+from keystead.keys import Key
+from keystead.keys import spec as specs
+from keystead.keys.state import check_state
+from keystead.keyring.keyring import SALT
+from keystead.services.kms.tables import KEYS
+from keystead.services.kms.targets import named_key, on_account, on_key
+from keystead.services.kms.use import (
+    check_dry_run,
+    check_grant_tokens,
+    check_usable,
+    is_slow,
+    refuse_recipient,
+)
+from keystead.wire.models import kms as wire
+
+DEFAULT_ALGORITHM = specs.SYMMETRIC_DEFAULT
+
+
+def _encryption_facts(_call: Call, request: Any) -> dict[str, str | list[str]]:
+    return {"kms:EncryptionAlgorithm": request.encryption_algorithm or DEFAULT_ALGORITHM}
+
+
+# ---------------------------------------------------------------------------- the cipher
+
+
+def seal(call: Call, key: Key, algorithm: str, plaintext: bytes, context: Mapping[str, str] | None) -> bytes:
+    """`plaintext` encrypted under the key's current material.
+
+    Raises:
+        errors.Validation: the plaintext does not fit the algorithm, or a context where none is allowed.
+        errors.KeyUnavailable: the material is gone.
+    """
+    material = key.current
+    if material is None:
+        raise errors.KeyUnavailable("The key has no key material.")
+    ability = call.keyring.lend(call.tx, key.path, key.spec, material.id)
+    if key.key_spec.is_encryption_key:
+        header = Header(key.account, key.id, material.id)
+        return ciphertext.encrypt(ability, header, plaintext, context or {}, call.entropy.random(SALT))
+    _refuse_context(context)
+    try:
+        sealed: bytes = ability.encrypt(plaintext, algorithm)
+    except errors.PlaintextTooLong as error:
+        raise errors.Validation(
+            f"Algorithm {algorithm} and key spec {key.spec} cannot encrypt data larger than {error.limit} bytes."
+        ) from None
+    return sealed
+
+
+def unseal(
+    call: Call, key: Key, algorithm: str, blob: bytes, context: Mapping[str, str] | None
+) -> tuple[bytes, str | None]:
+    """The plaintext, and the id of the material that it was encrypted under (symmetric keys only).
+
+    Raises:
+        errors.InvalidCiphertext: anything about the ciphertext, its context or its material is wrong.
+    """
+    try:
+        if key.key_spec.is_encryption_key:
+            header, _ = ciphertext.parse(blob)
+            material = key.material(header.material_id)
+            if header.key_id != key.id or header.account != key.account or material is None:
+                raise errors.DecryptionFailed
+            ability = call.keyring.lend(call.tx, key.path, key.spec, material.id)
+            return ciphertext.decrypt(ability, blob, context or {}), material.id
+        _refuse_context(context)
+        assert key.current is not None
+        ability = call.keyring.lend(call.tx, key.path, key.spec, key.current.id)
+        return ability.decrypt(blob, algorithm), None
+    except errors.DecryptionFailed:
+        raise errors.InvalidCiphertext from None
+
+
+def _refuse_context(context: Mapping[str, str] | None) -> None:
+    if context:
+        raise errors.Validation("EncryptionContext is not supported for asymmetric KMS keys.")
+
+
+def material_shown(key: Key, material_id: str | None) -> str | None:
+    """The KeyMaterialId that an answer names: symmetric encryption keys only."""
+    return material_id if key.key_spec.is_encryption_key else None
+
+
+# ------------------------------------------------------------------------------- Encrypt
+
+
+@operation(
+    "Encrypt",
+    targets=on_key("Encrypt", aliases=True, cross_account=True, facts=_encryption_facts),
+    slow=is_slow,
+    tracks_use=True,
+)
+def encrypt(call: Call, request: wire.EncryptRequest, target: Target) -> wire.EncryptResponse:
+    """Encrypt up to 4,096 bytes (less for RSA) under a KMS key."""
+    key = target.found
+    algorithm = request.encryption_algorithm or DEFAULT_ALGORITHM
+    check_grant_tokens(call, request.grant_tokens)
+    check_usable(key, "Encrypt", specs.ENCRYPT_DECRYPT, algorithm)
+    assert request.plaintext is not None
+    blob = seal(call, key, algorithm, request.plaintext, request.encryption_context)
+    check_dry_run(request.dry_run)
+    return wire.EncryptResponse(ciphertext_blob=blob, key_id=key.arn, encryption_algorithm=algorithm)
+
+
+# ------------------------------------------------------------------------------- Decrypt
+
+
+def ciphertext_target(
+    call: Call,
+    permission: str,
+    blob: bytes,
+    named: str | None,
+    context: Mapping[str, str] | None,
+    facts: dict[str, str | list[str]],
+) -> Target:
+    """The key to decrypt `blob` with: the one named, else the one its header names.
+
+    Raises:
+        errors.InvalidCiphertext: no key is named and the blob is none of ours.
+        errors.AccessDenied: the key in the blob does not exist here.
+    """
+    if named is not None:
+        return named_key(call, permission, named, aliases=True, context=dict(context or {}), facts=facts)
+    try:
+        header, _ = ciphertext.parse(blob)
+    except errors.DecryptionFailed:
+        raise errors.InvalidCiphertext from None
+    key = call.tx.get(KEYS, f"{header.account}/{call.region}/{header.key_id}")
+    if key is None:
+        raise hidden(call, permission, from_ciphertext=True)
+    return Target(permission, key.arn, key.account, key, None, context, facts, from_ciphertext=True)
+
+
+def check_ciphertext_key(target: Target, blob: bytes) -> None:
+    """Return if the named key is the one that made a ciphertext of ours.
+
+    Raises:
+        errors.IncorrectKey: the blob says that another key made it.
+    """
+    try:
+        header, _ = ciphertext.parse(blob)
+    except errors.DecryptionFailed:
+        return
+    if header.key_id != target.found.id:
+        raise errors.IncorrectKey(
+            "The key ID in the request does not identify a CMK that can perform this operation."
+        )
+
+
+def _decrypt_targets(call: Call, request: wire.DecryptRequest) -> tuple[Target, ...]:
+    facts = _encryption_facts(call, request)
+    blob = request.ciphertext_blob or b""
+    return (ciphertext_target(call, "kms:Decrypt", blob, request.key_id, request.encryption_context, facts),)
+
+
+@operation("Decrypt", targets=_decrypt_targets, slow=is_slow, tracks_use=True)
+def decrypt(call: Call, request: wire.DecryptRequest, target: Target) -> wire.DecryptResponse:
+    """Decrypt what Encrypt or GenerateDataKey* made, or what a client encrypted to an RSA public key."""
+    key = target.found
+    algorithm = request.encryption_algorithm or DEFAULT_ALGORITHM
+    check_grant_tokens(call, request.grant_tokens)
+    refuse_recipient(request.recipient)
+    check_state("Decrypt", key.state, key.arn)
+    assert request.ciphertext_blob is not None
+    if request.key_id is not None:
+        check_ciphertext_key(target, request.ciphertext_blob)
+    check_usable(key, "Decrypt", specs.ENCRYPT_DECRYPT, algorithm)
+    plaintext, material_id = unseal(call, key, algorithm, request.ciphertext_blob, request.encryption_context)
+    check_dry_run(request.dry_run)
+    return wire.DecryptResponse(
+        key_id=key.arn, plaintext=plaintext, encryption_algorithm=algorithm, key_material_id=material_id
+    )
+
+
+OPERATIONS = (encrypt, decrypt)

@@ -1,0 +1,98 @@
+"""GetKeyPolicy, PutKeyPolicy, ListKeyPolicies. Policies are kept byte for byte.
+
+A key has one policy, called `default`. AWS knows a second one, `AWS_RAM`, which only its Resource Access
+Manager writes: here no key has it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from keystead import errors
+from keystead.api import Call, Target, operation
+from keystead.api.authorize import may_change_policy
+from keystead.keys.state import check_state
+from keystead.policy import default_key_policy, validate_key_policy
+from keystead.policy.lint import LOCKOUT
+from keystead.services.kms.paging import page_list
+from keystead.services.kms.tables import KEYS, key_place
+from keystead.services.kms.targets import on_key
+from keystead.wire.models import kms as wire
+
+DEFAULT = "default"
+_MANAGED_ELSEWHERE = "AWS_RAM"
+_LONGEST_PAGE = 1000
+
+
+def checked_policy(call: Call, text: str | None, account: str, *, bypass_lockout_check: bool) -> str:
+    """The policy to store for a key of `account`: `text`, or the default policy.
+
+    Raises:
+        errors.MalformedPolicyDocument: it is no key policy, or it would lock the caller out.
+        errors.LimitExceeded: it is longer than a key policy may be.
+    """
+    if text is None:
+        return default_key_policy(account)
+    validate_key_policy(text)
+    if not bypass_lockout_check and not may_change_policy(call, text, account):
+        raise errors.MalformedPolicyDocument(LOCKOUT)
+    return text
+
+
+def _check_name(name: str | None) -> None:
+    if name not in {None, DEFAULT}:
+        raise errors.NotFound("No such policy exists")
+
+
+def _name_fact(_call: Call, request: Any) -> dict[str, str | list[str]]:
+    return {"kms:PolicyName": request.policy_name or DEFAULT}
+
+
+@operation("GetKeyPolicy", targets=on_key("GetKeyPolicy", facts=_name_fact))
+def get_key_policy(
+    _call: Call, request: wire.GetKeyPolicyRequest, target: Target
+) -> wire.GetKeyPolicyResponse:
+    """Return the key's policy as it was put."""
+    _check_name(request.policy_name)
+    return wire.GetKeyPolicyResponse(policy=target.found.policy, policy_name=DEFAULT)
+
+
+def _put_facts(call: Call, request: wire.PutKeyPolicyRequest) -> dict[str, str | list[str]]:
+    facts = _name_fact(call, request)
+    if request.bypass_policy_lockout_safety_check is not None:
+        facts["kms:BypassPolicyLockoutSafetyCheck"] = str(request.bypass_policy_lockout_safety_check).lower()
+    return facts
+
+
+@operation("PutKeyPolicy", targets=on_key("PutKeyPolicy", facts=_put_facts), changes=True)
+def put_key_policy(call: Call, request: wire.PutKeyPolicyRequest, target: Target) -> None:
+    """Replace the key's policy; it counts from the next request on."""
+    key = target.found
+    if request.policy_name == _MANAGED_ELSEWHERE:
+        raise errors.Validation("The AWS_RAM policy can only be managed by the RAM service")
+    _check_name(request.policy_name)
+    check_state("PutKeyPolicy", key.state, key.arn)
+    policy = checked_policy(
+        call,
+        request.policy,
+        key.account,
+        bypass_lockout_check=bool(request.bypass_policy_lockout_safety_check),
+    )
+    call.tx.put(KEYS, key_place(key), msgspec.structs.replace(key, policy=policy))
+
+
+@operation("ListKeyPolicies", targets=on_key("ListKeyPolicies"))
+def list_key_policies(
+    call: Call, request: wire.ListKeyPoliciesRequest, _target: Target
+) -> wire.ListKeyPoliciesResponse:
+    """Return the names of the key's policies: a key has one, always called `default`."""
+    names, marker = page_list(call, [DEFAULT], request.limit or _LONGEST_PAGE, request.marker)
+    return wire.ListKeyPoliciesResponse(policy_names=names, next_marker=marker, truncated=marker is not None)
+
+
+OPERATIONS = (get_key_policy, put_key_policy, list_key_policies)
+
+
+OPERATIONS = (get_key_policy, put_key_policy, list_key_policies)

@@ -1,0 +1,64 @@
+"""The KMS service: all its chapters put together."""
+
+from __future__ import annotations
+
+from keystead.api.service import service
+from keystead.keys import Key
+from keystead.keys.grant import Grant
+from keystead.services.kms import (
+    aliases,
+    asymmetric,
+    cryptography,
+    custom_key_stores,
+    datakeys,
+    deletion,
+    grants,
+    importing,
+    kem,
+    keys,
+    mac,
+    multiregion,
+    policies,
+    random,
+    reencrypt,
+    rotation,
+    tags,
+    usage,
+)
+from keystead.services.kms.tables import ALIASES, GRANTS, key_place
+from keystead.storage import Transaction
+from keystead.wire.models import kms as wire
+
+CHAPTERS = (
+    aliases,
+    asymmetric,
+    cryptography,
+    custom_key_stores,
+    datakeys,
+    deletion,
+    grants,
+    importing,
+    kem,
+    keys,
+    mac,
+    multiregion,
+    policies,
+    random,
+    reencrypt,
+    rotation,
+    tags,
+    usage,
+)
+
+KMS = service(wire.SERVICE, (operation for chapter in CHAPTERS for operation in chapter.OPERATIONS))
+
+
+class KeyRelations:
+    """Grants and aliases of keys, for decisions that depend on them."""
+
+    def grants(self, tx: Transaction, key: Key) -> tuple[Grant, ...]:
+        return tuple(grant for _, grant in tx.scan(GRANTS, f"{key_place(key)}/"))
+
+    def aliases(self, tx: Transaction, key: Key) -> tuple[str, ...]:
+        found = tx.scan_index(ALIASES, "target", f"{key_place(key)}/")
+        return tuple(place.split("/", 2)[2] for _, place in found)

@@ -1,0 +1,113 @@
+"""From a request to the keys it names: the permissions that an operation needs, as data.
+
+Cross-account: AWS KMS Developer Guide, "Allowing users in other accounts to use a KMS key". A key of
+another account that does not exist looks like one that the caller may not use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from keystead import arn, errors
+from keystead.api import Call, Target
+from keystead.api.authorize import hidden
+from keystead.api.operation import Targets
+from keystead.keys import Key
+from keystead.keys.identifiers import KeyRef, parse_key_ref
+from keystead.services.kms.tables import ALIASES, KEYS
+
+Facts = Callable[[Call, Any], dict[str, str | list[str]]]
+
+
+def on_account(action: str, facts: Facts | None = None) -> Targets:
+    """The target of an operation that acts on no existing key: resource `*` in the caller's account."""
+    permission = f"kms:{action}"
+
+    def targets(call: Call, request: Any) -> tuple[Target, ...]:
+        return (Target(permission, "*", call.account, facts=facts(call, request) if facts else None),)
+
+    return targets
+
+
+def on_key(
+    action: str, *, aliases: bool = False, cross_account: bool = False, facts: Facts | None = None
+) -> Targets:
+    """The one key that `request.key_id` names.
+
+    `aliases`: the operation takes alias names and alias ARNs too. `cross_account`: it works on keys of
+    other accounts.
+    """
+    permission = f"kms:{action}"
+
+    def targets(call: Call, request: Any) -> tuple[Target, ...]:
+        return (
+            named_key(
+                call,
+                permission,
+                request.key_id,
+                aliases=aliases,
+                cross_account=cross_account,
+                context=getattr(request, "encryption_context", None),
+                facts=facts(call, request) if facts else None,
+            ),
+        )
+
+    return targets
+
+
+def named_key(
+    call: Call,
+    permission: str,
+    identifier: str,
+    *,
+    aliases: bool,
+    cross_account: bool = True,
+    context: dict[str, str] | None = None,
+    facts: dict[str, str | list[str]] | None = None,
+) -> Target:
+    """The target for the key that a caller named.
+
+    Raises:
+        errors.NotFound: no such key or alias in the caller's own account and Region.
+        errors.AccessDenied: a key of another account that does not exist, or an operation that never
+            crosses accounts.
+        errors.InvalidArn: the ARN names something else than a key (or alias, where allowed).
+    """
+    ref = parse_key_ref(identifier, call.account, call.region)
+    if ref.account != call.account and not cross_account:
+        raise hidden(call, permission)
+    if ref.alias is not None and not aliases:
+        raise _alias_refused(identifier)
+    key = find_key(call, ref, permission)
+    return Target(permission, key.arn, key.account, key, ref.alias, context, facts)
+
+
+def _alias_refused(identifier: str) -> errors.ApiError:
+    if identifier.startswith("arn:"):
+        return errors.InvalidArn(f"Invalid arn {identifier}")
+    return errors.NotFound(f"Invalid keyId '{identifier}'")
+
+
+def find_key(call: Call, ref: KeyRef, permission: str) -> Key:
+    """The key that `ref` points to.
+
+    Raises:
+        errors.NotFound: there is none in the caller's own account.
+        errors.AccessDenied: there is none in another account.
+    """
+    key_id = ref.key_id
+    if ref.alias is not None:
+        alias = call.tx.get(ALIASES, f"{ref.account}/{ref.region}/{ref.alias}")
+        if alias is None:
+            if ref.account != call.account:
+                raise hidden(call, permission)
+            raise errors.NotFound(f"Alias {arn.alias_arn(ref.region, ref.account, ref.alias)} is not found.")
+        key_id = alias.target
+    assert key_id is not None
+    key = call.tx.get(KEYS, f"{ref.account}/{ref.region}/{key_id}")
+    if key is None:
+        if ref.account != call.account:
+            raise hidden(call, permission)
+        raise errors.NotFound(f"Key '{arn.key_arn(ref.region, ref.account, key_id)}' does not exist")
+    return key

@@ -1,0 +1,124 @@
+"""Settings: each is a field, and can be given as a command's option, a variable or a line of a TOML file.
+
+An option outranks a variable (`KEYSTEAD_` and the field's name in capitals), which outranks the file.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from keystead import errors
+
+PREFIX = "KEYSTEAD_"
+
+
+def _about(text: str) -> Meta:
+    return Meta(description=text)
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that can be set; the docs list these fields."""
+
+    listen: Annotated[str, _about("Address and port to listen on, `HOST:PORT`.")] = "127.0.0.1:4599"
+    data_dir: Annotated[str, _about("Directory that holds the deployment.")] = "keystead-dev"
+    ephemeral: Annotated[bool, _about("Keep nothing: everything is gone when the server stops.")] = False
+    seed: Annotated[str | None, _about("YAML file of accounts, credentials and keys to create.")] = None
+    account_id: Annotated[str, _about("The first account's 12-digit id.")] = "000000000000"
+    region: Annotated[str, _about("The Region that examples and printed variables name.")] = "us-east-1"
+    regions: Annotated[tuple[str, ...], _about("The only Regions to serve; empty serves any.")] = ()
+    access_key_id: Annotated[str | None, _about("Root access key id of the first account.")] = None
+    secret_access_key: Annotated[str | None, _about("Root secret access key that goes with it.")] = None
+    workers: Annotated[int, _about("Worker processes. Only 1 is supported at present.")] = 1
+    manual_clock: Annotated[bool, _about("Offer `POST /dev/clock` to move time (development only).")] = False
+    tls_cert: Annotated[str | None, _about("PEM file with the TLS certificate chain.")] = None
+    tls_key: Annotated[str | None, _about("PEM file with the TLS private key.")] = None
+    seal: Annotated[str, _about("Root of trust: `file` or `passphrase`.")] = "file"
+    passphrase_file: Annotated[str | None, _about("File whose first line is the seal's passphrase.")] = None
+    threads: Annotated[int, _about("Threads for operations that take milliseconds.")] = 4
+    max_connections: Annotated[int, _about("Connections beyond this are refused.")] = 10_000
+    log_format: Annotated[str, _about("`text`, `json`, or `auto`: text on a terminal.")] = "auto"
+    log_level: Annotated[str, _about("`debug`, `info`, `warning` or `error`.")] = "info"
+    quota_keys: Annotated[int, _about("KMS keys per account and Region.")] = 100_000
+    quota_aliases_per_key: Annotated[int, _about("Aliases per key.")] = 50
+    quota_grants_per_key: Annotated[int, _about("Grants per key.")] = 50_000
+    quota_custom_key_stores: Annotated[int, _about("Custom key stores per account and Region.")] = 10
+    quota_on_demand_rotations: Annotated[int, _about("On-demand rotations per key.")] = 25
+
+    def __repr__(self) -> str:
+        return "Settings()"
+
+    @property
+    def host(self) -> str:
+        """The host part of `listen`, without brackets."""
+        return self.listen.rpartition(":")[0].strip("[]")
+
+    @property
+    def port(self) -> int:
+        """The port part of `listen`."""
+        return int(self.listen.rpartition(":")[2])
+
+
+CHOICES = {
+    "seal": ("file", "passphrase"),
+    "log_format": ("auto", "text", "json"),
+    "log_level": ("debug", "info", "warning", "error"),
+}
+"""Settings that take one of a few words."""
+
+
+def load(
+    options: Mapping[str, Any], environment: Mapping[str, str], file: Path | None = None, **defaults: Any
+) -> Settings:
+    """The settings: `options` that are not None, over variables, over the file, over `defaults`.
+
+    Raises:
+        errors.SettingsError: the file cannot be read, or a setting is unknown or has a bad value; it is named.
+    """
+    known = set(Settings.__struct_fields__)
+    merged: dict[str, Any] = dict(defaults)
+    if file is not None:
+        merged.update(_from_file(file, known))
+    for name in known:
+        variable = environment.get(PREFIX + name.upper())
+        if variable is not None:
+            merged[name] = variable.split(",") if name == "regions" else variable
+    merged.update({name: value for name, value in options.items() if value is not None})
+    return _checked(merged)
+
+
+def _from_file(file: Path, known: set[str]) -> dict[str, Any]:
+    try:
+        content = tomllib.loads(file.read_text())
+    except OSError as error:
+        raise errors.SettingsError(f"cannot read the settings file {file}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise errors.SettingsError(f"the settings file {file} is not TOML: {error}") from None
+    unknown = sorted(set(content) - known)
+    if unknown:
+        raise errors.SettingsError(f"unknown setting {unknown[0]!r} in {file}")
+    return content
+
+
+def _checked(merged: dict[str, Any]) -> Settings:
+    try:
+        settings = msgspec.convert(merged, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise errors.SettingsError(f"bad setting: {error}") from None
+    for name, choices in CHOICES.items():
+        if getattr(settings, name) not in choices:
+            raise errors.SettingsError(f"{name} must be one of {', '.join(choices)}")
+    if not settings.host or not settings.listen.rpartition(":")[2].isdecimal() or settings.port > 65535:  # noqa: PLR2004  TCP ports
+        raise errors.SettingsError(f"listen must be HOST:PORT, not {settings.listen!r}")
+    if settings.workers != 1:
+        raise errors.SettingsError("workers must be 1: more than one worker is not supported yet")
+    if (settings.tls_cert is None) != (settings.tls_key is None):
+        raise errors.SettingsError("tls_cert and tls_key go together")
+    if (settings.access_key_id is None) != (settings.secret_access_key is None):
+        raise errors.SettingsError("access_key_id and secret_access_key go together")
+    return settings

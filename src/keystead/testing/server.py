@@ -1,0 +1,187 @@
+"""A real server in this process, on a free loopback port, with a clock that tests move."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import tempfile
+import threading
+import urllib.error
+import urllib.request
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+
+from keystead import app as apps
+from keystead.api.accounts import put_account, put_root_credential
+from keystead.app import App
+from keystead.clock import ManualClock
+from keystead.entropy import SystemEntropy
+from keystead.http import Limits, Server, serve
+from keystead.identity import Credential
+from keystead.identity.credential import new_access_key
+from keystead.seal import SealOptions
+from keystead.settings import Settings
+from keystead.storage import Store, Transaction
+
+
+class RunningServer:
+    """A server from `with` to the block's end; its data directory is temporary unless one is given.
+
+    A directory that holds a deployment is opened, so that a test can stop a server and start it again.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path | None = None,
+        *,
+        clock: ManualClock | None = None,
+        limits: Limits | None = None,
+        **settings: Any,
+    ) -> None:
+        self.settings = msgspec.structs.replace(Settings(), manual_clock=True, **settings)
+        self.clock = clock or ManualClock()
+        self.entropy = SystemEntropy()
+        self._limits = limits
+        self._temporary = data_dir is None
+        self.data_dir = data_dir or Path(tempfile.mkdtemp(prefix="keystead-test-"))
+        self._credentials: dict[str, Credential] = {}
+        self._clients: list[Any] = []
+
+    def open_store(self) -> Store:
+        """The deployment's store, made at the first start; tests put faults around it by overriding this."""
+        options = SealOptions(directory=self.data_dir, entropy=self.entropy)
+        if apps.exists(self.data_dir):
+            return apps.open_store(self.data_dir, options, self.entropy)
+        return apps.create(self.data_dir, options, "file", self.entropy)
+
+    def __enter__(self) -> Self:
+        self.store = self.open_store()
+        first = apps.first_credential(self.store, self.settings, self.clock, self.entropy)
+        self._credentials[first.account] = first
+        self.app: App = apps.build(self.settings, self.store, self.data_dir, clock=self.clock)
+        ready = threading.Event()
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, args=(ready,), name="keystead-server", daemon=True)
+        self._thread.start()
+        ready.wait()
+        if self._failure is not None:
+            raise self._failure
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for client in self._clients:
+            client.close()
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join()
+        if self._temporary:
+            shutil.rmtree(self.data_dir, ignore_errors=True)
+
+    def _run(self, ready: threading.Event) -> None:
+        try:
+            asyncio.run(self._serve(ready))
+        except BaseException as error:  # noqa: BLE001  handed to the thread that waits
+            self._failure = error
+        finally:
+            ready.set()
+
+    async def _serve(self, ready: threading.Event) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stop = asyncio.Event()
+        await self.app.start()
+        server: Server = await serve(self.app.handle, port=0, clock=self.clock, limits=self._limits)
+        self.port = server.port
+        self.server = server
+        ready.set()
+        await self._stop.wait()
+        await server.drain(5.0)
+        await self.app.stop()
+
+    # ---------------------------------------------------------------------- its callers
+
+    @property
+    def url(self) -> str:
+        """Where the server listens."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def access_key_id(self) -> str:
+        """Of the first account's root."""
+        return self.credential().access_key_id
+
+    @property
+    def secret_access_key(self) -> str:
+        """Of the first account's root."""
+        return self.credential().secret
+
+    def credential(self, account: str | None = None) -> Credential:
+        """The root credential of an account, which is made if it is new."""
+        account = account or self.settings.account_id
+        if account not in self._credentials:
+            pair = new_access_key(self.entropy)
+
+            def add(tx: Transaction) -> Credential:
+                put_account(tx, account, "test", self.clock.now())
+                put_root_credential(tx, account, *pair, self.clock.now())
+                return Credential(
+                    access_key_id=pair[0], secret=pair[1], account=account, created=self.clock.now()
+                )
+
+            self._credentials[account] = self.store.run(add)
+        return self._credentials[account]
+
+    def environment(self, account: str | None = None) -> dict[str, str]:
+        """The variables that AWS clients read."""
+        credential = self.credential(account)
+        return {
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_ACCESS_KEY_ID": credential.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": credential.secret,
+            "AWS_REGION": self.settings.region,
+            "AWS_DEFAULT_REGION": self.settings.region,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def client(
+        self, service: str = "kms", region: str | None = None, account: str | None = None, **options: Any
+    ) -> Any:
+        """A boto3 client of an account's root; boto3 is needed only here."""
+        import boto3  # noqa: PLC0415  a development dependency
+        from botocore.config import Config  # noqa: PLC0415  the same
+
+        credential = self.credential(account)
+        options.setdefault("config", Config(retries={"total_max_attempts": 1}, parameter_validation=False))
+        client = boto3.client(
+            service,
+            endpoint_url=self.url,
+            region_name=region or self.settings.region,
+            aws_access_key_id=credential.access_key_id,
+            aws_secret_access_key=credential.secret,
+            **options,
+        )
+        self._clients.append(client)
+        return client
+
+    def advance(self, seconds: float) -> None:
+        """Move time forward and run what falls due before this returns."""
+        self.clock.advance(seconds)
+        asyncio.run_coroutine_threadsafe(self.app.scheduler.run(), self._loop).result()
+
+    def get(self, path: str) -> tuple[int, bytes]:
+        """Status and body of an unauthenticated GET."""
+        request = urllib.request.Request(self.url + path)  # noqa: S310  our own loopback address
+        try:
+            with urllib.request.urlopen(request) as answer:  # noqa: S310  as above
+                return answer.status, answer.read()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read()
+
+    def events(self) -> list[dict[str, Any]]:
+        """Every event recorded so far, oldest first."""
+        return [json.loads(record) for _, record in self.app.journal.read()]
