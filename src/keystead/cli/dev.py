@@ -1,0 +1,101 @@
+"""`keystead dev`: a server for development and trials; it enforces everything."""
+
+from __future__ import annotations
+
+import ipaddress
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+
+from keystead import app as apps
+from keystead import errors
+from keystead.cli.options import setting_options, settings_from
+from keystead.cli.running import configure_logging, listening_socket, run
+from keystead.clock import ManualClock, SystemClock
+from keystead.entropy import SystemEntropy
+from keystead.identity import Credential
+from keystead.keyring import Keyring
+from keystead.seal import SealOptions
+from keystead.seed import apply_seed, read_seed
+from keystead.settings import Settings
+from keystead.storage import Store
+
+
+@click.command("dev")
+@setting_options(
+    "listen",
+    "data_dir",
+    "ephemeral",
+    "seed",
+    "account_id",
+    "region",
+    "access_key_id",
+    "secret_access_key",
+    "workers",
+    "manual_clock",
+    "threads",
+    "log_format",
+    "log_level",
+)
+def dev(**options: Any) -> None:
+    """Run a server on loopback for development and trials.
+
+    Creates what is missing (a deployment with a file seal, an account, root credentials) and prints the
+    variables that AWS clients need. Everything is enforced.
+    """
+    settings = settings_from(options)
+    _require_loopback(settings)
+    configure_logging(settings)
+    seed = read_seed(Path(settings.seed)) if settings.seed else None
+    sock = listening_socket(settings)
+    clock = ManualClock() if settings.manual_clock else SystemClock()
+    entropy = SystemEntropy()
+    directory = Path(tempfile.mkdtemp(prefix="keystead-")) if settings.ephemeral else Path(settings.data_dir)
+    try:
+        store = apps.ephemeral_store(entropy) if settings.ephemeral else _store(directory, entropy)
+        if seed is not None:
+            apply_seed(store, Keyring.open(store, entropy), seed, clock.now())
+        credential = apps.first_credential(store, settings, clock, entropy)
+        app = apps.build(settings, store, directory, clock=clock, entropy=entropy)
+        run(app, sock, tls=None, on_ready=lambda port: _announce(settings, credential, port))
+    finally:
+        if settings.ephemeral:
+            shutil.rmtree(directory, ignore_errors=True)
+
+
+def _store(directory: Path, entropy: SystemEntropy) -> Store:
+    options = SealOptions(directory=directory, entropy=entropy)
+    if apps.exists(directory):
+        return apps.open_store(directory, options, entropy)
+    return apps.create(directory, options, "file", entropy)
+
+
+def _require_loopback(settings: Settings) -> None:
+    if settings.host == "localhost":
+        return
+    try:
+        address = ipaddress.ip_address(settings.host)
+    except ValueError:
+        raise errors.SettingsError(f"listen must name an address, not {settings.host!r}") from None
+    if not address.is_loopback:
+        raise errors.SettingsError(
+            f"dev listens on loopback only, not on {settings.host}; use `keystead serve` with TLS for more"
+        )
+
+
+def _announce(settings: Settings, credential: Credential, port: int) -> None:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    url = f"http://{host}:{port}"
+    print(
+        f"keystead ready on {url}\n"
+        f"export AWS_ENDPOINT_URL={url}\n"
+        f"export AWS_ACCESS_KEY_ID={credential.access_key_id}\n"
+        f"export AWS_SECRET_ACCESS_KEY={credential.secret}\n"
+        f"export AWS_REGION={settings.region}\n"
+        f"export AWS_DEFAULT_REGION={settings.region}\n"  # the one that version 1 of the aws CLI reads
+        "# try: aws kms create-key",
+        flush=True,
+    )

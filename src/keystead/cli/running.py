@@ -1,0 +1,117 @@
+"""What `dev` and `serve` share: a hardened process, logs, one event loop, signals, a drain."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import gc
+import logging
+import resource
+import signal
+import socket
+import ssl
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+
+import structlog
+import uvloop
+
+from keystead import errors
+from keystead.app import App
+from keystead.http import Limits, serve
+from keystead.settings import Settings
+
+_PR_SET_DUMPABLE = 4
+_MCL_FUTURE = 2
+_DRAIN = 10.0
+"""Seconds that running requests get after a signal to stop."""
+_SWITCH_INTERVAL = 0.0005
+"""Seconds; the writer thread would otherwise wait up to 5 ms for the interpreter."""
+
+
+def harden() -> None:
+    """Forbid core dumps and tracing by other processes of the same user (prctl(2), PR_SET_DUMPABLE)."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def configure_logging(settings: Settings) -> None:
+    """Logs go to stderr: lines for people on a terminal, JSON elsewhere."""
+    as_text = settings.log_format == "text" or (settings.log_format == "auto" and sys.stderr.isatty())
+    renderer = (
+        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        if as_text
+        else structlog.processors.JSONRenderer()
+    )
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            plain_tracebacks,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, settings.log_level.upper())),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+def plain_tracebacks(
+    _logger: object, _method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """The event with its exception as file and line numbers only: messages and locals may hold secrets."""
+    error = event.pop("exc_info", None)
+    if isinstance(error, BaseException):
+        frames, trace = [], error.__traceback__
+        while trace is not None:
+            code = trace.tb_frame.f_code
+            frames.append(f"{code.co_filename.rpartition('keystead/')[2]}:{trace.tb_lineno} {code.co_name}")
+            trace = trace.tb_next
+        event["where"] = frames
+    return event
+
+
+def listening_socket(settings: Settings) -> socket.socket:
+    """A bound socket for the `listen` setting.
+
+    Raises:
+        errors.SettingsError: the address cannot be listened on.
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family, backlog=1024)
+    except OSError as error:
+        raise errors.SettingsError(f"cannot listen on {settings.listen}: {error.strerror}") from None
+
+
+def run(
+    app: App, sock: socket.socket, *, tls: ssl.SSLContext | None, on_ready: Callable[[int], None]
+) -> None:
+    """Serve until SIGTERM or SIGINT, then finish what is running.
+
+    Raises:
+        errors.OperatorError: the store or the journal cannot be used.
+    """
+    harden()
+    sys.setswitchinterval(_SWITCH_INTERVAL)
+    uvloop.run(_serve(app, sock, tls, on_ready))
+
+
+async def _serve(
+    app: App, sock: socket.socket, tls: ssl.SSLContext | None, on_ready: Callable[[int], None]
+) -> None:
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await app.start()
+    limits = Limits(max_connections=app.settings.max_connections)
+    server = await serve(app.handle, sock=sock, limits=limits, tls=tls, clock=app.clock)
+    gc.collect()
+    gc.freeze()  # what was loaded at the start is never garbage
+    on_ready(server.port)
+    await stop.wait()
+    await server.drain(_DRAIN)
+    await app.stop()
