@@ -3,13 +3,8 @@
 from functools import cache
 
 import pytest
-from hypothesis import settings
 
 from keystead.crypto import KEY_TYPES
-
-# A busy machine is no failure: no test here asserts how long something takes.
-settings.register_profile("crypto", deadline=None)
-settings.load_profile("crypto")
 
 
 @cache

@@ -1,0 +1,94 @@
+# One command each; a machine needs Python >= 3.11 with its venv module, and make.
+#
+#   make serve      run `keystead dev` (ARGS="--listen 127.0.0.1:5000" passes options)
+#   make test       all tests (ARGS="tests/crypto -k rsa" passes options to pytest)
+#   make test-fast  the tests that are neither slow nor drive other people's clients
+#   make check      formatting, lint, types, direction of imports, generated files
+#   make docs       the documentation as HTML, in docs/_build/html
+#   make bench      requests per second and CPU time per request
+#   make fuzz       each fuzz target for FUZZ_SECONDS (30)
+#   make setup      everything the above install
+#   make lock       pin the newest allowed dependencies again, with their hashes
+
+# A distribution's own Python is mostly built with profile-guided optimisation, others often are not.
+CANDIDATES := /usr/bin/python3 python3 python3.14 python3.13 python3.12 python3.11
+FITS := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for python in $(CANDIDATES); do \
+	$$python -c '$(FITS)' 2>/dev/null && { echo $$python; break; }; done)
+
+BIN := .venv/bin
+INSTALL := -m pip --disable-pip-version-check --quiet install --require-hashes
+LOCK := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
+	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options
+FUZZ_SECONDS ?= 30
+# Tests of one file share a server, so they stay in one process.
+TEST_PROCESSES ?= 2
+PYTEST := $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile
+
+.DELETE_ON_ERROR:
+.PHONY: setup serve check test test-fast bench docs fuzz lock
+
+setup: .venv/.run .venv/.dev .venv-docs/.docs
+
+serve: .venv/.run
+	@$(BIN)/keystead dev $(ARGS)
+
+check: .venv/.dev
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python tools/generate_wire.py --check
+	$(BIN)/python tools/make_vectors.py --check
+	$(BIN)/python tools/generate_docs.py --check
+
+test: .venv/.dev
+	$(PYTEST) $(ARGS)
+
+test-fast: .venv/.dev
+	$(PYTEST) -m "not slow and not client" $(ARGS)
+
+bench: .venv/.dev
+	$(BIN)/python bench/run $(ARGS)
+
+docs: .venv-docs/.docs
+	.venv-docs/bin/sphinx-build -W --keep-going -q -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
+
+fuzz: .venv/.fuzz
+	$(BIN)/python fuzz/fuzz_http.py $(FUZZ_SECONDS)
+	for target in json policy sigv4; do \
+		$(BIN)/python fuzz/fuzz_$$target.py -max_total_time=$(FUZZ_SECONDS) || exit 1; done
+
+lock: .venv/.dev
+	$(LOCK) --upgrade -o requirements/run.txt pyproject.toml requirements/run.in
+	for name in dev clients ansible docs fuzz; do \
+		$(LOCK) --upgrade -o requirements/$$name.txt requirements/$$name.in || exit 1; done
+
+# Each stamp is newer than what it installed, so that a second run installs nothing.
+
+.venv/bin/python .venv-docs/bin/python:
+	@test -n "$(PYTHON)" || { echo "Keystead needs Python >= 3.11 with its venv module" \
+		"(Debian: apt-get install python3 python3-venv)" >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(@D)/..
+
+.venv/.run: requirements/run.txt pyproject.toml .venv/bin/python
+	@echo "Installing what Keystead runs on into .venv"
+	@$(BIN)/python $(INSTALL) -r requirements/run.txt
+	@$(BIN)/python -m pip --disable-pip-version-check --quiet install \
+		--no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/.dev: requirements/dev.txt requirements/clients.txt .venv/.run
+	@echo "Installing what checks and tests need into .venv"
+	@$(BIN)/python $(INSTALL) -r requirements/dev.txt -r requirements/clients.txt
+	@touch $@
+
+.venv/.fuzz: requirements/fuzz.txt .venv/.dev
+	@$(BIN)/python $(INSTALL) -r requirements/fuzz.txt
+	@touch $@
+
+.venv-docs/.docs: requirements/docs.txt .venv-docs/bin/python
+	@echo "Installing what builds the documentation into .venv-docs"
+	@.venv-docs/bin/python $(INSTALL) -r requirements/docs.txt
+	@touch $@
