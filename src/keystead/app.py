@@ -131,11 +131,13 @@ class App:
         store: Store,
         journal: Journal,
         clock: Clock,
+        wall: Clock,
         entropy: Entropy | None = None,
     ) -> None:
         self.settings = settings
         self.store = store
         self.clock = clock
+        self.wall = wall
         self.entropy = entropy or SystemEntropy()
         self.journal = journal
         self.counter = CallCounter()
@@ -163,6 +165,7 @@ class App:
                 committer=committer,
                 usage=self.usage,
                 clock=self.clock,
+                wall=self.wall,
                 entropy=self.entropy,
                 pool=self._pool,
                 handlers=handlers(keyring),
@@ -180,6 +183,7 @@ class App:
                 authenticator=Authenticator(self.store, self.entropy),
                 usage=self.usage,
                 clock=self.clock,
+                wall=self.wall,
                 entropy=self.entropy,
                 pool=self._pool,
                 quotas=_quotas(self.settings),
@@ -196,6 +200,7 @@ class App:
             authenticator=Authenticator(self.store, self.entropy),
             store=self.store,
             clock=self.clock,
+            wall=self.wall,
             run_due=self.scheduler.run,
         )
         loop.run_in_executor(self._pool, self._replay_uses)
@@ -278,16 +283,20 @@ def build(
     directory: Path,
     *,
     clock: Clock | None = None,
+    wall: Clock | None = None,
     entropy: Entropy | None = None,
 ) -> App:
     """The server for a store that is open and a data directory that its journal is to be in.
+
+    `clock` is the service's time, which `--manual-clock` lets a developer move; `wall` dates signatures and
+    HTTP answers, as clients' own clocks do.
 
     Raises:
         errors.JournalError: another server has the directory, or its journal cannot be read.
     """
     journal = Journal.open(directory, WORKER)
     clock = clock or (ManualClock() if settings.manual_clock else SystemClock())
-    return App(settings, store, journal, clock, entropy)
+    return App(settings, store, journal, clock, wall or SystemClock(), entropy)
 
 
 def accounts(store: Store) -> list[str]:

@@ -17,6 +17,12 @@ def _refused(code, message=None):
 
 
 @pytest.fixture
+def server(fresh_server):
+    """A server of each test's own: aliases and counts must not meet."""
+    return fresh_server
+
+
+@pytest.fixture
 def kms(server):
     return server.client("kms")
 

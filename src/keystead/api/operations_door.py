@@ -37,6 +37,7 @@ class OperationsDoor:
         authenticator: Authenticator,
         store: Store,
         clock: Clock,
+        wall: Clock,
         run_due: Callable[[], Awaitable[int]],
     ) -> None:
         self._committer = committer
@@ -44,6 +45,7 @@ class OperationsDoor:
         self._authenticator = authenticator
         self._store = store
         self._clock = clock
+        self._wall = wall
         self._run_due = run_due
         self._tasks: set[asyncio.Task[None]] = set()
         self.paths: dict[str, Callable[[Request, Done], None]] = {
@@ -88,7 +90,7 @@ class OperationsDoor:
                 raise errors.UnknownOperation
             claim = sigv4.parse(request)
             caller, _ = self._authenticator.authenticate(
-                request, self._store.transaction(), claim.service, self._clock.now()
+                request, self._store.transaction(), claim.service, self._wall.now()
             )
             if caller.kind != ROOT:
                 raise errors.AccessDenied("Only an account's root may move the clock.")

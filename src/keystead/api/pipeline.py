@@ -58,6 +58,8 @@ class Parts(msgspec.Struct, frozen=True):
     authenticator: Authenticator
     usage: UsageTracker
     clock: Clock
+    wall: Clock
+    """What signatures are dated by: the host's clock, also where `clock` is moved by hand."""
     entropy: Entropy
     pool: Executor
     quotas: Quotas
@@ -106,7 +108,9 @@ class Pipeline:
             return
         tx, now = parts.store.transaction(), parts.clock.now()
         try:
-            caller, claim = parts.authenticator.authenticate(request, tx, route.service.name, now)  # 2
+            caller, claim = parts.authenticator.authenticate(
+                request, tx, route.service.name, parts.wall.now()
+            )  # 2
             if parts.regions and claim.region not in parts.regions:
                 raise errors.UnrecognizedClient(f"Region {claim.region} is not served here.")
         except errors.ApiError as error:

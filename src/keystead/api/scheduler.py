@@ -34,6 +34,8 @@ class Work(msgspec.Struct, frozen=True):
     committer: Committer
     usage: UsageTracker
     clock: Clock
+    wall: Clock
+    """What signatures are dated by."""
     entropy: Entropy
     pool: Executor
     handlers: Handlers
@@ -107,7 +109,7 @@ class Scheduler:
 
     async def _forget_expired(self) -> None:
         """Drop proofs of carried-out requests whose signatures have expired."""
-        tx, now = self._work.store.transaction(), int(self._work.clock.now())
+        tx, now = self._work.store.transaction(), int(self._work.wall.now())
         expired = [place for place, seen in tx.scan(SEEN, "", limit=_BATCH) if seen.until < now]
         if not expired:
             return

@@ -108,7 +108,7 @@ async def _serve(
         loop.add_signal_handler(number, stop.set)
     await app.start()
     limits = Limits(max_connections=app.settings.max_connections)
-    server = await serve(app.handle, sock=sock, limits=limits, tls=tls, clock=app.clock)
+    server = await serve(app.handle, sock=sock, limits=limits, tls=tls, clock=app.wall)
     gc.collect()
     gc.freeze()  # what was loaded at the start is never garbage
     on_ready(server.port)

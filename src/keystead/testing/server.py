@@ -94,7 +94,7 @@ class RunningServer:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         await self.app.start()
-        server: Server = await serve(self.app.handle, port=0, clock=self.clock, limits=self._limits)
+        server: Server = await serve(self.app.handle, port=0, clock=self.app.wall, limits=self._limits)
         self.port = server.port
         self.server = server
         ready.set()
@@ -151,8 +151,8 @@ class RunningServer:
         self, service: str = "kms", region: str | None = None, account: str | None = None, **options: Any
     ) -> Any:
         """A boto3 client of an account's root; boto3 is needed only here."""
-        import boto3  # noqa: PLC0415  a development dependency
-        from botocore.config import Config  # noqa: PLC0415  the same
+        import boto3  # type: ignore[import-untyped]  # no stubs  # noqa: PLC0415  a development dependency
+        from botocore.config import Config  # type: ignore[import-untyped]  # no stubs  # noqa: PLC0415  the same
 
         credential = self.credential(account)
         options.setdefault("config", Config(retries={"total_max_attempts": 1}, parameter_validation=False))
