@@ -17,7 +17,7 @@ PYTHON ?= $(shell for python in $(CANDIDATES); do \
 	$$python -c '$(FITS)' 2>/dev/null && { echo $$python; break; }; done)
 
 BIN := .venv/bin
-INSTALL := -m pip --disable-pip-version-check --quiet install --require-hashes
+INSTALL := -m pip --disable-pip-version-check -qq install --require-hashes
 LOCK := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options
 FUZZ_SECONDS ?= 30
@@ -75,7 +75,7 @@ lock: .venv/.dev
 .venv/.run: requirements/run.txt pyproject.toml .venv/bin/python
 	@echo "Installing what Keystead runs on into .venv"
 	@$(BIN)/python $(INSTALL) -r requirements/run.txt
-	@$(BIN)/python -m pip --disable-pip-version-check --quiet install \
+	@$(BIN)/python -m pip --disable-pip-version-check -qq install \
 		--no-deps --no-build-isolation --editable .
 	@touch $@
 
