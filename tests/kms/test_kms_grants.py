@@ -177,6 +177,7 @@ def test_members_that_exclude_or_need_each_other(kms, key, refused):
         {"Constraints": {"EncryptionContextEquals": {"a": "b"}, "EncryptionContextSubset": {"a": "b"}}},
         {"Constraints": {"EncryptionContextEquals": {}}},
         {"Constraints": {"EncryptionContextSubset": {}}},
+        {"Constraints": {"EncryptionContextEquals": {}, "EncryptionContextSubset": {}}},
     ):
         with refused("ValidationException"):
             grant(kms, key, **wrong)
@@ -191,6 +192,19 @@ def test_members_that_exclude_or_need_each_other(kms, key, refused):
         grants(kms, key, GranteeServicePrincipal=SERVICE)
     with refused("AccessDeniedException"):
         kms.list_retirable_grants(RetiringServicePrincipal=SERVICE)
+
+
+@pytest.mark.parametrize(
+    ("given", "other"),
+    [
+        ("EncryptionContextEquals", "EncryptionContextSubset"),
+        ("EncryptionContextSubset", "EncryptionContextEquals"),
+    ],
+)
+def test_an_empty_constraint_beside_another_is_none(kms, key, given, other):
+    grant(kms, key, Constraints={given: {"a": "b"}, other: {}})
+    (entry,) = grants(kms, key)
+    assert entry["Constraints"] == {given: {"a": "b"}}
 
 
 def test_operations_and_constraints_fit_the_key(kms, key, refused, new_key):

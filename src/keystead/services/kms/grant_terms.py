@@ -126,16 +126,17 @@ def _check_members(request: wire.CreateGrantRequest) -> None:
 def _read_constraints(given: wire.GrantConstraints | None) -> Constraints | None:
     if given is None:
         return None
-    subset, equals = given.encryption_context_subset, given.encryption_context_equals
+    # Terraform's provider always sends both maps, and the one that it was not given is empty.
+    subset, equals = given.encryption_context_subset or None, given.encryption_context_equals or None
     if subset is not None and equals is not None:
         raise errors.Validation(
             "A grant can have either an EncryptionContextSubset or an EncryptionContextEquals constraint, "
             "but not both."
         )
-    # No request ever meets an empty one, so that it can only be meant to say something else.
-    if {} in (subset, equals):
-        raise errors.Validation("An encryption context grant constraint must have at least one pair.")
     if (subset, equals, given.source_arn) == (None, None, None):
+        # Empty maps alone would make a grant without the constraint that was asked for.
+        if {} in (given.encryption_context_subset, given.encryption_context_equals):
+            raise errors.Validation("An encryption context grant constraint must have at least one pair.")
         return None
     return Constraints(context_subset=subset, context_equals=equals, source_arn=given.source_arn)
 
