@@ -1,0 +1,170 @@
+"""A deployment's data directory, as commands find it: how its seal, its store and its journals are opened.
+
+Layout: `seal.key` (file seal only), `root.sealed`, `store.db`, `journal/<worker>/`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+
+from keystead import errors
+from keystead.audit.disk import Lock
+from keystead.cli.output import Failed
+from keystead.seal import SEALS, Seal, SealOptions, next_root, seal_name, unseal
+from keystead.seal.seal import no_passphrase
+from keystead.storage import BACKENDS, Store
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+STORE: Final = "store.db"
+SEAL_KEY: Final = "seal.key"
+JOURNALS: Final = "journal"
+
+data_dir_option = click.option(
+    "--data-dir",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default="keystead-dev",
+    envvar="KEYSTEAD_DATA_DIR",
+    show_default=True,
+    help="Directory that holds the deployment.",
+)
+
+passphrase_option = click.option(
+    "--passphrase-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path, allow_dash=True),
+    envvar="KEYSTEAD_PASSPHRASE_FILE",
+    help="File whose first line is the passphrase; without it, a terminal is asked.",
+)
+
+
+# -------------------------------------------------------------------------------- seal
+
+
+def asker(file: Path | None, prompt: str = "Passphrase", *, confirm: bool = False) -> Callable[[], str]:
+    """What returns the passphrase each time it is asked: from the file, or asked once of the person.
+
+    What it raises in turn: SealError if nobody can be asked or the file cannot be read.
+    """
+    known: list[str] = []
+
+    def ask() -> str:
+        if not known:
+            known.append(_asked(file, prompt, confirm=confirm))
+        return known[0]
+
+    return ask
+
+
+def _asked(file: Path | None, prompt: str, *, confirm: bool) -> str:
+    if file is not None:
+        try:
+            with click.open_file(str(file), "rb") as stream:
+                return str(stream.readline().decode().rstrip("\r\n"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise errors.SealError(f"the passphrase file {file} cannot be read: {error}") from None
+    if not sys.stdin.isatty():
+        return no_passphrase()
+    return str(click.prompt(prompt, hide_input=True, confirmation_prompt=confirm, err=True))
+
+
+def the_seal(directory: Path, passphrase_file: Path | None) -> Seal:
+    """The seal that wrapped the deployment's root key.
+
+    Raises:
+        errors.SealError: `root.sealed` cannot be read, or this Keystead does not know its seal.
+    """
+    name = seal_name(directory)
+    if name not in SEALS:
+        raise errors.SealError(f"the root key was sealed by {name!r}, which this Keystead does not know")
+    return SEALS[name](SealOptions(directory, asker(passphrase_file)))
+
+
+# ------------------------------------------------------------------------------- store
+
+
+def open_store(directory: Path, seal: Seal) -> Store:
+    """The deployment's store, also beside a running server; close it after use.
+
+    Raises:
+        errors.SealError: the seal does not open the root key.
+        errors.StorageError: there is no store, or it does not open.
+    """
+    path = directory / STORE
+    if not path.exists():  # opening it would make an empty one
+        raise errors.StorageError(f"{directory} holds no deployment: {STORE} is missing")
+    root = unseal(directory, seal)
+    backend = BACKENDS["sqlite"].open(path)
+    try:
+        try:
+            return Store.open(backend, root)
+        except errors.StorageTampered:
+            raise
+        except errors.StorageError:
+            # A change of the root key was under way when the machine stopped: the staged one may be it.
+            staged = next_root(directory, seal)
+            if staged is None:
+                raise
+            return Store.open(backend, staged)
+    except BaseException:
+        backend.close()
+        raise
+
+
+@contextlib.contextmanager
+def opened(directory: Path, seal: Seal) -> Iterator[Store]:
+    """A block with the deployment's store open.
+
+    Raises:
+        errors.SealError: the seal does not open the root key.
+        errors.StorageError: there is no store, or it does not open.
+    """
+    store = open_store(directory, seal)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+# ------------------------------------------------------------------------------ server
+
+
+def workers(directory: Path) -> list[str]:
+    """The names of those who have a journal here, sorted."""
+    with contextlib.suppress(FileNotFoundError):
+        return sorted(entry.name for entry in (directory / JOURNALS).iterdir() if entry.is_dir())
+    return []
+
+
+@contextlib.contextmanager
+def quiet(directory: Path, doing: str) -> Iterator[None]:
+    """A block during which no server writes this deployment, nor starts to.
+
+    Raises:
+        Failed: one is running; the message says that it must be stopped for `doing`.
+    """
+    locks: list[Lock] = []
+    try:
+        for worker in workers(directory):
+            try:
+                locks.append(Lock(directory / JOURNALS / worker))
+            except errors.JournalError:
+                raise Failed(f"a server is running on {directory}: stop it for {doing}") from None
+        yield
+    finally:
+        for lock in locks:
+            lock.release()
+
+
+def served(directory: Path) -> bool:
+    """Whether a server runs on this deployment."""
+    try:
+        with quiet(directory, "this"):
+            return False
+    except Failed:
+        return True

@@ -1,0 +1,102 @@
+"""`keystead serve`: the server of a deployment that `keystead init` created."""
+
+from __future__ import annotations
+
+import ipaddress
+import ssl
+from pathlib import Path
+from typing import Any
+
+import click
+
+from keystead import app as apps
+from keystead import errors
+from keystead.cli.deployment import open_store, the_seal
+from keystead.cli.options import setting_options, settings_from
+from keystead.cli.running import configure_logging, listening_socket, run
+from keystead.clock import SystemClock
+from keystead.seal import seal_name
+from keystead.settings import Settings
+
+
+@click.command()
+@setting_options(
+    "data_dir",
+    "listen",
+    "tls_cert",
+    "tls_key",
+    "workers",
+    "region",
+    "seal",
+    "passphrase_file",
+    "threads",
+    "max_connections",
+    "log_format",
+    "log_level",
+)
+def serve(**options: Any) -> None:
+    """Run the server of a deployment until SIGTERM or SIGINT.
+
+    Beyond loopback it demands TLS. With the passphrase seal, the passphrase comes from --passphrase-file or
+    is asked for on the terminal.
+    """
+    where = settings_from(dict(options), data_dir="").data_dir
+    if not where:
+        raise click.UsageError("Missing option '--data-dir'.")
+    directory = Path(where)
+    if not apps.exists(directory):
+        raise errors.SettingsError(f"{directory} holds no deployment; `keystead init` creates one")
+    used = seal_name(directory)
+    settings = settings_from(options, seal=used)
+    if settings.seal != used:
+        raise errors.SettingsError(
+            f"the deployment is sealed by {used}; `keystead seal rekey --to {settings.seal}` changes that"
+        )
+    tls = _tls(settings)
+    configure_logging(settings)
+    file = None if settings.passphrase_file is None else Path(settings.passphrase_file)
+    sock = listening_socket(settings)
+    store = open_store(directory, the_seal(directory, file))
+    app = apps.build(settings, store, directory, clock=SystemClock())
+    run(app, sock, tls=tls, on_ready=lambda port: _announce(settings, port))
+
+
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    """The TLS context that the settings name; None for plain HTTP, which is for loopback only.
+
+    Raises:
+        errors.SettingsError: there must be one and is not, or its files cannot be used.
+    """
+    if settings.tls_cert is None or settings.tls_key is None:
+        if not _loopback(settings.host):
+            raise errors.SettingsError(
+                f"listening on {settings.host}, beyond loopback, needs TLS: give --tls-cert and --tls-key"
+            )
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.set_alpn_protocols(["http/1.1"])
+    try:
+        # An empty password, lest OpenSSL ask the terminal for one.
+        context.load_cert_chain(settings.tls_cert, settings.tls_key, password="")
+    except FileNotFoundError:
+        missing = next(name for name in ("tls_cert", "tls_key") if not Path(getattr(settings, name)).exists())
+        raise errors.SettingsError(f"{missing}: there is no file {getattr(settings, missing)}") from None
+    except (ssl.SSLError, OSError) as error:
+        reason = getattr(error, "reason", None) or error.strerror
+        raise errors.SettingsError(f"tls_cert and tls_key cannot be used: {reason}") from None
+    return context
+
+
+def _loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _announce(settings: Settings, port: int) -> None:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    scheme = "https" if settings.tls_cert else "http"
+    print(f"keystead ready on {scheme}://{host}:{port}", flush=True)
