@@ -6,7 +6,7 @@
 It needs Python and the `cryptography` package, nothing of Keystead: who has the key material can read
 a blob without the server that made it.
 """
-# ruff: noqa: INP001  a script that is read and run by itself
+
 
 from __future__ import annotations
 

@@ -20,6 +20,7 @@ from keystead import errors
 from keystead.api.accounts import ACCOUNTS, CREDENTIALS, put_account, put_root_credential
 from keystead.api.authenticate import Authenticator
 from keystead.api.limits import Quotas
+from keystead.api.metrics import CallCounter
 from keystead.api.operations_door import OperationsDoor
 from keystead.api.pipeline import Parts, Pipeline
 from keystead.api.scheduler import Scheduler, Work
@@ -31,7 +32,6 @@ from keystead.entropy import Entropy, SystemEntropy
 from keystead.identity import Credential
 from keystead.identity.credential import new_access_key
 from keystead.keyring import Keyring
-from keystead.api.metrics import CallCounter
 from keystead.seal import SEALS, SealOptions, create_root, seal_name, unseal
 from keystead.seal.file import FileSeal
 from keystead.services.kms.due import handlers

@@ -27,7 +27,7 @@ def parse(text: str) -> Arn:
         ValueError: `text` does not start with `arn:` or has fewer than six parts.
     """
     parts = text.split(":", 5)
-    if len(parts) != 6 or parts[0] != "arn":
+    if len(parts) != 6 or parts[0] != "arn":  # noqa: PLR2004  the parts of an ARN
         raise ValueError(f"not an ARN: {text!r}")
     return Arn(*parts[1:])
 

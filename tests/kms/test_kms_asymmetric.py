@@ -122,7 +122,7 @@ def test_external_mu_of_ml_dsa(kms, signer, refused):
         ("ECC_NIST_P256", "ECDSA_SHA_256", "EXTERNAL_MU"),
     ],
 )
-def test_message_types_that_an_algorithm_does_not_take(kms, signer, refused, spec, algorithm, message_type):  # noqa: PLR0917  fixtures
+def test_message_types_that_an_algorithm_does_not_take(kms, signer, refused, spec, algorithm, message_type):
     with refused("ValidationException"):
         kms.sign(
             KeyId=signer(spec)["KeyId"],
@@ -227,7 +227,7 @@ def test_what_was_encrypted_offline_decrypts(kms, new_key, refused, algorithm):
         ),
     ],
 )
-def test_openssl_verifies_signatures(kms, signer, tmp_path, spec, algorithm, options):  # noqa: PLR0917  fixtures
+def test_openssl_verifies_signatures(kms, signer, tmp_path, spec, algorithm, options):
     key = signer(spec)
     (tmp_path / "key.der").write_bytes(kms.get_public_key(KeyId=key["KeyId"])["PublicKey"])
     (tmp_path / "signature").write_bytes(

@@ -111,7 +111,7 @@ def test_what_is_encrypted_here_decrypts_there(kms, there, new_key, replicate):
 @pytest.mark.parametrize(
     ("spec", "usage"), [("ECC_NIST_P256", "SIGN_VERIFY"), ("HMAC_256", "GENERATE_VERIFY_MAC")]
 )
-def test_other_specs_replicate_too(kms, there, new_key, replicate, spec, usage):  # noqa: PLR0917  fixtures
+def test_other_specs_replicate_too(kms, there, new_key, replicate, spec, usage):
     key = new_key(MultiRegion=True, KeySpec=spec, KeyUsage=usage)
     replicate(key)
     if usage == "SIGN_VERIFY":
@@ -156,7 +156,7 @@ def test_each_keeps_its_own(kms, there, new_key, replicate):
     assert (here["KeyState"], other["KeyState"]) == ("Enabled", "Disabled")
 
 
-def test_a_deleted_replica_leaves_the_set(server, kms, there, new_key, replicate, eventually):  # noqa: PLR0917  fixtures
+def test_a_deleted_replica_leaves_the_set(server, kms, there, new_key, replicate, eventually):
     key = new_key(MultiRegion=True)
     replicate(key)
     replicate(key, ELSEWHERE)
@@ -173,7 +173,7 @@ def test_a_deleted_replica_leaves_the_set(server, kms, there, new_key, replicate
 # ----------------------------------------------------------------------------------- rotation
 
 
-def test_rotation_is_set_and_done_on_the_primary(server, kms, there, new_key, replicate, refused, eventually):  # noqa: PLR0917  fixtures
+def test_rotation_is_set_and_done_on_the_primary(server, kms, there, new_key, replicate, refused, eventually):
     key = new_key(MultiRegion=True)
     replicate(key)
     for operation in (there.enable_key_rotation, there.disable_key_rotation, there.rotate_key_on_demand):
@@ -198,7 +198,7 @@ def test_rotation_is_set_and_done_on_the_primary(server, kms, there, new_key, re
 # ------------------------------------------------------------------------- UpdatePrimaryRegion
 
 
-def test_the_roles_are_swapped(server, kms, there, elsewhere, new_key, replicate, eventually):  # noqa: PLR0917  fixtures
+def test_the_roles_are_swapped(server, kms, there, elsewhere, new_key, replicate, eventually):
     key = new_key(MultiRegion=True)
     replicate(key)
     replicate(key, ELSEWHERE)

@@ -161,7 +161,7 @@ class TestPassphraseSeal:
 
 
 def _with_cost(blob, cost):
-    import msgspec  # noqa: PLC0415  # only this forgery needs it
+    import msgspec  # only this forgery needs it
 
     _, salt, sealed = msgspec.msgpack.decode(blob)
     return msgspec.msgpack.encode([cost, salt, sealed])

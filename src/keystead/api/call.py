@@ -12,7 +12,6 @@ from keystead.identity import Caller
 from keystead.keyring import Keyring
 from keystead.keys import Key
 from keystead.keys.grant import Grant
-from keystead.keys.grant import Grant
 from keystead.storage import Transaction
 
 if TYPE_CHECKING:

@@ -26,6 +26,7 @@ from keystead import errors
 from keystead.api.authenticate import Authenticator
 from keystead.api.authorize import authorize
 from keystead.api.call import Call, Relations, Target
+from keystead.api.evidence import record_of
 from keystead.api.limits import Quotas
 from keystead.api.operation import Operation
 from keystead.api.replay import refuse_replay
@@ -33,7 +34,6 @@ from keystead.api.routing import Route, Router
 from keystead.api.service import Service
 from keystead.api.usage import LastUse, UsageTracker
 from keystead.audit.commit import Committer, Submission
-from keystead.api.evidence import record_of
 from keystead.clock import Clock
 from keystead.entropy import Entropy
 from keystead.keyring import Keyring

@@ -151,8 +151,8 @@ class RunningServer:
         self, service: str = "kms", region: str | None = None, account: str | None = None, **options: Any
     ) -> Any:
         """A boto3 client of an account's root; boto3 is needed only here."""
-        import boto3  # type: ignore[import-untyped]  # no stubs  # noqa: PLC0415  a development dependency
-        from botocore.config import Config  # type: ignore[import-untyped]  # no stubs  # noqa: PLC0415  the same
+        import boto3  # noqa: PLC0415  a development dependency
+        from botocore.config import Config  # noqa: PLC0415  slow to load, and the server needs none of it
 
         credential = self.credential(account)
         options.setdefault("config", Config(retries={"total_max_attempts": 1}, parameter_validation=False))

@@ -8,8 +8,8 @@ import msgspec
 
 from keystead import errors
 from keystead.api import Call, Target, operation
-from keystead.entropy import Entropy, new_uuid
 from keystead.crypto.spec import KEY_TYPES
+from keystead.entropy import Entropy, new_uuid
 from keystead.keys import Key, KeyState, MultiRegion
 from keystead.keys import key as keys
 from keystead.keys import spec as specs
