@@ -8,6 +8,7 @@
 #   make bench      requests per second and CPU time per request
 #   make fuzz       each fuzz target for FUZZ_SECONDS (30)
 #   make setup      everything the above install
+#   make ansible    Ansible in an environment of its own, so that its test runs too
 #   make lock       pin the newest allowed dependencies again, with their hashes
 
 # A distribution's own Python is mostly built with profile-guided optimisation, others often are not.
@@ -26,7 +27,7 @@ TEST_PROCESSES ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile
 
 .DELETE_ON_ERROR:
-.PHONY: setup serve check test test-fast bench docs fuzz lock
+.PHONY: setup serve check test test-fast bench docs fuzz ansible lock
 
 setup: .venv/.run .venv/.dev .venv-docs/.docs
 
@@ -60,6 +61,8 @@ fuzz: .venv/.fuzz
 	for target in json policy sigv4; do \
 		$(BIN)/python fuzz/fuzz_$$target.py -max_total_time=$(FUZZ_SECONDS) || exit 1; done
 
+ansible: .venv-ansible/.ansible
+
 lock: .venv/.dev
 	$(LOCK) --upgrade -o requirements/run.txt pyproject.toml requirements/run.in
 	for name in dev clients ansible docs fuzz; do \
@@ -67,10 +70,10 @@ lock: .venv/.dev
 
 # Each stamp is newer than what it installed, so that a second run installs nothing.
 
-.venv/bin/python .venv-docs/bin/python:
+.venv/bin/python .venv-docs/bin/python .venv-ansible/bin/python:
 	@test -n "$(PYTHON)" || { echo "Keystead needs Python >= 3.11 with its venv module" \
 		"(Debian: apt-get install python3 python3-venv)" >&2; exit 1; }
-	$(PYTHON) -m venv --clear $(@D)/..
+	$(PYTHON) -m venv --clear $(@:/bin/python=)
 
 .venv/.run: requirements/run.txt pyproject.toml .venv/bin/python
 	@echo "Installing what Keystead runs on into .venv"
@@ -91,4 +94,9 @@ lock: .venv/.dev
 .venv-docs/.docs: requirements/docs.txt .venv-docs/bin/python
 	@echo "Installing what builds the documentation into .venv-docs"
 	@.venv-docs/bin/python $(INSTALL) -r requirements/docs.txt
+	@touch $@
+
+.venv-ansible/.ansible: requirements/ansible.txt .venv-ansible/bin/python
+	@echo "Installing Ansible into .venv-ansible"
+	@.venv-ansible/bin/python $(INSTALL) -r requirements/ansible.txt
 	@touch $@
