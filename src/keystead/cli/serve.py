@@ -81,9 +81,12 @@ def _tls(settings: Settings) -> ssl.SSLContext | None:
     except FileNotFoundError:
         missing = next(name for name in ("tls_cert", "tls_key") if not Path(getattr(settings, name)).exists())
         raise errors.SettingsError(f"{missing}: there is no file {getattr(settings, missing)}") from None
-    except (ssl.SSLError, OSError) as error:
-        reason = getattr(error, "reason", None) or error.strerror
-        raise errors.SettingsError(f"tls_cert and tls_key cannot be used: {reason}") from None
+    except ssl.SSLError:
+        raise errors.SettingsError(
+            "tls_cert and tls_key must be PEM files: a certificate chain and its private key, not encrypted"
+        ) from None
+    except OSError as error:
+        raise errors.SettingsError(f"tls_cert and tls_key cannot be read: {error.strerror}") from None
     return context
 
 
