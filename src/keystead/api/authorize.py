@@ -11,7 +11,7 @@ from typing import Final
 
 from keystead import errors
 from keystead.api.call import Call, Target
-from keystead.api.condition_keys import CheckContext
+from keystead.api.condition_keys import NOT_A_KEY, CheckContext
 from keystead.identity import Caller
 from keystead.identity.caller import ROOT
 from keystead.keys import grant as key_grants
@@ -32,7 +32,6 @@ from keystead.policy.request import PrincipalType
 
 _MOST_COMPILED: Final = 4096
 _KEY: Final = ResourceDescription(trust="keyPolicy")
-_OTHER: Final = ResourceDescription(trust="standard")
 _NO_POLICIES: Final = Policies()
 _NO_CHILD: Final = ChildGrant()
 _PRINCIPAL_TYPES: Final[dict[str, PrincipalType]] = {ROOT: "root"}
@@ -117,13 +116,14 @@ def _principal(caller: Caller) -> Principal:
 def _request(
     call: Call, target: Target, description: ResourceDescription | None = None
 ) -> AuthorizationRequest:
+    principal = _principal(call.caller)
     return AuthorizationRequest(
-        principal=_principal(call.caller),
+        principal=principal,
         action=target.action,
         resource=target.resource,
         account=target.account,
-        context=CheckContext(call, target),
-        description=description or (_OTHER if target.key is None else _KEY),
+        context=CheckContext(call, target, principal),
+        description=description or (NOT_A_KEY if target.key is None else _KEY),
         encryption_context=target.context or {},
         child=_child(target.grant) if target.grant is not None else _NO_CHILD,
         from_ciphertext=target.from_ciphertext,

@@ -1,137 +1,87 @@
-"""What each condition key is worth for one check of one call; asked for only when a policy speaks of it.
+"""What condition keys are worth for one check of one call; worked out only when a policy speaks of one.
 
-The names, types and meanings of the keys are the policy room's table; here is where their values come
-from on a live request (AWS IAM User Guide, "Request context"; KMS Developer Guide, "Condition keys").
+The keys themselves, one row each, are the policy room's table. Here is what only a live request knows: how
+it came, what the operation says of its parameters, and what belongs to the key.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 from keystead.api.call import Call, Target
-from keystead.identity.caller import ROOT
+from keystead.keys import Key
+from keystead.policy import DerivedContext, Facts, Principal, ResourceDescription
 from keystead.policy.request import Value
 
-ValueOf = Callable[[Call, Target], Value | None]
-
-_PRINCIPAL_TYPES = {ROOT: "Account"}
-
-
-def _instant(call: Call, _target: Target) -> str:
-    return datetime.fromtimestamp(int(call.now), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _boolean(value: object) -> str:
-    return "true" if value else "false"
-
-
-def _of_key(attribute: str) -> ValueOf:
-    def value(_call: Call, target: Target) -> Value | None:
-        return None if target.key is None else str(getattr(target.key, attribute))
-
-    return value
-
-
-def _multi_region(_call: Call, target: Target) -> Value | None:
-    return None if target.key is None else _boolean(target.key.multi_region)
-
-
-def _multi_region_type(_call: Call, target: Target) -> Value | None:
-    if target.key is None or target.key.multi_region is None:
-        return None
-    return target.key.multi_region.role
-
-
-def _context_keys(_call: Call, target: Target) -> Value | None:
-    return tuple(target.context) if target.context else None
-
-
-def _aliases(call: Call, target: Target) -> Value | None:
-    if target.key is None:
-        return None
-    return call.relations.aliases(call.tx, target.key) or None
-
-
-VALUES: dict[str, ValueOf] = {
-    "aws:principalarn": lambda call, _: call.caller.arn,
-    "aws:principalaccount": lambda call, _: call.account,
-    "aws:principaltype": lambda call, _: _PRINCIPAL_TYPES[call.caller.kind],
-    "aws:principalisawsservice": lambda _call, _target: "false",
-    "aws:userid": lambda call, _: call.caller.principal_id,
-    "aws:sourceip": lambda call, _: call.source_ip,
-    "aws:securetransport": lambda call, _: _boolean(call.secure),
-    "aws:currenttime": _instant,
-    "aws:epochtime": lambda call, _: str(int(call.now)),
-    "aws:requestedregion": lambda call, _: call.region,
-    "aws:useragent": lambda call, _: call.user_agent,
-    "aws:viaawsservice": lambda _call, _target: "false",
-    "aws:resourceaccount": lambda _call, target: target.account,
-    "kms:calleraccount": lambda call, _: call.account,
-    "kms:keyspec": _of_key("spec"),
-    "kms:customermasterkeyspec": _of_key("spec"),
-    "kms:keyusage": _of_key("usage"),
-    "kms:customermasterkeyusage": _of_key("usage"),
-    "kms:keyorigin": _of_key("origin"),
-    "kms:multiregion": _multi_region,
-    "kms:multiregionkeytype": _multi_region_type,
-    "kms:requestalias": lambda _call, target: target.alias,
-    "kms:resourcealiases": _aliases,
-    "kms:encryptioncontextkeys": _context_keys,
-}
-"""By lower-case name. A key that is not here, in a family or among a target's facts is absent."""
-
-
-def _encryption_context(target: Target, name: str) -> Value | None:
-    return _ignoring_case(target.context, name)
-
-
-def _resource_tag(target: Target, name: str) -> Value | None:
-    return None if target.key is None else _ignoring_case(target.key.tags, name)
-
-
-FAMILIES: dict[str, Callable[[Target, str], Value | None]] = {
-    "kms:encryptioncontext:": _encryption_context,
-    "aws:resourcetag/": _resource_tag,
-}
-"""By lower-case prefix: condition keys with a name of the customer's in them."""
+NOT_A_KEY = ResourceDescription(trust="standard")
 
 
 class CheckContext:
-    """The condition keys of one check, worked out when they are asked for."""
+    """The condition keys of one check."""
 
-    __slots__ = ("_call", "_facts", "_target")
+    __slots__ = ("_call", "_derived", "_principal", "_target")
 
-    def __init__(self, call: Call, target: Target) -> None:
+    def __init__(self, call: Call, target: Target, principal: Principal) -> None:
         self._call = call
         self._target = target
-        self._facts: dict[str, Value] | None = None
+        self._principal = principal
+        self._derived: DerivedContext | None = None
 
     def get(self, key: str, /) -> Value | None:
         """The value of the condition key with this lower-case name, None if it is absent."""
-        facts = self._facts
-        if facts is None:
-            given = self._target.facts or {}
-            facts = self._facts = {
-                name.lower(): value if isinstance(value, str) else tuple(value)
-                for name, value in given.items()
-            }
-        if key in facts:
-            return facts[key]
-        value = VALUES.get(key)
-        if value is not None:
-            return value(self._call, self._target)
-        for prefix, member in FAMILIES.items():
-            if key.startswith(prefix):
-                return member(self._target, key[len(prefix) :])
-        return None
+        if self._derived is None:
+            self._derived = DerivedContext(facts_of(self._call, self._target, self._principal))
+        return self._derived.get(key)
 
 
-def _ignoring_case(values: object, name: str) -> str | None:
-    if not values:
-        return None
-    assert hasattr(values, "items")
-    for key, value in values.items():
-        if key.lower() == name:
-            return str(value)
-    return None
+def facts_of(call: Call, target: Target, principal: Principal) -> Facts:
+    """Everything that the condition keys of one check speak of."""
+    key = target.key
+    return Facts(
+        principal=principal,
+        action=target.action,
+        resource=target.resource,
+        account=target.account,
+        description=NOT_A_KEY if key is None else _description(call, key),
+        given=_transport(call) | _named(target),
+    )
+
+
+def _transport(call: Call) -> dict[str, Value]:
+    now = int(call.now)
+    return {
+        "aws:sourceip": call.source_ip,
+        "aws:securetransport": "true" if call.secure else "false",
+        "aws:currenttime": datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "aws:epochtime": str(now),
+        "aws:requestedregion": call.region,
+        "aws:useragent": call.user_agent,
+    }
+
+
+def _named(target: Target) -> dict[str, Value]:
+    """What the operation says: its facts, the encryption context and the alias that named the key."""
+    context = target.context or {}
+    given: dict[str, Value] = {
+        f"kms:encryptioncontext:{name.lower()}": text for name, text in context.items()
+    }
+    if context:
+        given["kms:encryptioncontextkeys"] = tuple(context)
+    if target.alias is not None:
+        given["kms:requestalias"] = target.alias
+    for name, value in (target.facts or {}).items():
+        given[name.lower()] = value if isinstance(value, str) else tuple(value)
+    return given
+
+
+def _description(call: Call, key: Key) -> ResourceDescription:
+    return ResourceDescription(
+        trust="keyPolicy",
+        tags=key.tags,
+        aliases=call.relations.aliases(call.tx, key),
+        key_spec=key.spec,
+        key_usage=key.usage,
+        origin=key.origin,
+        multi_region=key.multi_region is not None,
+        multi_region_key_type=key.multi_region.role if key.multi_region else "",
+    )

@@ -21,7 +21,8 @@ from keystead.services.kms.paging import page
 from keystead.services.kms.policies import checked_policy
 from keystead.services.kms.rotation import resume_rotation
 from keystead.services.kms.tables import KEYS, key_place
-from keystead.services.kms.targets import on_account, on_key
+from keystead.services.kms.targets import named_key, on_account, on_key
+from keystead.services.kms.usage import trailing_days
 from keystead.wire.models import kms as wire
 
 
@@ -156,7 +157,13 @@ def enable_key(call: Call, _request: wire.EnableKeyRequest, target: Target) -> N
     call.tx.put(KEYS, key_place(key), msgspec.structs.replace(key, state=KeyState.ENABLED))
 
 
-@operation("DisableKey", targets=on_key("DisableKey"), changes=True)
+def _disable_targets(call: Call, request: wire.DisableKeyRequest) -> tuple[Target, ...]:
+    target = named_key(call, "kms:DisableKey", request.key_id or "", aliases=False, cross_account=False)
+    unused = {"kms:TrailingDaysWithoutKeyUsage": trailing_days(call, target.found)}
+    return (msgspec.structs.replace(target, facts=unused),)
+
+
+@operation("DisableKey", targets=_disable_targets, changes=True)
 def disable_key(call: Call, _request: wire.DisableKeyRequest, target: Target) -> None:
     """Refuse cryptographic operations with the key."""
     _change(call, "DisableKey", target, state=KeyState.DISABLED)

@@ -6,8 +6,6 @@ Manager writes: here no key has it.
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from keystead import errors
@@ -46,11 +44,7 @@ def _check_name(name: str | None) -> None:
         raise errors.NotFound("No such policy exists")
 
 
-def _name_fact(_call: Call, request: Any) -> dict[str, str | list[str]]:
-    return {"kms:PolicyName": request.policy_name or DEFAULT}
-
-
-@operation("GetKeyPolicy", targets=on_key("GetKeyPolicy", facts=_name_fact))
+@operation("GetKeyPolicy", targets=on_key("GetKeyPolicy"))
 def get_key_policy(
     _call: Call, request: wire.GetKeyPolicyRequest, target: Target
 ) -> wire.GetKeyPolicyResponse:
@@ -59,11 +53,9 @@ def get_key_policy(
     return wire.GetKeyPolicyResponse(policy=target.found.policy, policy_name=DEFAULT)
 
 
-def _put_facts(call: Call, request: wire.PutKeyPolicyRequest) -> dict[str, str | list[str]]:
-    facts = _name_fact(call, request)
-    if request.bypass_policy_lockout_safety_check is not None:
-        facts["kms:BypassPolicyLockoutSafetyCheck"] = str(request.bypass_policy_lockout_safety_check).lower()
-    return facts
+def _put_facts(_call: Call, request: wire.PutKeyPolicyRequest) -> dict[str, str | list[str]]:
+    bypass = request.bypass_policy_lockout_safety_check
+    return {} if bypass is None else {"kms:BypassPolicyLockoutSafetyCheck": str(bypass).lower()}
 
 
 @operation("PutKeyPolicy", targets=on_key("PutKeyPolicy", facts=_put_facts), changes=True)
