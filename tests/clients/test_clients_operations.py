@@ -1,5 +1,6 @@
-"""Every operation that boto3 offers, called once with success, or refused as documented."""
+"""Every operation that boto3 and the aws command offer, called with success, or refused as documented."""
 
+import json
 import os
 
 import botocore.session
@@ -27,6 +28,10 @@ SPECS = {
 }
 
 
+def new_name():
+    return f"name-{os.urandom(4).hex()}"
+
+
 class Scene:
     """A client, and what calls need: each is made when it is asked for, so that calls share nothing."""
 
@@ -38,7 +43,7 @@ class Scene:
         return self.kms.create_key(**SPECS.get(kind, {}))["KeyMetadata"]["KeyId"]
 
     def alias(self, key=None):
-        name = f"alias/boto3/{os.urandom(4).hex()}"
+        name = f"alias/{new_name()}"
         self.kms.create_alias(AliasName=name, TargetKeyId=key or self.key())
         return name
 
@@ -70,8 +75,10 @@ class Scene:
         return key
 
     def key_store(self):
-        name = f"store-{os.urandom(4).hex()}"
-        return self.kms.create_custom_key_store(**store_members(name))["CustomKeyStoreId"]
+        """The id of the only key store there is; an account may have ten."""
+        for known in self.kms.describe_custom_key_stores()["CustomKeyStores"]:
+            self.kms.delete_custom_key_store(CustomKeyStoreId=known["CustomKeyStoreId"])
+        return self.kms.create_custom_key_store(**store_members(new_name()))["CustomKeyStoreId"]
 
     def replica_of(self, key, region="eu-west-1"):
         self.kms.replicate_key(KeyId=key, ReplicaRegion=region)
@@ -174,8 +181,8 @@ def store(scene):
 CALLS = {
     "CancelKeyDeletion": lambda scene: {"KeyId": scheduled(scene)},
     "ConnectCustomKeyStore": store,
-    "CreateAlias": lambda scene: {"AliasName": "alias/boto3/new", "TargetKeyId": scene.key()},
-    "CreateCustomKeyStore": lambda _: store_members("created"),
+    "CreateAlias": lambda scene: {"AliasName": f"alias/{new_name()}", "TargetKeyId": scene.key()},
+    "CreateCustomKeyStore": lambda _: store_members(new_name()),
     "CreateGrant": grants,
     "CreateKey": lambda _: {"Description": "made by boto3", "Tags": [{"TagKey": "a", "TagValue": "b"}]},
     "Decapsulate": decapsulate,
@@ -234,7 +241,7 @@ CALLS = {
     "TagResource": of("plain", Tags=[{"TagKey": "Team", "TagValue": "storage"}]),
     "UntagResource": lambda scene: {"KeyId": tagged(scene), "TagKeys": ["Team"]},
     "UpdateAlias": lambda scene: {"AliasName": scene.alias(), "TargetKeyId": scene.key()},
-    "UpdateCustomKeyStore": lambda scene: {**store(scene), "NewCustomKeyStoreName": "renamed"},
+    "UpdateCustomKeyStore": lambda scene: {**store(scene), "NewCustomKeyStoreName": new_name()},
     "UpdateKeyDescription": of("plain", Description="described anew"),
     "UpdatePrimaryRegion": lambda scene: {
         "KeyId": scene.replica_of(scene.key("multi")),
@@ -284,6 +291,52 @@ def test_what_is_refused_is_refused_as_documented(scene, name):
     with pytest.raises(ClientError) as caught:
         call(scene, name)
     assert caught.value.response["Error"]["Code"] == REFUSED[name]
+
+
+def option(name):
+    return "--" + botocore.xform_name(name, "-")
+
+
+def words(operation, request, directory):
+    """The request as a person types it: bytes from files, structures as JSON, a word for each flag."""
+    typed = ["kms", botocore.xform_name(operation, "-")]
+    for name, value in request.items():
+        if isinstance(value, bytes):
+            (directory / name).write_bytes(value)
+            typed += [option(name), f"fileb://{directory / name}"]
+        else:
+            typed += [option(name), value if isinstance(value, str) else json.dumps(value)]
+    return typed
+
+
+@pytest.fixture
+def aws(server, monkeypatch, tmp_path, capsys):
+    """`aws(operation, request)`: exit status, output and error of the aws command, run in this process."""
+    clidriver = pytest.importorskip("awscli.clidriver", reason="awscli is not installed")
+    for name, value in server.environment().items():
+        monkeypatch.setenv(name, value)
+    # The first generation of the command would fetch an argument that looks like a URL.
+    (tmp_path / "config").write_text("[default]\ncli_follow_urlparam = false\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+
+    def run(operation, request):
+        status = clidriver.create_clidriver().main([*words(operation, request, tmp_path), "--output", "json"])
+        return status, *capsys.readouterr()
+
+    return run
+
+
+@pytest.mark.parametrize("name", sorted(CALLS))
+def test_the_aws_command_performs_each_operation(scene, aws, name):
+    status, out, err = aws(name, CALLS[name](scene))
+    if name in REFUSED:
+        assert (status, out) == (255, "")
+        assert f"({REFUSED[name]}) when calling the {name} operation" in err
+    else:
+        assert (status, err) == (0, "")
+        assert set(json.loads(out or "{}")) <= set(
+            getattr(MODEL.operation_model(name).output_shape, "members", ())
+        )
 
 
 def test_every_call_left_its_event(scene, server):
