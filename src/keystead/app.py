@@ -274,6 +274,7 @@ def _quotas(settings: Settings) -> Quotas:
         grants_per_key=settings.quota_grants_per_key,
         custom_key_stores=settings.quota_custom_key_stores,
         on_demand_rotations=settings.quota_on_demand_rotations,
+        regions=frozenset(settings.regions),
     )
 
 

@@ -7,6 +7,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
+from keystead.testing import RunningServer
+
 HERE, THERE, ELSEWHERE = "us-east-1", "eu-west-1", "ap-southeast-2"
 DAY = 86_400
 FOREVER = {"ExpirationModel": "KEY_MATERIAL_DOES_NOT_EXPIRE"}
@@ -321,3 +323,14 @@ def test_a_rotation_leaves_a_region_without_the_material_waiting(kms, there, new
     assert describe(there, key)["KeyState"] == "PendingImport"
     bring(there, key, second_bytes)
     assert describe(there, key)["KeyState"] == "Enabled"
+
+
+def test_a_region_that_is_not_served_gets_no_replica(refused):
+    with RunningServer(regions=("us-east-1", "eu-west-1")) as server:
+        kms = server.client("kms")
+        key = kms.create_key(MultiRegion=True)["KeyMetadata"]["KeyId"]
+        with refused("ValidationException"):
+            kms.replicate_key(KeyId=key, ReplicaRegion="us-west-2")
+        kms.replicate_key(KeyId=key, ReplicaRegion="eu-west-1")
+        with refused("UnrecognizedClientException"):
+            server.client("kms", region="us-west-2").list_keys()

@@ -16,3 +16,5 @@ class Quotas(msgspec.Struct, frozen=True, kw_only=True):
     grants_per_key: int = 50_000
     custom_key_stores: int = 10
     on_demand_rotations: int = 25
+    regions: frozenset[str] = frozenset()
+    """The Regions that are served, so the only ones where keys can be; empty means any."""

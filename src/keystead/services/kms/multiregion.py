@@ -55,6 +55,8 @@ def _creation_facts(key: Key, request: wire.ReplicateKeyRequest, region: str) ->
 
 def _replicate_targets(call: Call, request: wire.ReplicateKeyRequest) -> tuple[Target, ...]:
     region = request.replica_region or ""
+    if call.quotas.regions and region not in call.quotas.regions:
+        raise errors.Validation(f"Replica Region {region} is not served here.")
     primary = named_key(
         call,
         "kms:ReplicateKey",
