@@ -9,9 +9,7 @@ from keystead.api.call import Call, Target
 from keystead.api.schedule import DueEvent
 from keystead.audit.event import KEY_TYPE, EventContext, Resource, call_event, identity_of, service_event
 from keystead.entropy import Entropy, new_uuid
-from keystead.wire.model import Empty, Shape
-
-_NOTHING = Empty()
+from keystead.wire.model import Shape
 
 
 def record_of(
@@ -37,7 +35,7 @@ def record_of(
         context,
         service,
         call.operation,
-        _NOTHING if request is None else request,
+        request,
         response=answer,
         error=error,
         key_arn=_first_key(targets),

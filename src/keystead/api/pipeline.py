@@ -173,10 +173,14 @@ class Pipeline:
     ) -> None:
         """Steps 7 and 8: one event, durable, then the answer. May run in a pool thread."""
         error = None if failure is None else self._translate(attempt, failure)
-        record = record_of(
-            attempt.call, attempt.route.service.name, attempt.input, answer, attempt.targets, error
-        )
         tx = attempt.call.tx if changed else None
+        record: bytes | None = None
+        try:
+            record = record_of(
+                attempt.call, attempt.route.service.name, attempt.input, answer, attempt.targets, error
+            )
+        except Exception as defect:  # noqa: BLE001  what cannot be recorded does not happen, and is answered
+            error, tx = self._translate(attempt, defect), None
 
         def settled(problem: Exception | None) -> None:
             if tx is not None and problem is None:

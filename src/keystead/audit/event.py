@@ -175,7 +175,7 @@ def call_event(
     context: EventContext,
     service: str,
     operation: str,
-    request: Shape,
+    request: Shape | None,
     *,
     response: Shape | None = None,
     error: ApiError | None = None,
@@ -190,7 +190,7 @@ def call_event(
         context: what does not depend on the operation.
         service: as in signatures, e.g. `kms`.
         operation: its name.
-        request: what was asked; `redact` decides what of it is shown.
+        request: what was asked, None if that could not be read; `redact` decides what of it is shown.
         response: what is answered, if the call succeeds.
         error: what is answered otherwise. A denied call shows no parameters, as CloudTrail has it.
         key_arn: the key that was changed, for responseElements.
@@ -214,9 +214,9 @@ def call_event(
             userAgent=context.user_agent,
             errorCode=UNSET if error is None else error_code(error),
             errorMessage=UNSET if error is None or error.message is None else error.message,
-            requestParameters=None if denied else show.request_parameters(request),
+            requestParameters=None if denied or request is None else show.request_parameters(request),
             responseElements=None
-            if error is not None
+            if error is not None or request is None
             else show.response_elements(request, response, key_arn),
             additionalEventData=additional or UNSET,
             requestID=context.request_id,

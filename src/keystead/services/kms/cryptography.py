@@ -7,7 +7,6 @@ from typing import Any
 
 from keystead import errors
 from keystead.api import Call, Target, operation
-from keystead.api.authorize import hidden
 from keystead.crypto import ciphertext
 from keystead.crypto.ciphertext import Header
 from keystead.keyring.keyring import SALT
@@ -128,32 +127,38 @@ def ciphertext_target(
     """The key to decrypt `blob` with: the one named, else the one its header names.
 
     Raises:
-        errors.InvalidCiphertext: no key is named and the blob is none of ours.
-        errors.AccessDenied: the key in the blob does not exist here.
+        errors.InvalidCiphertext: no key is named and no key here made the blob.
     """
     if named is not None:
         return named_key(call, permission, named, aliases=True, context=dict(context or {}), facts=facts)
-    try:
-        header, _ = ciphertext.parse(blob)
-    except errors.DecryptionFailed:
-        raise errors.InvalidCiphertext from None
-    key = call.tx.get(KEYS, f"{header.account}/{call.region}/{header.key_id}")
+    key = _maker(call, blob)
     if key is None:
-        raise hidden(call, permission, from_ciphertext=True)
+        raise errors.InvalidCiphertext
     return Target(permission, key.arn, key.account, key, None, context, facts, from_ciphertext=True)
 
 
-def check_ciphertext_key(target: Target, blob: bytes) -> None:
-    """Return if the named key is the one that made a ciphertext of ours.
+def _maker(call: Call, blob: bytes) -> Key | None:
+    """The key that a blob's header names; None unless that key has the material that the header names.
 
-    Raises:
-        errors.IncorrectKey: the blob says that another key made it.
+    A material id is not to be guessed. So whoever changes bits of a header, or makes one up, learns nothing of
+    which keys there are: the answer is the one for any other damage.
     """
     try:
         header, _ = ciphertext.parse(blob)
     except errors.DecryptionFailed:
-        return
-    if header.key_id != target.found.id:
+        return None
+    key = call.tx.get(KEYS, f"{header.account}/{call.region}/{header.key_id}")
+    return key if key is not None and key.material(header.material_id) is not None else None
+
+
+def check_ciphertext_key(call: Call, target: Target, blob: bytes) -> None:
+    """Return unless another key than the named one made the blob.
+
+    Raises:
+        errors.IncorrectKey: another key made it.
+    """
+    maker = _maker(call, blob)
+    if maker is not None and maker.id != target.found.id:
         raise errors.IncorrectKey(
             "The key ID in the request does not identify a CMK that can perform this operation."
         )
@@ -175,7 +180,7 @@ def decrypt(call: Call, request: wire.DecryptRequest, target: Target) -> wire.De
     check_state("Decrypt", key.state, key.arn)
     assert request.ciphertext_blob is not None
     if request.key_id is not None:
-        check_ciphertext_key(target, request.ciphertext_blob)
+        check_ciphertext_key(call, target, request.ciphertext_blob)
     check_usable(key, "Decrypt", specs.ENCRYPT_DECRYPT, algorithm)
     plaintext, material_id = unseal(call, key, algorithm, request.ciphertext_blob, request.encryption_context)
     check_dry_run(request.dry_run)

@@ -59,7 +59,7 @@ def re_encrypt(
     check_grant_tokens(call, request.grant_tokens)
     check_state("ReEncryptFrom", old.state, old.arn)
     if request.source_key_id is not None:
-        check_ciphertext_key(source, blob)
+        check_ciphertext_key(call, source, blob)
     check_usable(old, "ReEncryptFrom", specs.ENCRYPT_DECRYPT, old_algorithm)
     check_usable(new, "ReEncryptTo", specs.ENCRYPT_DECRYPT, new_algorithm)
     plaintext, old_material = unseal(call, old, old_algorithm, blob, request.source_encryption_context)

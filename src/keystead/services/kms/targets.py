@@ -98,7 +98,9 @@ def find_key(call: Call, ref: KeyRef, permission: str) -> Key:
     """
     key_id = ref.key_id
     if ref.alias is not None:
-        alias = call.tx.get(ALIASES, f"{ref.account}/{ref.region}/{ref.alias}")
+        # The store has no place for NUL, which a caller may well send.
+        named = "\0" not in ref.alias
+        alias = call.tx.get(ALIASES, f"{ref.account}/{ref.region}/{ref.alias}") if named else None
         if alias is None:
             if ref.account != call.account:
                 raise hidden(call, permission)
