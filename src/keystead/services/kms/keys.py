@@ -16,6 +16,7 @@ from keystead.keys import spec as specs
 from keystead.keys.key import Material
 from keystead.keys.state import check_state
 from keystead.keys.tags import check_new_tags
+from keystead.services.kms.facts import bypass_fact, creation_tag_facts
 from keystead.services.kms.metadata import key_metadata
 from keystead.services.kms.paging import page
 from keystead.services.kms.policies import checked_policy
@@ -52,13 +53,8 @@ def _create_targets(call: Call, request: wire.CreateKeyRequest) -> tuple[Target,
     }
     if request.multi_region:
         facts["kms:MultiRegionKeyType"] = keys.PRIMARY
-    if request.bypass_policy_lockout_safety_check is not None:
-        facts["kms:BypassPolicyLockoutSafetyCheck"] = str(request.bypass_policy_lockout_safety_check).lower()
-    for tag in request.tags or ():
-        facts[f"aws:RequestTag/{tag.tag_key}"] = tag.tag_value or ""
-        facts[f"aws:ResourceTag/{tag.tag_key}"] = tag.tag_value or ""
-    if request.tags:
-        facts["aws:TagKeys"] = [tag.tag_key or "" for tag in request.tags]
+    facts |= bypass_fact(request.bypass_policy_lockout_safety_check)
+    facts |= creation_tag_facts(request.tags)
     create = Target("kms:CreateKey", "*", call.account, facts=facts)
     if not request.tags:
         return (create,)

@@ -17,6 +17,7 @@ from keystead.keys.multiregion import check_primary, created, placed, replica_of
 from keystead.keys.state import check_state
 from keystead.keys.tags import check_new_tags
 from keystead.services.kms.events import synchronized_events
+from keystead.services.kms.facts import bypass_fact, creation_tag_facts
 from keystead.services.kms.metadata import key_metadata
 from keystead.services.kms.policies import checked_policy
 from keystead.services.kms.relatives import key_in, place_all, relatives, store_key
@@ -43,13 +44,8 @@ def _creation_facts(key: Key, request: wire.ReplicateKeyRequest, region: str) ->
         "kms:MultiRegionKeyType": keys.REPLICA,
         "aws:RequestedRegion": region,
     }
-    if request.bypass_policy_lockout_safety_check is not None:
-        facts["kms:BypassPolicyLockoutSafetyCheck"] = str(request.bypass_policy_lockout_safety_check).lower()
-    for tag in request.tags or ():
-        facts[f"aws:RequestTag/{tag.tag_key}"] = tag.tag_value or ""
-        facts[f"aws:ResourceTag/{tag.tag_key}"] = tag.tag_value or ""
-    if request.tags:
-        facts["aws:TagKeys"] = [tag.tag_key or "" for tag in request.tags]
+    facts |= bypass_fact(request.bypass_policy_lockout_safety_check)
+    facts |= creation_tag_facts(request.tags)
     return facts
 
 

@@ -14,6 +14,7 @@ from keystead.api.authorize import may_change_policy
 from keystead.keys.state import check_state
 from keystead.policy import default_key_policy, validate_key_policy
 from keystead.policy.lint import LOCKOUT
+from keystead.services.kms.facts import bypass_fact
 from keystead.services.kms.paging import page_list
 from keystead.services.kms.tables import KEYS, key_place
 from keystead.services.kms.targets import on_key
@@ -54,8 +55,7 @@ def get_key_policy(
 
 
 def _put_facts(_call: Call, request: wire.PutKeyPolicyRequest) -> dict[str, str | list[str]]:
-    bypass = request.bypass_policy_lockout_safety_check
-    return {} if bypass is None else {"kms:BypassPolicyLockoutSafetyCheck": str(bypass).lower()}
+    return bypass_fact(request.bypass_policy_lockout_safety_check)
 
 
 @operation("PutKeyPolicy", targets=on_key("PutKeyPolicy", facts=_put_facts), changes=True)
