@@ -26,6 +26,10 @@ FUZZ_SECONDS ?= 30
 TEST_PROCESSES ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile
 
+# An environment whose Python was upgraded away is made anew.
+$(shell for environment in .venv .venv-docs .venv-ansible; do \
+	test -e $$environment/bin/python || rm -rf $$environment; done)
+
 .DELETE_ON_ERROR:
 .PHONY: setup serve check test test-fast bench docs fuzz ansible lock
 
