@@ -1,0 +1,132 @@
+"""The assembled server: its doors beside the APIs, its clock, its restarts."""
+
+import json
+import urllib.error
+import urllib.request
+
+import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from botocore.exceptions import ClientError
+
+from keystead.testing import RunningServer
+
+DAY = 86_400
+
+
+def post_clock(server, body, *, secret=None, account=None):
+    credential = server.credential(account)
+    request = AWSRequest("POST", f"{server.url}/dev/clock", data=body)
+    keys = Credentials(credential.access_key_id, secret or credential.secret)
+    SigV4Auth(keys, "kms", "us-east-1").add_auth(request)
+    plain = urllib.request.Request(
+        request.url, data=body, headers=dict(request.headers.items()), method="POST"
+    )
+    try:
+        with urllib.request.urlopen(plain) as answer:
+            return answer.status, json.loads(answer.read())
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.loads(error.read())
+
+
+def test_health_readiness_and_metrics(server):
+    server.client("kms").list_keys()
+    with pytest.raises(ClientError):
+        server.client("kms").describe_key(KeyId="nonsense")
+    assert server.get("/healthz") == (200, b'{"status":"alive"}\n')
+    assert server.get("/readyz")[0] == 200
+    status, page = server.get("/metrics")
+    assert status == 200
+    assert b'operation="ListKeys",outcome="ok",service="kms"} 1.0' in page
+    assert b'operation="DescribeKey",outcome="NotFoundException",service="kms"} 1.0' in page
+
+
+@pytest.mark.parametrize("path", ["/", "/keys", "/healthz/", "/dev", "/metrics?x=1"])
+def test_nothing_else_answers_without_authentication(server, path):
+    status, body = server.get(path)
+    assert status == 400
+    assert json.loads(body)["__type"] in {"UnknownOperationException", "MissingAuthenticationTokenException"}
+
+
+def test_the_clock_runs_what_falls_due_before_it_answers(fresh_server):
+    kms = fresh_server.client("kms")
+    key = kms.create_key()["KeyMetadata"]["KeyId"]
+    kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
+    status, answer = post_clock(fresh_server, json.dumps({"advance_seconds": 7 * DAY + 1}).encode())
+    assert (status, answer["ran"]) == (200, 1)
+    with pytest.raises(ClientError, match="does not exist"):
+        kms.describe_key(KeyId=key)
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b'{"advance_seconds": -1}', "ValidationException"),
+        (b'{"advance_seconds": 1e300}', "ValidationException"),
+        (b'{"advance_seconds": "1"}', "SerializationException"),
+        (b"{}", "SerializationException"),
+        (b"nonsense", "SerializationException"),
+    ],
+)
+def test_the_clock_refuses_bad_steps(server, body, code):
+    before = server.clock.now()
+    status, answer = post_clock(server, body)
+    assert (status, answer["__type"]) == (400, code)
+    assert server.clock.now() - before < DAY
+
+
+def test_the_clock_wants_a_signature(server):
+    assert (
+        post_clock(server, b'{"advance_seconds": 1}', secret="wrong")[1]["__type"]
+        == "InvalidSignatureException"
+    )
+
+
+def test_keys_and_last_uses_survive_a_restart(tmp_path):
+    with RunningServer(tmp_path / "d") as server:
+        kms = server.client("kms")
+        key = kms.create_key()["KeyMetadata"]["KeyId"]
+        sealed = kms.encrypt(KeyId=key, Plaintext=b"kept")["CiphertextBlob"]
+        use = kms.get_key_last_usage(KeyId=key)["KeyLastUsage"]
+        events = [event["eventID"] for event in server.events()]
+    with RunningServer(tmp_path / "d") as server:
+        kms = server.client("kms")
+        assert kms.get_key_last_usage(KeyId=key)["KeyLastUsage"] == use
+        assert kms.decrypt(CiphertextBlob=sealed)["Plaintext"] == b"kept"
+        assert [event["eventID"] for event in server.events()][: len(events)] == events
+
+
+def test_what_falls_due_while_the_server_is_down_is_done_once_when_it_is_back(tmp_path):
+    with RunningServer(tmp_path / "d") as server:
+        kms = server.client("kms")
+        gone, kept = (kms.create_key()["KeyMetadata"]["KeyId"] for _ in range(2))
+        kms.schedule_key_deletion(KeyId=gone, PendingWindowInDays=7)
+        kms.schedule_key_deletion(KeyId=kept, PendingWindowInDays=30)
+    with RunningServer(tmp_path / "d") as server:
+        server.advance(8 * DAY)
+        kms = server.client("kms")
+        assert [row["KeyId"] for row in kms.list_keys()["Keys"]] == [kept]
+        server.advance(1)
+        assert [e["eventName"] for e in server.events()].count("DeleteKey") == 1
+
+
+def test_a_region_is_a_key_space_of_its_own(server):
+    here, there = server.client("kms", region="us-east-1"), server.client("kms", region="ap-south-1")
+    arn = there.create_key()["KeyMetadata"]["Arn"]
+    assert [row["KeyArn"] for row in there.list_keys()["Keys"]] == [arn]
+    with pytest.raises(ClientError, match="Invalid arn ap-south-1"):
+        here.describe_key(KeyId=arn)
+    with pytest.raises(ClientError, match="does not exist"):
+        here.describe_key(KeyId=arn.rpartition("/")[2])
+
+
+def test_the_quota_of_keys_is_a_setting():
+    with RunningServer(quota_keys=2) as server:
+        kms = server.client("kms")
+        kms.create_key()
+        kms.create_key()
+        with pytest.raises(ClientError, match="LimitExceededException"):
+            kms.create_key()
+        server.client("kms", region="eu-west-1").create_key()
