@@ -7,7 +7,6 @@ It needs Python and the `cryptography` package, nothing of Keystead: who has the
 a blob without the server that made it.
 """
 
-
 from __future__ import annotations
 
 import argparse
