@@ -19,12 +19,21 @@ _KEYSTEAD = Path(sys.executable).with_name("keystead")
 class DevServer:
     """One server process on a free port; standard output and error go to files that grow over restarts."""
 
-    def __init__(self, data_dir: Path, logs: Path, *options: str, secret: str = SECRET, **spawn: Any) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        logs: Path,
+        *options: str,
+        secret: str = SECRET,
+        environment: dict[str, str] | None = None,
+        **spawn: Any,
+    ) -> None:
         self.data_dir = data_dir
         self.logs = logs
         self.options = options
         self.secret = secret
         self.spawn = spawn
+        self.environment = {**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})}
         self.process: subprocess.Popen[bytes] | None = None
         self.port = 0
         logs.mkdir(parents=True, exist_ok=True)
@@ -42,7 +51,7 @@ class DevServer:
         with (self.logs / "stderr").open("ab") as errors:
             self.process = subprocess.Popen(
                 command, stdout=subprocess.PIPE, stderr=errors, start_new_session=True,
-                env={**os.environ, "PYTHONUNBUFFERED": "1"}, **self.spawn,
+                env=self.environment, **self.spawn,
             )  # fmt: skip
         line = self._line()
         if not line.startswith("keystead ready on "):
