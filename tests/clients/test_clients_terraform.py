@@ -1,4 +1,4 @@
-"""Terraform with its AWS provider, unchanged, on the example configuration: apply, no difference, destroy.
+"""Terraform with its AWS provider, unchanged, on the example: apply, no difference, change, destroy.
 
 The provider comes from a filesystem mirror, since a test fetches nothing: the directory that
 KEYSTEAD_TF_PLUGINS names, or one of Terraform's own places for mirrors.
@@ -24,6 +24,33 @@ PLACES = (
     "/usr/local/share/terraform/plugins",
     "/usr/share/terraform/plugins",
 )
+
+
+CHANGED = """
+resource "aws_kms_key" "symmetric" {
+  description             = "Described anew"
+  rotation_period_in_days = 365
+  tags                    = { Team = "archive", Added = "later" }
+}
+
+resource "aws_kms_key" "disabled" {
+  is_enabled = true
+}
+
+resource "aws_kms_alias" "symmetric" {
+  target_key_id = aws_kms_key.guarded.key_id
+}
+
+resource "aws_kms_replica_key" "replica" {
+  description = "Its replica, described anew"
+  tags        = {}
+}
+
+resource "aws_kms_grant" "reader" {
+  operations = ["Decrypt"]
+}
+"""
+"""What the second apply changes, as a file that overrides the example."""
 
 
 @pytest.fixture
@@ -82,7 +109,9 @@ def terraform(program, mirror, deployment, tmp_path):
         "CHECKPOINT_DISABLE": "1",
     }
 
-    def call(*words):
+    def call(*words, override=None):
+        if override is not None:
+            (directory / "override.tf").write_text(override)
         done = subprocess.run(
             [found, *words], cwd=directory, env=variables, capture_output=True, text=True, check=False
         )
@@ -136,7 +165,16 @@ def test_the_example_applies_settles_and_goes(terraform, kms):
     (grant,) = here.list_grants(KeyId=files)["Grants"]
     assert grant["Constraints"] == {"EncryptionContextEquals": {"Department": "Finance"}}
     # Terraform says with its exit status, 2, when something would change.
-    terraform("plan", "-detailed-exitcode", "-no-color", "-input=false")
+    settled = ("plan", "-detailed-exitcode", "-no-color", "-input=false")
+    terraform(*settled)
+    terraform("apply", "-auto-approve", "-no-color", "-input=false", override=CHANGED)
+    metadata = here.describe_key(KeyId=files)["KeyMetadata"]
+    assert metadata["Description"] == "Described anew"
+    assert here.get_key_rotation_status(KeyId=files)["RotationPeriodInDays"] == 365
+    tags = here.list_resource_tags(KeyId=files)["Tags"]
+    assert {tag["TagKey"]: tag["TagValue"] for tag in tags} == {"Team": "archive", "Added": "later"}
+    assert [grant["Operations"] for grant in here.list_grants(KeyId=files)["Grants"]] == [["Decrypt"]]
+    terraform(*settled)
     terraform("destroy", "-auto-approve", "-no-color", "-input=false")
     assert set(states(here)) == {"PendingDeletion", "PendingReplicaDeletion"}
     assert set(states(there)) == {"PendingDeletion"}
