@@ -3,8 +3,12 @@
 import json
 from contextlib import contextmanager
 
+import msgspec
 import pytest
 from botocore.exceptions import ClientError
+
+from keystead.services.kms.key_stores import KEY_STORES
+from keystead.testing import RunningServer
 
 SECRET = "DXjSUawnel2fr6SKC7G25CNxTyWKE5PF9XX6H/u9pSo="
 OTHER_SECRET = "zzzSUawnel2fr6SKC7G25CNxTyWKE5PF9XX6H/u9pSo="
@@ -307,3 +311,16 @@ def test_accounts_and_regions_see_their_own_key_stores_only(kms, server):
         assert stranger.describe_custom_key_stores()["CustomKeyStores"] == []
         with refused("CustomKeyStoreNotFoundException"):
             stranger.delete_custom_key_store(CustomKeyStoreId=store_id)
+
+
+def test_key_stores_outlive_the_server_and_their_secrets_stay_inside(tmp_path):
+    with RunningServer(tmp_path) as server:
+        kms = server.client("kms")
+        before = entry(kms, create(kms))
+    with RunningServer(tmp_path) as server:
+        assert entry(server.client("kms"), before["CustomKeyStoreId"]) == before
+        record = server.store.transaction().get(KEY_STORES, f"{server.settings.account_id}/us-east-1")
+        assert SECRET.encode() not in msgspec.msgpack.encode(record)
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert written
+    assert not [path for path in written if SECRET.encode() in path.read_bytes()]

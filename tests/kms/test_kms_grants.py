@@ -2,8 +2,11 @@
 
 import json
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+
+from keystead.testing import RunningServer
 
 THEIRS = "444455556666"
 THEIR_ROOT = f"arn:aws:iam::{THEIRS}:root"
@@ -104,6 +107,13 @@ def test_the_same_name_and_terms_give_the_same_grant_and_a_new_token(kms, key):
     assert len(grants(kms, key)) == 5
     kms.revoke_grant(KeyId=key["KeyId"], GrantId=first["GrantId"])
     assert grant(kms, key, Name="one", Constraints=context)["GrantId"] != first["GrantId"]
+
+
+def test_equal_named_requests_at_once_make_one_grant(server, kms, key):
+    with ThreadPoolExecutor(8) as pool:
+        made = [pool.submit(grant, server.client("kms"), key, Name="one") for _ in range(8)]
+    assert len({answer.result()["GrantId"] for answer in made}) == 1
+    assert len(grants(kms, key)) == 1
 
 
 def test_without_a_name_each_request_makes_a_grant(kms, key):
@@ -451,6 +461,18 @@ def test_lists_have_fifty_grants_by_default_and_a_hundred_at_most(kms, key):
     assert len(grants(kms, key, Limit=1000)) == 100
 
 
+def test_a_filtered_list_looks_at_some_grants_in_a_call(kms, key, monkeypatch):
+    monkeypatch.setattr("keystead.services.kms.grants._MOST_SCANNED", 3)
+    for _ in range(7):
+        grant(kms, key)
+    wanted = [grant(kms, key, GranteePrincipal=ROLE)["GrantId"] for _ in range(3)]
+    found, page = [], kms.list_grants(KeyId=key["KeyId"], GranteePrincipal=ROLE, Limit=2)
+    while page["Truncated"]:
+        found += page["Grants"]
+        page = kms.list_grants(KeyId=key["KeyId"], GranteePrincipal=ROLE, Limit=2, Marker=page["NextMarker"])
+    assert [entry["GrantId"] for entry in found + page["Grants"]] == sorted(wanted)
+
+
 def test_one_grant_can_be_asked_for(kms, key, refused):
     made = [grant(kms, key)["GrantId"] for _ in range(3)]
     (entry,) = grants(kms, key, GrantId=made[1])
@@ -576,3 +598,29 @@ def test_a_deleted_keys_grants_go_with_it(kms, server, key, new_key, eventually)
     assert found[0]["GrantId"] == kept["GrantId"]
     with pytest.raises(kms.exceptions.NotFoundException):
         kms.retire_grant(GrantToken=made["GrantToken"])
+
+
+def test_a_key_has_a_limited_number_of_grants():
+    with RunningServer(quota_grants_per_key=2) as server:
+        kms = server.client("kms")
+        key, other = kms.create_key()["KeyMetadata"], kms.create_key()["KeyMetadata"]
+        first = grant(kms, key, Name="first")
+        grant(kms, key)
+        grant(kms, other)
+        with pytest.raises(kms.exceptions.LimitExceededException):
+            grant(kms, key)
+        assert grant(kms, key, Name="first")["GrantId"] == first["GrantId"]  # it is there already
+        kms.retire_grant(GrantToken=first["GrantToken"])
+        grant(kms, key)
+
+
+def test_grants_and_their_tokens_outlive_the_server(tmp_path):
+    with RunningServer(tmp_path) as server:
+        kms = server.client("kms")
+        key = kms.create_key()["KeyMetadata"]
+        made = grant(kms, key, Name="kept")
+    with RunningServer(tmp_path) as server:
+        kms = server.client("kms")
+        assert grant(kms, key, Name="kept")["GrantId"] == made["GrantId"]
+        kms.retire_grant(GrantToken=made["GrantToken"])
+        assert grants(kms, key) == []

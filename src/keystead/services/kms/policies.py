@@ -85,6 +85,3 @@ def list_key_policies(
 
 
 OPERATIONS = (get_key_policy, put_key_policy, list_key_policies)
-
-
-OPERATIONS = (get_key_policy, put_key_policy, list_key_policies)

@@ -25,18 +25,14 @@ def _grant_retirers(_where: str, grant: Grant) -> list[str]:
     return [join(grant.region, who, grant.id) for who in grant.retirers]
 
 
-def _grant_names(_where: str, grant: Grant) -> list[str]:
-    return [join(grant.account, grant.region, grant.key_id, grant.name, grant.id)] if grant.name else []
-
-
 KEYS: Table[Key] = Table("key", Key)
 """account/region/key id"""
 
 ALIASES: Table[Alias] = Table("alias", Alias, indexes={"target": _alias_target})
 """account/region/alias name; index `target`: account/region/key id/alias name"""
 
-GRANTS: Table[Grant] = Table("grant", Grant, indexes={"retirer": _grant_retirers, "name": _grant_names})
-"""account/region/key id/grant id; index `retirer`: region/principal/grant id; `name`: …/key id/name/grant id"""
+GRANTS: Table[Grant] = Table("grant", Grant, indexes={"retirer": _grant_retirers})
+"""account/region/key id/grant id; index `retirer`: region/principal/grant id"""
 
 
 def retirer_prefix(region: str, principal: str) -> str:
