@@ -100,16 +100,16 @@ def unpack(source: Path, directory: Path) -> Manifest:
         Failed: the archive is not a backup, or is damaged, or the files cannot be written.
     """
     try:
-        with tarfile.open(source, mode="r:*") as archive:
+        with tarfile.open(source, mode="r:") as archive:
             manifest = _manifest(archive, source)
             awaited = {entry.name: entry for entry in manifest.files}
             while (info := archive.next()) is not None:
                 entry = awaited.pop(info.name, None)
-                if entry is None or not _NAMES.fullmatch(info.name) or not info.isreg():
+                if entry is None or not _NAMES.fullmatch(info.name) or info.type != tarfile.REGTYPE:
                     raise Failed(f"{source} is damaged: {info.name} does not belong in it")
                 _extract(archive, info, directory, entry)
-    except (tarfile.TarError, EOFError) as error:
-        raise Failed(f"{source} is not a backup, or is cut off: {error}") from None
+    except (tarfile.TarError, EOFError, ValueError):
+        raise Failed(f"{source} is not a backup, or is cut off or damaged") from None
     except OSError as error:
         raise Failed(f"{source} cannot be restored: {error.strerror or error}") from None
     for name in awaited:

@@ -37,8 +37,8 @@ def init(*, output: str, **options: Any) -> None:
         show(_described(settings, credential))
         return
     print(
-        f"Created {settings.data_dir}, sealed by {settings.seal}. Keep these root credentials; they are not "
-        f"shown again:\n"
+        f"# {settings.data_dir} is created, sealed by {settings.seal}. Keep these root credentials; they are "
+        f"not shown again:\n"
         f"export AWS_ACCESS_KEY_ID={credential.access_key_id}\n"
         f"export AWS_SECRET_ACCESS_KEY={credential.secret}\n"
         f"export AWS_REGION={settings.region}\n"

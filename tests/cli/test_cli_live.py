@@ -1,0 +1,167 @@
+"""Backups and upkeep beside a server that is being written to all the time."""
+
+import shutil
+import threading
+from collections import Counter
+from contextlib import contextmanager
+
+import pytest
+from click.testing import CliRunner
+
+from keystead.audit import Journal
+from keystead.cli import journals
+from keystead.cli.deployment import opened, the_seal
+from keystead.cli.main import cli
+from keystead.seal import ROOT_BYTES, rekey, stage_root
+from keystead.testing import RunningServer
+
+
+def keystead(*arguments):
+    result = CliRunner().invoke(cli, [str(argument) for argument in arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+@contextmanager
+def writing(server):
+    """A block beside which aliases come and go; yields the ids of keys made and what they encrypted."""
+    stop, made, failures = threading.Event(), [], []
+    client = server.client()
+
+    def work():
+        try:
+            while not stop.is_set():
+                key = client.create_key()["KeyMetadata"]["KeyId"]
+                made.append((key, client.encrypt(KeyId=key, Plaintext=b"note")["CiphertextBlob"]))
+                client.create_alias(AliasName=f"alias/{key}", TargetKeyId=key)
+                client.delete_alias(AliasName=f"alias/{key}")
+        except Exception as error:  # told by the thread that waits
+            failures.append(error)
+            raise
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield made
+    finally:
+        stop.set()
+        thread.join()
+    assert not failures
+
+
+def waited_for(made, more):
+    goal = len(made) + more
+    pause = threading.Event()
+    while len(made) < goal:
+        pause.wait(0.01)
+
+
+def test_a_backup_under_load_restores_with_every_change_and_its_event(tmp_path):
+    data = tmp_path / "data"
+    with RunningServer(data) as server, writing(server) as made:
+        waited_for(made, 3)
+        for number in range(3):
+            before = list(made)
+            keystead("backup", "create", tmp_path / f"{number}.tar", "--data-dir", data)
+            with restored_copy(tmp_path, number, data) as restored:
+                recorded = Counter(
+                    event["eventName"] for event in restored.events() if "errorCode" not in event
+                )
+                client = restored.client()
+                for key, blob in before:
+                    assert client.decrypt(CiphertextBlob=blob)["Plaintext"] == b"note"
+                    client.describe_key(KeyId=key)
+                keys = client.list_keys(Limit=1000)["Keys"]
+                # Each change that the copy holds has its event, and no event tells of a change it lacks.
+                assert recorded["CreateKey"] == len(keys)
+                waited_for(made, 2)
+
+
+@contextmanager
+def restored_copy(tmp_path, number, data):
+    target = tmp_path / f"restored{number}"
+    keystead(
+        "backup",
+        "restore",
+        tmp_path / f"{number}.tar",
+        "--data-dir",
+        target,
+        "--seal-key",
+        data / "seal.key",
+    )
+    with RunningServer(target) as restored:
+        yield restored
+
+
+def test_the_barrier_is_rotated_and_the_seal_changed_under_load(tmp_path):
+    data = tmp_path / "data"
+    with RunningServer(data) as server:
+        with writing(server) as made:
+            for _ in range(3):
+                waited_for(made, 2)
+                keystead("seal", "rotate", "--data-dir", data)
+                keystead("seal", "rekey", "--data-dir", data)
+        client = server.client()
+        for _, blob in made:
+            assert client.decrypt(CiphertextBlob=blob)["Plaintext"] == b"note"
+        assert "epoch 4\n" in keystead("seal", "status", "--data-dir", data)
+    with RunningServer(data) as server:
+        for _, blob in made:
+            assert server.client().decrypt(CiphertextBlob=blob)["Plaintext"] == b"note"
+    keystead("audit", "verify", "--data-dir", data)
+
+
+@pytest.mark.parametrize("cut", [0, 1, 2, 3, 50])
+def test_a_journal_is_copied_up_to_a_commit_and_can_be_continued(tmp_path, cut):
+    source, target = tmp_path / "source", tmp_path / "target"
+    journal = Journal.open(source, "w0", segment_size=2048)
+    for number in range(1, 50):
+        journal.append([b"event %d" % number, b"x" * 200], number)
+    (target / "journal" / "w0").mkdir(parents=True)
+    journals.copy(source, "w0", target, cut)
+    journal.abandon()
+    copied = Journal.open(target, "w0", segment_size=2048)
+    assert copied.recovered is None
+    assert copied.anchor == min(cut, 49)
+    assert [e for _, e in copied.read() if e != b"x" * 200] == [
+        b"event %d" % n for n in range(1, min(cut, 49) + 1)
+    ]
+    copied.append([b"more"], 60)
+    copied.close()
+    assert journals.check(target, "w0").events == 2 * min(cut, 49) + 1
+
+
+def test_an_interrupted_change_of_the_root_key_is_completed(tmp_path):
+    data = tmp_path / "data"
+    with RunningServer(data) as server:
+        blob = server.client().encrypt(
+            KeyId=server.client().create_key()["KeyMetadata"]["KeyId"], Plaintext=b"note"
+        )["CiphertextBlob"]
+    seal = the_seal(data, None)
+    stage_root(data, seal, bytes(ROOT_BYTES))
+    shutil.copytree(data, tmp_path / "early")
+    with opened(data, seal) as store:
+        store.rekey(bytes(ROOT_BYTES))
+    for where in (data, tmp_path / "early"):
+        refused = CliRunner().invoke(cli, ["seal", "rekey", "--data-dir", str(where)])
+        assert "complete it with --new-root-key" in refused.output
+        keystead("seal", "rekey", "--data-dir", where, "--new-root-key")
+        assert not (where / "root.sealed.next").exists()
+        with RunningServer(where) as server:
+            assert server.client().decrypt(CiphertextBlob=blob)["Plaintext"] == b"note"
+
+
+def test_an_interrupted_change_of_the_seal_key_loses_no_key(tmp_path):
+    data = tmp_path / "data"
+    with RunningServer(data):
+        pass
+    seal = the_seal(data, None)
+    rekey(data, seal, seal.staged())  # and then the machine stopped
+    keystead("seal", "rekey", "--data-dir", data)
+    with RunningServer(data):
+        pass
+    seal.staged()  # stopped before the root key was wrapped by it
+    refused = CliRunner().invoke(cli, ["seal", "rekey", "--data-dir", str(data)])
+    assert "seal.key.next is left from an interrupted change" in refused.output
+    with RunningServer(data):
+        pass
