@@ -212,3 +212,20 @@ def test_a_policy_must_be_one_and_leave_the_caller_in(kms, server, refused, new_
     assert kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"]["KeyId"] == key["KeyId"]
     with refused("AccessDeniedException"):
         server.client("kms", account="444455556666").get_key_policy(KeyId=key["Arn"])
+
+
+def test_a_policy_condition_can_ask_for_the_policys_name(kms, refused, new_key):
+    key = new_key()
+    allow = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "kms:*", "Resource": "*"}
+    deny = {
+        "Effect": "Deny",
+        "Principal": {"AWS": "*"},
+        "Action": "kms:GetKeyPolicy",
+        "Resource": "*",
+        "Condition": {"StringNotEquals": {"kms:PolicyName": "default"}},
+    }
+    document = {"Version": "2012-10-17", "Statement": [allow, deny]}
+    kms.put_key_policy(KeyId=key["KeyId"], Policy=json.dumps(document))
+    assert kms.get_key_policy(KeyId=key["KeyId"])["PolicyName"] == "default"
+    with refused("AccessDeniedException"):
+        kms.get_key_policy(KeyId=key["KeyId"], PolicyName="AWS_RAM")

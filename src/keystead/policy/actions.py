@@ -102,7 +102,7 @@ _ROWS: Final[tuple[tuple[str, tuple[Target, ...], bool, tuple[str, ...]], ...]] 
     ("GenerateMac", _KEY, True, ("kms:MacAlgorithm", *_ALIAS)),
     ("GenerateRandom", _STAR, True, _ENCLAVE),  # no account but the caller's is concerned
     ("GetKeyLastUsage", _KEY, False, ()),
-    ("GetKeyPolicy", _KEY, False, ()),
+    ("GetKeyPolicy", _KEY, False, ("kms:PolicyName",)),
     ("GetKeyRotationStatus", _KEY, True, ()),
     ("GetParametersForImport", _KEY, False, ("kms:WrappingAlgorithm", "kms:WrappingKeySpec")),
     ("GetPublicKey", _KEY, True, _ALIAS),
@@ -114,7 +114,7 @@ _ROWS: Final[tuple[tuple[str, tuple[Target, ...], bool, tuple[str, ...]], ...]] 
     ("ListKeys", _STAR, False, ()),
     ("ListResourceTags", _KEY, False, ()),
     ("ListRetirableGrants", _STAR, False, ()),
-    ("PutKeyPolicy", _KEY, False, ("kms:BypassPolicyLockoutSafetyCheck",)),
+    ("PutKeyPolicy", _KEY, False, ("kms:BypassPolicyLockoutSafetyCheck", "kms:PolicyName")),
     ("ReEncryptFrom", _KEY, True, (*_CONTEXT, *_ALIAS, "kms:ReEncryptOnSameKey")),
     ("ReEncryptTo", _KEY, True, (*_CONTEXT, *_ALIAS, "kms:ReEncryptOnSameKey")),
     ("ReplicateKey", _KEY, False, ("kms:ReplicaRegion", *_TAGS)),

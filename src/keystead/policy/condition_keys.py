@@ -313,6 +313,7 @@ _ROWS: Final[tuple[ConditionKey, ...]] = (
     ConditionKey("kms:MessageType", "string", _parameter("MessageType", "RAW")),
     ConditionKey("kms:MultiRegion", "bool", _attribute("multi_region", "MultiRegion", default="false")),
     ConditionKey("kms:MultiRegionKeyType", "string", _multi_region_type),
+    ConditionKey("kms:PolicyName", "string", _parameter("PolicyName", "default")),
     ConditionKey("kms:PrimaryRegion", "string", _parameter("PrimaryRegion")),
     ConditionKey("kms:ReEncryptOnSameKey", "bool", _same_key),
     ConditionKey("kms:ReplicaRegion", "string", _parameter("ReplicaRegion")),

@@ -14,7 +14,7 @@ from keystead.api.authorize import may_change_policy
 from keystead.keys.state import check_state
 from keystead.policy import default_key_policy, validate_key_policy
 from keystead.policy.lint import LOCKOUT
-from keystead.services.kms.facts import bypass_fact
+from keystead.services.kms.facts import FactMap, bypass_fact
 from keystead.services.kms.paging import page_list
 from keystead.services.kms.tables import KEYS, key_place
 from keystead.services.kms.targets import on_key
@@ -45,7 +45,11 @@ def _check_name(name: str | None) -> None:
         raise errors.NotFound("No such policy exists")
 
 
-@operation("GetKeyPolicy", targets=on_key("GetKeyPolicy"))
+def _name_fact(_call: Call, request: wire.GetKeyPolicyRequest | wire.PutKeyPolicyRequest) -> FactMap:
+    return {"kms:PolicyName": request.policy_name or DEFAULT}
+
+
+@operation("GetKeyPolicy", targets=on_key("GetKeyPolicy", facts=_name_fact))
 def get_key_policy(
     _call: Call, request: wire.GetKeyPolicyRequest, target: Target
 ) -> wire.GetKeyPolicyResponse:
@@ -54,8 +58,8 @@ def get_key_policy(
     return wire.GetKeyPolicyResponse(policy=target.found.policy, policy_name=DEFAULT)
 
 
-def _put_facts(_call: Call, request: wire.PutKeyPolicyRequest) -> dict[str, str | list[str]]:
-    return bypass_fact(request.bypass_policy_lockout_safety_check)
+def _put_facts(call: Call, request: wire.PutKeyPolicyRequest) -> FactMap:
+    return _name_fact(call, request) | bypass_fact(request.bypass_policy_lockout_safety_check)
 
 
 @operation("PutKeyPolicy", targets=on_key("PutKeyPolicy", facts=_put_facts), changes=True)
