@@ -32,7 +32,7 @@ from keystead.entropy import Entropy, SystemEntropy
 from keystead.identity import Credential
 from keystead.identity.credential import new_access_key
 from keystead.keyring import Keyring
-from keystead.seal import SEALS, SealOptions, create_root, seal_name, unseal
+from keystead.seal import SEALS, Seal, SealOptions, create_root, next_root, unseal
 from keystead.seal.file import FileSeal
 from keystead.services.kms.due import handlers
 from keystead.services.kms.service import KMS, KeyRelations
@@ -74,15 +74,32 @@ def create(directory: Path, options: SealOptions, seal: str, entropy: Entropy) -
     return Store.create(BACKENDS["sqlite"].open(directory / STORE), root, entropy)
 
 
-def open_store(directory: Path, options: SealOptions, entropy: Entropy) -> Store:
-    """The store of the deployment in `directory`, unsealed.
+def open_store(directory: Path, seal: Seal, entropy: Entropy | None = None) -> Store:
+    """The deployment's store, also beside a running server; close it after use.
 
     Raises:
-        errors.SealError: its seal does not open.
-        errors.StorageError: its store does not open.
+        errors.SealError: the seal does not open the root key.
+        errors.StorageError: there is no store, or it does not open.
     """
-    seal = SEALS[seal_name(directory)](options)
-    return Store.open(BACKENDS["sqlite"].open(directory / STORE), unseal(directory, seal), entropy)
+    path = directory / STORE
+    if not path.exists():  # opening it would make an empty one
+        raise errors.StorageError(f"{directory} holds no deployment: {STORE} is missing")
+    root = unseal(directory, seal)
+    backend = BACKENDS["sqlite"].open(path)
+    try:
+        try:
+            return Store.open(backend, root, entropy)
+        except errors.StorageTampered:
+            raise
+        except errors.StorageError:
+            # A change of the root key was under way when the machine stopped: the staged one may be it.
+            staged = next_root(directory, seal)
+            if staged is None:
+                raise
+            return Store.open(backend, staged, entropy)
+    except BaseException:
+        backend.close()
+        raise
 
 
 def _make_private(directory: Path) -> None:

@@ -14,10 +14,10 @@ import click
 import msgspec
 
 from keystead import __version__, errors
+from keystead.app import STORE
 from keystead.cli import archive, journals
 from keystead.cli.deployment import (
     SEAL_KEY,
-    STORE,
     data_dir_option,
     opened,
     passphrase_option,

@@ -14,15 +14,15 @@ from typing import Any, Final, TypeVar
 import click
 
 from keystead import errors
+from keystead.app import open_store
 from keystead.audit.disk import Lock
 from keystead.cli.output import Failed
-from keystead.seal import SEALS, Seal, SealOptions, next_root, seal_name, unseal
+from keystead.seal import SEALS, Seal, SealOptions, seal_name
 from keystead.seal.seal import no_passphrase
-from keystead.storage import BACKENDS, Store
+from keystead.storage import Store
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-STORE: Final = "store.db"
 SEAL_KEY: Final = "seal.key"
 JOURNALS: Final = "journal"
 
@@ -86,34 +86,6 @@ def the_seal(directory: Path, passphrase_file: Path | None) -> Seal:
 
 
 # ------------------------------------------------------------------------------- store
-
-
-def open_store(directory: Path, seal: Seal) -> Store:
-    """The deployment's store, also beside a running server; close it after use.
-
-    Raises:
-        errors.SealError: the seal does not open the root key.
-        errors.StorageError: there is no store, or it does not open.
-    """
-    path = directory / STORE
-    if not path.exists():  # opening it would make an empty one
-        raise errors.StorageError(f"{directory} holds no deployment: {STORE} is missing")
-    root = unseal(directory, seal)
-    backend = BACKENDS["sqlite"].open(path)
-    try:
-        try:
-            return Store.open(backend, root)
-        except errors.StorageTampered:
-            raise
-        except errors.StorageError:
-            # A change of the root key was under way when the machine stopped: the staged one may be it.
-            staged = next_root(directory, seal)
-            if staged is None:
-                raise
-            return Store.open(backend, staged)
-    except BaseException:
-        backend.close()
-        raise
 
 
 @contextlib.contextmanager

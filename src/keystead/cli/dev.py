@@ -12,6 +12,7 @@ import click
 
 from keystead import app as apps
 from keystead import errors
+from keystead.cli.deployment import the_seal
 from keystead.cli.options import setting_options, settings_from
 from keystead.cli.running import configure_logging, listening_socket, run
 from keystead.clock import ManualClock, SystemClock
@@ -69,7 +70,7 @@ def dev(**options: Any) -> None:
 def _store(directory: Path, entropy: SystemEntropy) -> Store:
     options = SealOptions(directory=directory, entropy=entropy)
     if apps.exists(directory):
-        return apps.open_store(directory, options, entropy)
+        return apps.open_store(directory, the_seal(directory, None), entropy)
     return apps.create(directory, options, "file", entropy)
 
 

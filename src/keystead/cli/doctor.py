@@ -21,9 +21,9 @@ import msgspec
 from cryptography.hazmat.backends.openssl import backend
 
 from keystead import errors
+from keystead.app import STORE
 from keystead.cli import journals
 from keystead.cli.deployment import (
-    STORE,
     data_dir_option,
     opened,
     passphrase_option,

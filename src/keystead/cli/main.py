@@ -54,7 +54,7 @@ def cli() -> None:
 def main() -> None:
     """Run the command line; bad settings and states end in one clear line and exit status 2."""
     try:
-        cli.main(standalone_mode=False)
+        sys.exit(cli.main(standalone_mode=False) or 0)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         sys.exit(2)
@@ -64,8 +64,6 @@ def main() -> None:
         sys.exit(2)
     except click.ClickException as error:
         print(f"keystead: {error.format_message()}", file=sys.stderr)
-        sys.exit(error.exit_code)
-    except click.exceptions.Exit as error:
         sys.exit(error.exit_code)
     except click.Abort:
         print("keystead: aborted", file=sys.stderr)

@@ -9,12 +9,11 @@ import click
 import msgspec
 
 from keystead import errors
+from keystead.app import STORE, open_store
 from keystead.cli.deployment import (
     SEAL_KEY,
-    STORE,
     asker,
     data_dir_option,
-    open_store,
     opened,
     passphrase_option,
     quiet,

@@ -11,7 +11,8 @@ import click
 
 from keystead import app as apps
 from keystead import errors
-from keystead.cli.deployment import open_store, the_seal
+from keystead.app import open_store
+from keystead.cli.deployment import the_seal
 from keystead.cli.options import setting_options, settings_from
 from keystead.cli.running import configure_logging, listening_socket, run
 from keystead.clock import SystemClock

@@ -23,7 +23,7 @@ from keystead.entropy import SystemEntropy
 from keystead.http import Limits, Server, serve
 from keystead.identity import Credential
 from keystead.identity.credential import new_access_key
-from keystead.seal import SealOptions
+from keystead.seal import SEALS, SealOptions
 from keystead.settings import Settings
 from keystead.storage import Store, Transaction
 
@@ -55,7 +55,7 @@ class RunningServer:
         """The deployment's store, made at the first start; tests put faults around it by overriding this."""
         options = SealOptions(directory=self.data_dir, entropy=self.entropy)
         if apps.exists(self.data_dir):
-            return apps.open_store(self.data_dir, options, self.entropy)
+            return apps.open_store(self.data_dir, SEALS["file"](options), self.entropy)
         return apps.create(self.data_dir, options, "file", self.entropy)
 
     def __enter__(self) -> Self:
