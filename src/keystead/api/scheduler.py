@@ -99,7 +99,12 @@ class Scheduler:
     async def _submit(self, record: bytes | None, tx: Transaction | None) -> bool:
         """True once durable, False after a conflict."""
         settled: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
-        self._work.committer.submit(Submission(record, tx, settled.set_result))
+
+        def hear(result: Exception | None) -> None:
+            if not settled.done():  # a stop cancels who waits
+                settled.set_result(result)
+
+        self._work.committer.submit(Submission(record, tx, hear))
         problem = await settled
         if isinstance(problem, errors.StorageConflict):
             return False
