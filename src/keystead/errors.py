@@ -289,6 +289,10 @@ class BadPublicKey(CryptoError):
     """A peer's public key cannot be parsed, or lies on another curve."""
 
 
+class BadAttestation(CryptoError):
+    """An attestation document is not one that a pinned root vouches for; the message is the reason."""
+
+
 # ---------------------------------------------------------------------- operator errors
 
 
