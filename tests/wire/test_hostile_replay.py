@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 
 import pytest
+from signed_http import Client
 
 REPLAYED = (400, "InvalidSignatureException")
 
@@ -95,7 +96,6 @@ def test_two_equal_calls_of_one_second_are_two_calls(server):
 
 
 def test_a_replay_is_refused_after_a_restart(tmp_path):
-    from signed_http import Client
 
     from keystead.testing import RunningServer
 
@@ -110,3 +110,12 @@ def test_a_replay_is_refused_after_a_restart(tmp_path):
         assert (server.access_key_id, server.secret_access_key) == credentials
         assert client(server).send(recorded).error() == REPLAYED
         assert len(client(server).must("ListKeys")["Keys"]) == 1
+
+
+def test_moving_the_clock_does_not_make_replays_possible(fresh_server):
+    """Signatures live by the host's clock, so the memory of them must too."""
+    client = Client(fresh_server.port, fresh_server.access_key_id, fresh_server.secret_access_key)
+    recorded = client.prepare("CreateKey")
+    assert client.send(recorded).status == 200
+    fresh_server.advance(86_400)
+    assert client.send(recorded).error() == REPLAYED
