@@ -18,6 +18,7 @@ import structlog
 
 from keystead import errors
 from keystead.api.accounts import ACCOUNTS, CREDENTIALS, put_account, put_root_credential
+from keystead.api.attestation import AttestationTrust
 from keystead.api.authenticate import Authenticator
 from keystead.api.limits import Quotas
 from keystead.api.metrics import CallCounter
@@ -28,11 +29,12 @@ from keystead.api.usage import USES_UP_TO, UsageTracker, replay
 from keystead.audit.commit import Committer
 from keystead.audit.journal import Journal
 from keystead.clock import Clock, ManualClock, SystemClock
+from keystead.crypto.chain import roots_in
 from keystead.entropy import Entropy, SystemEntropy
 from keystead.identity import Credential
 from keystead.identity.credential import new_access_key
 from keystead.keyring import Keyring
-from keystead.seal import SEALS, Seal, SealOptions, create_root, next_root, unseal
+from keystead.seal import SEALS, Seal, SealOptions, create_root, next_root, seal_name, unseal
 from keystead.seal.file import FileSeal
 from keystead.services.kms.due import handlers
 from keystead.services.kms.service import KMS, KeyRelations
@@ -67,11 +69,41 @@ def create(directory: Path, options: SealOptions, seal: str, entropy: Entropy) -
     """
     if exists(directory):
         raise errors.SettingsError(f"{directory} already holds a deployment; it is never overwritten")
+    return _create(directory, options, seal, entropy)
+
+
+def open_or_create(directory: Path, options: SealOptions, entropy: Entropy) -> Store:
+    """The deployment in `directory`, made with a file seal if there is none, or finished if a crash left half.
+
+    A journal is begun only after the store is complete, so where there is one nothing is made anew.
+
+    Raises:
+        errors.OperatorError: it cannot be opened, or the directory cannot be written.
+    """
+    name = seal_name(directory) if (directory / "root.sealed").exists() else FileSeal.name
+    if (directory / "journal").exists():
+        return open_store(directory, SEALS[name](options), entropy)
+    return _create(directory, options, name, entropy)
+
+
+def _create(directory: Path, options: SealOptions, name: str, entropy: Entropy) -> Store:
     _make_private(directory)
-    if seal == FileSeal.name:
+    if name == FileSeal.name and not (directory / "seal.key").exists():
         FileSeal.create(directory / "seal.key")
-    root = create_root(directory, SEALS[seal](options), entropy)
-    return Store.create(BACKENDS["sqlite"].open(directory / STORE), root, entropy)
+    # A crash here: a seal key that seals nothing yet.
+    seal = SEALS[name](options)
+    if not (directory / "root.sealed").exists():
+        create_root(directory, seal, entropy)
+    # A crash here: a root key without a store; the next start makes the store under the same root key.
+    root = unseal(directory, seal)
+    backend = BACKENDS["sqlite"].open(directory / STORE)
+    try:
+        return Store.create(backend, root, entropy)
+    except errors.StorageUnavailable:
+        raise
+    except errors.StorageError:  # it is complete already
+        backend.close()
+        return open_store(directory, seal, entropy)
 
 
 def open_store(directory: Path, seal: Seal, entropy: Entropy | None = None) -> Store:
@@ -157,6 +189,7 @@ class App:
         self.wall = wall
         self.entropy = entropy or SystemEntropy()
         self.journal = journal
+        self.attestation = _attestation(settings, wall)
         self.counter = CallCounter()
         self.usage = UsageTracker()
         self.committer: Committer | None = None
@@ -205,6 +238,7 @@ class App:
                 pool=self._pool,
                 quotas=_quotas(self.settings),
                 relations=KeyRelations(),
+                attestation=self.attestation,
                 changed=self._kick.set,
                 count=self.counter.count,
                 regions=frozenset(self.settings.regions),
@@ -293,6 +327,23 @@ def _quotas(settings: Settings) -> Quotas:
         on_demand_rotations=settings.quota_on_demand_rotations,
         regions=frozenset(settings.regions),
     )
+
+
+def _attestation(settings: Settings, wall: Clock) -> AttestationTrust:
+    """Whose attestation documents count.
+
+    Raises:
+        errors.SettingsError: a root's file cannot be used; it is named.
+    """
+    roots: list[bytes] = []
+    for name in settings.attestation_roots:
+        try:
+            roots += roots_in(Path(name).read_bytes())
+        except OSError as error:
+            raise errors.SettingsError(f"attestation_roots: cannot read {name}: {error.strerror}") from None
+        except errors.BadAttestation as error:
+            raise errors.SettingsError(f"attestation_roots: {name} is no root: {error}") from None
+    return AttestationTrust(tuple(roots), settings.attestation_allow_debug, wall)
 
 
 def build(

@@ -12,7 +12,7 @@ import click
 
 from keystead import app as apps
 from keystead import errors
-from keystead.cli.deployment import the_seal
+from keystead.cli.deployment import asker
 from keystead.cli.options import setting_options, settings_from
 from keystead.cli.running import configure_logging, listening_socket, run
 from keystead.clock import ManualClock, SystemClock
@@ -56,7 +56,7 @@ def dev(**options: Any) -> None:
     entropy = SystemEntropy()
     directory = Path(tempfile.mkdtemp(prefix="keystead-")) if settings.ephemeral else Path(settings.data_dir)
     try:
-        store = apps.ephemeral_store(entropy) if settings.ephemeral else _store(directory, entropy)
+        store = apps.ephemeral_store(entropy) if settings.ephemeral else _open(directory, entropy)
         if seed is not None:
             apply_seed(store, Keyring.open(store, entropy), seed, clock.now())
         credential = apps.first_credential(store, settings, clock, entropy)
@@ -67,11 +67,8 @@ def dev(**options: Any) -> None:
             shutil.rmtree(directory, ignore_errors=True)
 
 
-def _store(directory: Path, entropy: SystemEntropy) -> Store:
-    options = SealOptions(directory=directory, entropy=entropy)
-    if apps.exists(directory):
-        return apps.open_store(directory, the_seal(directory, None), entropy)
-    return apps.create(directory, options, "file", entropy)
+def _open(directory: Path, entropy: SystemEntropy) -> Store:
+    return apps.open_or_create(directory, SealOptions(directory, asker(None), entropy=entropy), entropy)
 
 
 def _require_loopback(settings: Settings) -> None:

@@ -23,7 +23,7 @@ from keystead.entropy import SystemEntropy
 from keystead.http import Limits, Server, serve
 from keystead.identity import Credential
 from keystead.identity.credential import new_access_key
-from keystead.seal import SEALS, SealOptions
+from keystead.seal import SealOptions
 from keystead.settings import Settings
 from keystead.storage import Store, Transaction
 
@@ -54,9 +54,7 @@ class RunningServer:
     def open_store(self) -> Store:
         """The deployment's store, made at the first start; tests put faults around it by overriding this."""
         options = SealOptions(directory=self.data_dir, entropy=self.entropy)
-        if apps.exists(self.data_dir):
-            return apps.open_store(self.data_dir, SEALS["file"](options), self.entropy)
-        return apps.create(self.data_dir, options, "file", self.entropy)
+        return apps.open_or_create(self.data_dir, options, self.entropy)
 
     def __enter__(self) -> Self:
         self.store = self.open_store()
