@@ -181,6 +181,7 @@ class App:
         journal: Journal,
         clock: Clock,
         wall: Clock,
+        attestation: AttestationTrust,
         entropy: Entropy | None = None,
     ) -> None:
         self.settings = settings
@@ -189,7 +190,7 @@ class App:
         self.wall = wall
         self.entropy = entropy or SystemEntropy()
         self.journal = journal
-        self.attestation = _attestation(settings, wall)
+        self._attestation = attestation
         self.counter = CallCounter()
         self.usage = UsageTracker()
         self.committer: Committer | None = None
@@ -238,7 +239,7 @@ class App:
                 pool=self._pool,
                 quotas=_quotas(self.settings),
                 relations=KeyRelations(),
-                attestation=self.attestation,
+                attestation=self._attestation,
                 changed=self._kick.set,
                 count=self.counter.count,
                 regions=frozenset(self.settings.regions),
@@ -361,11 +362,14 @@ def build(
     HTTP answers, as clients' own clocks do.
 
     Raises:
+        errors.SettingsError: a root of attestation cannot be read.
         errors.JournalError: another server has the directory, or its journal cannot be read.
     """
-    journal = Journal.open(directory, WORKER)
     clock = clock or (ManualClock() if settings.manual_clock else SystemClock())
-    return App(settings, store, journal, clock, wall or SystemClock(), entropy)
+    wall = wall or SystemClock()
+    attestation = _attestation(settings, wall)
+    journal = Journal.open(directory, WORKER)
+    return App(settings, store, journal, clock, wall, attestation, entropy)
 
 
 def accounts(store: Store) -> list[str]:

@@ -44,6 +44,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_connections: Annotated[int, _about("Connections beyond this are refused.")] = 10_000
     log_format: Annotated[str, _about("`text`, `json`, or `auto`: text on a terminal.")] = "auto"
     log_level: Annotated[str, _about("`debug`, `info`, `warning` or `error`.")] = "info"
+    attestation_roots: Annotated[
+        tuple[str, ...],
+        _about("PEM files of the roots whose attestation documents count; empty refuses every `Recipient`."),
+    ] = ()
+    attestation_allow_debug: Annotated[
+        bool, _about("Let enclaves in debug mode (PCR0 is zero) count too: for tests only.")
+    ] = False
     quota_keys: Annotated[int, _about("KMS keys per account and Region.")] = 100_000
     quota_aliases_per_key: Annotated[int, _about("Aliases per key.")] = 50
     quota_grants_per_key: Annotated[int, _about("Grants per key.")] = 50_000
@@ -63,6 +70,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """The port part of `listen`."""
         return int(self.listen.rpartition(":")[2])
 
+
+LISTS = frozenset({"attestation_roots", "regions"})
+"""Settings that take several texts."""
 
 CHOICES = {
     "seal": ("file", "passphrase"),
@@ -87,7 +97,7 @@ def load(
     for name in known:
         variable = environment.get(PREFIX + name.upper())
         if variable is not None:
-            merged[name] = variable.split(",") if name == "regions" else variable
+            merged[name] = variable.split(",") if name in LISTS else variable
     merged.update({name: value for name, value in options.items() if value is not None})
     return _checked(merged)
 

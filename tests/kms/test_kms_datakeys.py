@@ -127,7 +127,7 @@ def test_dry_runs_and_disabled_keys(kms, key, refused):
 
 def test_an_unverified_recipient_never_gets_plaintext(kms, key, refused):
     recipient = {"KeyEncryptionAlgorithm": "RSAES_OAEP_SHA_256", "AttestationDocument": b"made up"}
-    with refused("UnsupportedOperationException"):
+    with refused("ValidationException"):
         kms.generate_data_key(KeyId=key["KeyId"], KeySpec="AES_256", Recipient=recipient)
-    with refused("UnsupportedOperationException"):
+    with refused("ValidationException"):
         kms.generate_data_key_pair(KeyId=key["KeyId"], KeyPairSpec="ECC_NIST_P256", Recipient=recipient)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
+from keystead.crypto.attestation import Attestation
 from keystead.entropy import Entropy
 from keystead.identity import Caller
 from keystead.keyring import Keyring
@@ -15,6 +16,7 @@ from keystead.keys.grant import Grant
 from keystead.storage import Transaction
 
 if TYPE_CHECKING:
+    from keystead.api.attestation import AttestationTrust
     from keystead.api.limits import Quotas
     from keystead.api.usage import UsageTracker
 
@@ -49,6 +51,7 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     quotas: Quotas
     usage: UsageTracker
     relations: Relations
+    attestation: AttestationTrust
 
     @property
     def account(self) -> str:
@@ -77,6 +80,8 @@ class Target(msgspec.Struct, frozen=True, gc=False):
     """The key was found in the ciphertext, not named: denials say so."""
     grant: Grant | None = None
     """The grant that the call is to make or to retire."""
+    attestation: Attestation | None = None
+    """What the caller's machine is, by a document that was verified."""
 
     @property
     def found(self) -> Key:

@@ -8,6 +8,7 @@ from keystead import errors
 from keystead.api.call import Call, Target
 from keystead.api.schedule import DueEvent
 from keystead.audit.event import KEY_TYPE, EventContext, Resource, call_event, identity_of, service_event
+from keystead.crypto.attestation import Attestation
 from keystead.entropy import Entropy, new_uuid
 from keystead.wire.model import Shape
 
@@ -40,7 +41,7 @@ def record_of(
         error=error,
         key_arn=_first_key(targets),
         resources=_resources(targets),
-        additional=_additional(answer),
+        additional=_additional(answer, targets),
     )
 
 
@@ -55,9 +56,21 @@ def _resources(targets: tuple[Target, ...]) -> list[Resource]:
     return [Resource(t.account, KEY_TYPE, t.resource) for t in targets if t.key is not None]
 
 
-def _additional(answer: Any) -> dict[str, str] | None:
+def _additional(answer: Any, targets: tuple[Target, ...]) -> dict[str, Any] | None:
     material = getattr(answer, "key_material_id", None)
-    return None if material is None else {"keyMaterialId": material}
+    shown: dict[str, Any] = {} if material is None else {"keyMaterialId": material}
+    attested = next((t.attestation for t in targets if t.attestation is not None), None)
+    if attested is not None:
+        shown["recipient"] = _recipient(attested)
+    return shown or None
+
+
+def _recipient(attested: Attestation) -> dict[str, str]:
+    """As in AWS KMS Developer Guide, "Monitoring attested requests"; a NitroTPM has no enclave's image."""
+    shown = {"attestationDocumentModuleId": attested.module_id}
+    if 0 in attested.pcrs:
+        shown["attestationDocumentEnclaveImageDigest"] = attested.pcrs[0].hex()
+    return shown
 
 
 def service_record(event: DueEvent, now: float, entropy: Entropy) -> bytes:

@@ -23,6 +23,7 @@ import msgspec
 import structlog
 
 from keystead import errors
+from keystead.api.attestation import AttestationTrust
 from keystead.api.authenticate import Authenticator
 from keystead.api.authorize import authorize
 from keystead.api.call import Call, Relations, Target
@@ -64,6 +65,7 @@ class Parts(msgspec.Struct, frozen=True):
     pool: Executor
     quotas: Quotas
     relations: Relations
+    attestation: AttestationTrust
     changed: Callable[[], None]
     """Called on the loop's thread after each durable change, before its answer."""
     count: Callable[[str, str, str], None]
@@ -137,6 +139,7 @@ class Pipeline:
             parts.quotas,
             parts.usage,
             parts.relations,
+            parts.attestation,
         )
         self._admit(_Attempt(request, done, route, call, claim, number))
 

@@ -13,14 +13,9 @@ from keystead.keys import spec as specs
 from keystead.keys.state import check_state
 from keystead.services.kms.lending import lend_current
 from keystead.services.kms.metadata import algorithm_members
+from keystead.services.kms.recipient import attested, delivered
 from keystead.services.kms.targets import on_key
-from keystead.services.kms.use import (
-    check_dry_run,
-    check_grant_tokens,
-    check_usable,
-    is_slow,
-    refuse_recipient,
-)
+from keystead.services.kms.use import check_dry_run, check_grant_tokens, check_usable, is_slow
 from keystead.wire.models import kms as wire
 
 # ------------------------------------------------------------------------- Sign, Verify
@@ -124,7 +119,7 @@ def _agreement_facts(_call: Call, request: Any) -> dict[str, str | list[str]]:
 
 @operation(
     "DeriveSharedSecret",
-    targets=on_key("DeriveSharedSecret", aliases=True, cross_account=True, facts=_agreement_facts),
+    targets=attested(on_key("DeriveSharedSecret", aliases=True, cross_account=True, facts=_agreement_facts)),
     slow=is_slow,
     tracks_use=True,
 )
@@ -134,7 +129,6 @@ def derive_shared_secret(
     """Return the raw secret (the x-coordinate) that the key shares with a peer's public key."""
     key = target.found
     check_grant_tokens(call, request.grant_tokens)
-    refuse_recipient(request.recipient)
     check_usable(key, "DeriveSharedSecret", specs.KEY_AGREEMENT, request.key_agreement_algorithm)
     try:
         secret = lend_current(call, key).derive(request.public_key)
@@ -143,9 +137,9 @@ def derive_shared_secret(
     check_dry_run(request.dry_run)
     return wire.DeriveSharedSecretResponse(
         key_id=key.arn,
-        shared_secret=secret,
         key_agreement_algorithm=request.key_agreement_algorithm,
         key_origin=key.origin,
+        **delivered(call, target, "shared_secret", secret),
     )
 
 

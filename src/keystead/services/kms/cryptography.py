@@ -13,15 +13,10 @@ from keystead.keyring.keyring import SALT
 from keystead.keys import Key
 from keystead.keys import spec as specs
 from keystead.keys.state import check_state
+from keystead.services.kms.recipient import attested, delivered
 from keystead.services.kms.tables import KEYS
 from keystead.services.kms.targets import named_key, on_key
-from keystead.services.kms.use import (
-    check_dry_run,
-    check_grant_tokens,
-    check_usable,
-    is_slow,
-    refuse_recipient,
-)
+from keystead.services.kms.use import check_dry_run, check_grant_tokens, check_usable, is_slow
 from keystead.wire.models import kms as wire
 
 DEFAULT_ALGORITHM = specs.SYMMETRIC_DEFAULT
@@ -170,13 +165,12 @@ def _decrypt_targets(call: Call, request: wire.DecryptRequest) -> tuple[Target, 
     return (ciphertext_target(call, "kms:Decrypt", blob, request.key_id, request.encryption_context, facts),)
 
 
-@operation("Decrypt", targets=_decrypt_targets, slow=is_slow, tracks_use=True)
+@operation("Decrypt", targets=attested(_decrypt_targets), slow=is_slow, tracks_use=True)
 def decrypt(call: Call, request: wire.DecryptRequest, target: Target) -> wire.DecryptResponse:
     """Decrypt what Encrypt or GenerateDataKey* made, or what a client encrypted to an RSA public key."""
     key = target.found
     algorithm = request.encryption_algorithm or DEFAULT_ALGORITHM
     check_grant_tokens(call, request.grant_tokens)
-    refuse_recipient(request.recipient)
     check_state("Decrypt", key.state, key.arn)
     assert request.ciphertext_blob is not None
     if request.key_id is not None:
@@ -185,7 +179,10 @@ def decrypt(call: Call, request: wire.DecryptRequest, target: Target) -> wire.De
     plaintext, material_id = unseal(call, key, algorithm, request.ciphertext_blob, request.encryption_context)
     check_dry_run(request.dry_run)
     return wire.DecryptResponse(
-        key_id=key.arn, plaintext=plaintext, encryption_algorithm=algorithm, key_material_id=material_id
+        key_id=key.arn,
+        encryption_algorithm=algorithm,
+        key_material_id=material_id,
+        **delivered(call, target, "plaintext", plaintext),
     )
 
 

@@ -15,8 +15,9 @@ from keystead.keyring.fresh import FreshPair
 from keystead.keys import Key
 from keystead.keys import spec as specs
 from keystead.services.kms.cryptography import DEFAULT_ALGORITHM, seal
+from keystead.services.kms.recipient import attested, delivered
 from keystead.services.kms.targets import on_key
-from keystead.services.kms.use import check_dry_run, check_grant_tokens, check_usable, refuse_recipient
+from keystead.services.kms.use import check_dry_run, check_grant_tokens, check_usable
 from keystead.wire.models import kms as wire
 
 DATA_KEY_BYTES = {"AES_128": 16, "AES_256": 32}
@@ -57,7 +58,7 @@ def _material_id(key: Key) -> str | None:
 
 @operation(
     "GenerateDataKey",
-    targets=on_key("GenerateDataKey", aliases=True, cross_account=True, facts=_facts),
+    targets=attested(on_key("GenerateDataKey", aliases=True, cross_account=True, facts=_facts)),
     tracks_use=True,
 )
 def generate_data_key(
@@ -65,10 +66,12 @@ def generate_data_key(
 ) -> wire.GenerateDataKeyResponse:
     """Return a fresh data key, in plaintext and encrypted under the key."""
     key = target.found
-    refuse_recipient(request.recipient)
     plaintext, sealed = _data_key(call, key, request)
     return wire.GenerateDataKeyResponse(
-        ciphertext_blob=sealed, plaintext=plaintext, key_id=key.arn, key_material_id=_material_id(key)
+        ciphertext_blob=sealed,
+        key_id=key.arn,
+        key_material_id=_material_id(key),
+        **delivered(call, target, "plaintext", plaintext),
     )
 
 
@@ -113,7 +116,7 @@ def _pair(call: Call, key: Key, request: Any) -> tuple[FreshPair, bytes]:
 
 @operation(
     "GenerateDataKeyPair",
-    targets=on_key("GenerateDataKeyPair", aliases=True, cross_account=True, facts=_pair_facts),
+    targets=attested(on_key("GenerateDataKeyPair", aliases=True, cross_account=True, facts=_pair_facts)),
     slow=_pair_is_slow,
     tracks_use=True,
 )
@@ -122,15 +125,14 @@ def generate_data_key_pair(
 ) -> wire.GenerateDataKeyPairResponse:
     """Return a fresh key pair: public, private, and private encrypted under the key."""
     key = target.found
-    refuse_recipient(request.recipient)
     pair, sealed = _pair(call, key, request)
     return wire.GenerateDataKeyPairResponse(
         private_key_ciphertext_blob=sealed,
-        private_key_plaintext=pair.private.expose(SECRET_ACCESS),
         public_key=pair.public_der,
         key_id=key.arn,
         key_pair_spec=request.key_pair_spec,
         key_material_id=_material_id(key),
+        **delivered(call, target, "private_key_plaintext", pair.private.expose(SECRET_ACCESS)),
     )
 
 

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from keystead import errors
 from keystead.api import Call, Target, operation
+from keystead.services.kms.recipient import attested, delivered
 from keystead.services.kms.targets import on_account
-from keystead.services.kms.use import refuse_recipient
 from keystead.wire.models import kms as wire
 
 
-@operation("GenerateRandom", targets=on_account("GenerateRandom"))
+@operation("GenerateRandom", targets=attested(on_account("GenerateRandom")))
 def generate_random(
-    call: Call, request: wire.GenerateRandomRequest, _account: Target
+    call: Call, request: wire.GenerateRandomRequest, target: Target
 ) -> wire.GenerateRandomResponse:
     """Return 1 to 1,024 random bytes."""
     if request.custom_key_store_id is not None:
         raise errors.CustomKeyStoreNotFound(f"Custom key store {request.custom_key_store_id} does not exist.")
     if request.number_of_bytes is None:
         raise errors.Validation("NumberOfBytes is required.")
-    refuse_recipient(request.recipient)
-    return wire.GenerateRandomResponse(plaintext=call.entropy.random(request.number_of_bytes))
+    fresh = call.entropy.random(request.number_of_bytes)
+    return wire.GenerateRandomResponse(**delivered(call, target, "plaintext", fresh))
 
 
 OPERATIONS = (generate_random,)

@@ -47,19 +47,6 @@ def check_dry_run(dry_run: bool | None) -> None:
         raise errors.DryRunSucceeded("The request would have succeeded, but the DryRun option is set.")
 
 
-def refuse_recipient(recipient: object | None) -> None:
-    """Return if the call does not ask for an attested recipient.
-
-    Raises:
-        errors.UnsupportedOperation: attestation documents are not verified here, so no answer may pretend
-            that one was.
-    """
-    if recipient is not None:
-        raise errors.UnsupportedOperation(
-            "Recipient is not supported: attestation documents are not verified."
-        )
-
-
 def check_grant_tokens(call: Call, tokens: Sequence[str] | None) -> None:
     """Return if each token was made by this deployment; grants count at once, so tokens add nothing.
 
