@@ -250,7 +250,7 @@ def test_length_is_bounded():
 @pytest.mark.parametrize(
     ("field", "values"),
     [
-        ("module_id", [..., None, "", b"i-1", 7]),
+        ("module_id", [..., None, "", "i" * 257, b"i-1", 7]),
         ("digest", [..., None, "SHA256", "sha384", b"SHA384"]),
         ("timestamp", [..., None, 0, -1, True, float(NOW), "now"]),
         (

@@ -35,6 +35,7 @@ _PCR_INDICES: Final = range(32)
 _PCR_BYTES: Final = frozenset({32, 48, 64})
 _RSA_BITS: Final = range(2048, 4097)
 _MILLISECONDS: Final = 1000
+_MOST_TEXT: Final = 256  # AWS states no bound; a module id has 39 characters, and goes into events
 
 
 class Attestation(msgspec.Struct, frozen=True, gc=False):
@@ -141,7 +142,7 @@ def _wrong(field: str) -> BadAttestation:
 
 def _text(said: dict[Any, Any], field: str) -> str:
     value = said.get(field)
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str) or not 1 <= len(value) <= _MOST_TEXT:
         raise _wrong(field)
     return value
 
