@@ -15,7 +15,7 @@ from botocore.model import ServiceModel
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from keystead.errors import InvalidCiphertext, NotFound, Serialization, UnknownOperation
+from keystead.errors import AccessDenied, InvalidCiphertext, NotFound, Serialization, UnknownOperation
 from keystead.wire.model import Rule, Shape
 from keystead.wire.models import kms
 from keystead.wire.protocols import json
@@ -199,3 +199,12 @@ def test_a_decoded_request_is_validated_as_it_came() -> None:
     request = json.decode(kms.SERVICE, "Encrypt", body)
     validate(request)
     assert request == kms.EncryptRequest(key_id="alias/a", plaintext=b"a", encryption_context={"k": "v"})
+
+
+def test_a_denial_says_its_message_in_both_spellings():
+    assert stdlib.loads(json.encode_error(AccessDenied("no"))) == {
+        "__type": "AccessDeniedException",
+        "message": "no",
+        "Message": "no",
+    }
+    assert stdlib.loads(json.encode_error(AccessDenied())) == {"__type": "AccessDeniedException"}

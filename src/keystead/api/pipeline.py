@@ -46,7 +46,8 @@ from keystead.wire.validate import validate
 log = structlog.get_logger("keystead.pipeline")
 
 Done = Callable[[Response], None]
-_MOST_ATTEMPTS = 16
+_MOST_ATTEMPTS = 100
+"""Each group commit carries out at least one of the calls that conflict, so every attempt is progress."""
 
 
 class Parts(msgspec.Struct, frozen=True):
@@ -106,7 +107,7 @@ class Pipeline:
             route = self._router.route(request)  # 1
         except errors.ApiError as error:
             parts.count("", "", error.code)
-            done(_refusal(self._router.fallback(), request_id, error))
+            done(self._router.fallback().refusal(error, request_id))
             return
         tx, now = parts.store.transaction(), parts.clock.now()
         try:
@@ -118,10 +119,10 @@ class Pipeline:
         except errors.ApiError as error:
             parts.count(route.service.name, route.operation, error.code)
             log.info("refused", peer=request.peer, operation=route.operation, error=error.code)
-            done(_refusal(route, request_id, error))
+            done(route.refusal(error, request_id))
             return
         except errors.StorageError as error:
-            done(_refusal(route, request_id, self._unavailable(error)))
+            done(route.refusal(self._unavailable(error), request_id))
             return
         call = Call(
             route.operation,
@@ -205,7 +206,7 @@ class Pipeline:
             error = self._unavailable(problem)
         self._parts.count(route.service.name, route.operation, error.code if error else "ok")
         if error is not None:
-            attempt.done(_refusal(route, call.request_id, error))
+            attempt.done(route.refusal(error, call.request_id))
         else:
             attempt.done(route.answer(answer, call.request_id))  # 8
 
@@ -243,10 +244,6 @@ class Pipeline:
         return errors.KmsInternal(
             "The server cannot store or record the request now; see its readiness state."
         )
-
-
-def _refusal(route: Route, request_id: str, error: errors.ApiError) -> Response:
-    return route.refusal(error, request_id)
 
 
 def _uuid(digits: str) -> str:

@@ -11,7 +11,7 @@ from functools import cache
 
 import msgspec
 
-from keystead.errors import ApiError, Serialization, UnknownOperation
+from keystead.errors import AccessDenied, ApiError, Serialization, UnknownOperation
 from keystead.wire.model import Service, Shape
 
 CONTENT_TYPE = "application/x-amz-json-1.1"
@@ -66,8 +66,13 @@ def encode(answer: Shape | None) -> bytes:
 
 
 def encode_error(error: ApiError) -> bytes:
-    """The body of an error: `__type`, and `message` in lower case if it has one."""
+    """The body of an error: `__type`, and `message` in lower case if it has one.
+
+    KMS has answered denials with `Message`; they carry both, since clients read either.
+    """
     said = {} if error.message is None else {"message": error.message}
+    if error.message is not None and error.code == AccessDenied.code:
+        said["Message"] = error.message
     return _encoder.encode({"__type": error.code, **said})
 
 
