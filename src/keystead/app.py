@@ -290,7 +290,7 @@ class App:
             except errors.OperatorError as error:
                 log.error("due work waits", reason=str(error))
             except Exception as error:
-                log.error("due work failed", kind=type(error).__name__, exc_info=error)
+                log.error("due work failed", kind=type(error).__name__, where=errors.places(error))
             await self._pause()
 
     async def _pause(self) -> None:

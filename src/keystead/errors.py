@@ -13,6 +13,7 @@ internal failure and writes the detail to the log.
 
 from __future__ import annotations
 
+from traceback import extract_tb
 from typing import ClassVar
 
 
@@ -326,3 +327,14 @@ class StorageTampered(StorageError):
 
 class JournalError(OperatorError):
     """Evidence cannot be written or read."""
+
+
+# ------------------------------------------------------------------------------- defects
+
+
+def places(error: BaseException) -> list[str]:
+    """The places that a failure came through, outermost first, without its words: those may quote a request."""
+    return [
+        f"{frame.filename.rpartition('keystead/')[2]}:{frame.lineno} {frame.name}"
+        for frame in extract_tb(error.__traceback__)
+    ]

@@ -204,3 +204,8 @@ def test_an_encryption_context_is_shown_as_it_is(context, key_id):
     assert shown["encryptionContext"] == context
     assert shown.get("keyId") == key_id
     assert b"secret" not in msgspec.json.encode(shown["encryptionAlgorithm"])
+
+
+@pytest.mark.parametrize("seconds", [9.3e18, -9.3e18, 1e300, -1.0e12])
+def test_a_time_beyond_the_calendar_stays_a_number(seconds):
+    assert float(event_date(seconds)) == pytest.approx(seconds, rel=1e-5)

@@ -6,6 +6,7 @@ import pytest
 
 from keystead.api.replay import Seen
 from keystead.entropy import SystemEntropy
+from keystead.errors import places
 from keystead.identity import Credential
 from keystead.keyring.keyring import Keyring, KeyringRoot
 from keystead.settings import Settings
@@ -64,6 +65,12 @@ def test_no_request_or_answer_prints_its_sensitive_members() -> None:
     assert seen >= 10
 
 
+def error_of(fail) -> Exception:
+    with pytest.raises(RuntimeError) as caught:
+        fail(RAW)
+    return caught.value
+
+
 def test_a_logged_failure_has_places_and_no_words(capsys) -> None:
     from keystead.cli.running import plain_tracebacks
 
@@ -79,6 +86,8 @@ def test_a_logged_failure_has_places_and_no_words(capsys) -> None:
         line = plain_tracebacks(None, "error", {"event": "internal failure", "exc_info": error})
     assert MARK not in repr(line)
     assert line["where"]
+    assert places(error_of(fail))
+    assert MARK not in repr(places(error_of(fail)))
 
 
 def test_records_of_replays_hold_no_signature() -> None:

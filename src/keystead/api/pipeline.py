@@ -233,7 +233,7 @@ class Pipeline:
             "internal failure",
             operation=attempt.route.operation,
             kind=type(failure).__name__,
-            exc_info=failure,
+            where=errors.places(failure),
         )
         return errors.KmsInternal("An internal error occurred; the server's log has the details.")
 

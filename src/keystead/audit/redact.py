@@ -69,9 +69,13 @@ def redaction(service: str, operation: str) -> Redaction:
 def event_date(seconds: float) -> str:
     """Epoch seconds as events write dates inside responseElements, e.g. `Aug 10, 2022, 10:38:27 PM`.
 
-    Source: AWS KMS Developer Guide, example event of CreateKey. UTC; English whatever the locale.
+    Source: AWS KMS Developer Guide, example event of CreateKey. UTC; English whatever the locale. A time
+    beyond the calendar, which a request may well hold, stays a number.
     """
-    when = datetime.fromtimestamp(seconds, UTC)
+    try:
+        when = datetime.fromtimestamp(seconds, UTC)
+    except (OverflowError, OSError, ValueError):
+        return f"{seconds:g}"
     return f"{_MONTHS[when.month - 1]} {when.day}, {when.year}, {when.hour % 12 or 12}:{when:%M:%S} " + (
         "AM" if when.hour < 12 else "PM"  # noqa: PLR2004  noon
     )

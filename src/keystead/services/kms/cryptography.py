@@ -20,6 +20,8 @@ from keystead.services.kms.use import check_dry_run, check_grant_tokens, check_u
 from keystead.wire.models import kms as wire
 
 DEFAULT_ALGORITHM = specs.SYMMETRIC_DEFAULT
+_IGNORE_CIPHERTEXT = "IGNORE_CIPHERTEXT"
+_ABSENT = "1 validation error detected: Value at '{}' failed to satisfy constraint: Member must not be null"
 
 
 def _encryption_facts(_call: Call, request: Any) -> dict[str, str | list[str]]:
@@ -159,9 +161,27 @@ def check_ciphertext_key(call: Call, target: Target, blob: bytes) -> None:
         )
 
 
+def ignores_ciphertext(request: wire.DecryptRequest | wire.ReEncryptRequest) -> bool:
+    """True for a dry run that asks for permissions only (DryRunModifiers IGNORE_CIPHERTEXT)."""
+    return bool(request.dry_run) and _IGNORE_CIPHERTEXT in (request.dry_run_modifiers or ())
+
+
+def given_blob(request: wire.DecryptRequest | wire.ReEncryptRequest, named: str | None) -> bytes:
+    """The ciphertext; empty where it may be left out, which the wire model cannot say.
+
+    Raises:
+        errors.Validation: it is missing, or nothing else names a key.
+    """
+    if request.ciphertext_blob is None and not ignores_ciphertext(request):
+        raise errors.Validation(_ABSENT.format("ciphertextBlob"))
+    if request.ciphertext_blob is None and named is None:
+        raise errors.Validation(_ABSENT.format("keyId"))
+    return request.ciphertext_blob or b""
+
+
 def _decrypt_targets(call: Call, request: wire.DecryptRequest) -> tuple[Target, ...]:
     facts = _encryption_facts(call, request)
-    blob = request.ciphertext_blob or b""
+    blob = given_blob(request, request.key_id)
     return (ciphertext_target(call, "kms:Decrypt", blob, request.key_id, request.encryption_context, facts),)
 
 
@@ -172,11 +192,13 @@ def decrypt(call: Call, request: wire.DecryptRequest, target: Target) -> wire.De
     algorithm = request.encryption_algorithm or DEFAULT_ALGORITHM
     check_grant_tokens(call, request.grant_tokens)
     check_state("Decrypt", key.state, key.arn)
-    assert request.ciphertext_blob is not None
+    blob = given_blob(request, request.key_id)
     if request.key_id is not None:
-        check_ciphertext_key(call, target, request.ciphertext_blob)
+        check_ciphertext_key(call, target, blob)
     check_usable(key, "Decrypt", specs.ENCRYPT_DECRYPT, algorithm)
-    plaintext, material_id = unseal(call, key, algorithm, request.ciphertext_blob, request.encryption_context)
+    if ignores_ciphertext(request):
+        check_dry_run(dry_run=True)
+    plaintext, material_id = unseal(call, key, algorithm, blob, request.encryption_context)
     check_dry_run(request.dry_run)
     return wire.DecryptResponse(
         key_id=key.arn,

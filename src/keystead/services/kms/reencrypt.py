@@ -9,6 +9,8 @@ from keystead.services.kms.cryptography import (
     DEFAULT_ALGORITHM,
     check_ciphertext_key,
     ciphertext_target,
+    given_blob,
+    ignores_ciphertext,
     material_shown,
     seal,
     unseal,
@@ -28,7 +30,7 @@ def _targets(call: Call, request: wire.ReEncryptRequest) -> tuple[Target, ...]:
     source = ciphertext_target(
         call,
         "kms:ReEncryptFrom",
-        request.ciphertext_blob or b"",
+        given_blob(request, request.source_key_id),
         request.source_key_id,
         request.source_encryption_context,
         source_facts,
@@ -55,13 +57,15 @@ def re_encrypt(
     old, new = source.found, destination.found
     old_algorithm = request.source_encryption_algorithm or DEFAULT_ALGORITHM
     new_algorithm = request.destination_encryption_algorithm or DEFAULT_ALGORITHM
-    blob = request.ciphertext_blob or b""
+    blob = given_blob(request, request.source_key_id)
     check_grant_tokens(call, request.grant_tokens)
     check_state("ReEncryptFrom", old.state, old.arn)
     if request.source_key_id is not None:
         check_ciphertext_key(call, source, blob)
     check_usable(old, "ReEncryptFrom", specs.ENCRYPT_DECRYPT, old_algorithm)
     check_usable(new, "ReEncryptTo", specs.ENCRYPT_DECRYPT, new_algorithm)
+    if ignores_ciphertext(request):
+        check_dry_run(dry_run=True)
     plaintext, old_material = unseal(call, old, old_algorithm, blob, request.source_encryption_context)
     sealed = seal(call, new, new_algorithm, plaintext, request.destination_encryption_context)
     check_dry_run(request.dry_run)
