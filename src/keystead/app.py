@@ -289,7 +289,7 @@ class App:
                 await self.scheduler.run()
             except errors.OperatorError as error:
                 log.error("due work waits", reason=str(error))
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001  one defect must not end all due work
                 log.error("due work failed", kind=type(error).__name__, where=errors.places(error))
             await self._pause()
 
