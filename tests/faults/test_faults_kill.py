@@ -66,7 +66,7 @@ def check_evidence(data_dir: Path, request_ids: list[str], keys: set[str]) -> No
     assert [name for name in request_ids if counted[name] != 1] == []
     assert max(counted.values(), default=0) <= 1
     created = {
-        event["responseElements"]["keyMetadata"]["keyId"]
+        event["resources"][0]["ARN"].rpartition("/")[2]
         for event in recorded
         if event["eventName"] == "CreateKey" and "errorCode" not in event
     }

@@ -40,7 +40,7 @@ def record_of(
         response=answer,
         error=error,
         key_arn=_first_key(targets),
-        resources=_resources(targets),
+        resources=_resources(targets) or _made(answer),
         additional=_additional(answer, targets),
     )
 
@@ -54,6 +54,12 @@ def _first_key(targets: tuple[Target, ...]) -> str | None:
 
 def _resources(targets: tuple[Target, ...]) -> list[Resource]:
     return [Resource(t.account, KEY_TYPE, t.resource) for t in targets if t.key is not None]
+
+
+def _made(answer: Any) -> list[Resource]:
+    """The key that the call created; AWS KMS Developer Guide, example event of CreateKey."""
+    made = getattr(answer, "key_metadata", None)
+    return [] if made is None else [Resource(made.aws_account_id, KEY_TYPE, made.arn)]
 
 
 def _additional(answer: Any, targets: tuple[Target, ...]) -> dict[str, Any] | None:
