@@ -206,7 +206,7 @@ class App:
         """
         loop = asyncio.get_running_loop()
         keyring = Keyring.open(self.store, self.entropy)
-        committer = Committer(self.store, self.journal, loop.call_soon_threadsafe)
+        committer = Committer(self.store, self.journal, loop.call_soon_threadsafe, next_turn=loop.call_soon)
         committer.start()
         self.committer = committer
         self._kick = asyncio.Event()

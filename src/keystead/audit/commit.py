@@ -6,11 +6,12 @@ group durable with at most one commit of the store and one sync of the journal.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from queue import SimpleQueue
-from threading import Thread
+from threading import Thread, get_ident
 
 import msgspec
 
@@ -72,6 +73,7 @@ class Committer:
         call_soon: Callable[[Callable[[], None]], object],
         *,
         limit: int = LARGEST_LIMIT,
+        next_turn: Callable[[Callable[[], None]], object] | None = None,
     ) -> None:
         """A committer that does nothing until `start`.
 
@@ -80,13 +82,20 @@ class Committer:
             journal: this worker's journal, opened; the committer closes it.
             call_soon: runs a callable on the loop's thread (`loop.call_soon_threadsafe`).
             limit: how many submissions may wait; beyond it they are refused. At most `LARGEST_LIMIT`.
+            next_turn: runs a callable when the loop has gone through what is ready (`loop.call_soon`), for
+                submissions on the thread that calls `start`: what one turn of the loop brings wakes the
+                writer once. Without it each submission wakes it.
         """
         self._store = store
         self._journal = journal
         self._call_soon = call_soon
         self._limit = min(limit, LARGEST_LIMIT)
         self._longest = journal.longest_record
-        self._queue: SimpleQueue[Submission | None] = SimpleQueue()
+        self._next_turn = next_turn
+        self._home = 0
+        self._waking = False
+        self._waiting: deque[Submission] = deque()
+        self._wake: SimpleQueue[bool] = SimpleQueue()  # True: something waits; False: it was the last
         self._thread: Thread | None = None
         self._failed: _Failure | None = None
         self._attempting = False
@@ -112,6 +121,7 @@ class Committer:
             StorageError: the store cannot be read or written.
         """
         self.recover()
+        self._home = get_ident() if self._next_turn is not None else 0
         self._thread = Thread(target=self._run, name=f"committer-{self._journal.worker}", daemon=True)
         self._thread.start()
 
@@ -142,7 +152,7 @@ class Committer:
         """
         self._closed = True
         if self._thread is not None:
-            self._queue.put(None)
+            self._wake.put(False)
             self._thread.join()
             self._thread = None
         if self._journaled_rows and self._failed is None:
@@ -155,7 +165,7 @@ class Committer:
     def submit(self, submission: Submission) -> None:
         """Nothing; `submission.done` hears later. Costs well under a microsecond and never blocks."""
         record = submission.record
-        if self._closed or self._attempting or self._queue.qsize() >= self._limit:
+        if self._closed or self._attempting or len(self._waiting) >= self._limit:
             self._hand_back([submission], [self._refusal()])
         elif record is not None and not 0 < len(record) <= self._longest:
             # Once in the outbox it could never be journaled, and nothing would be accepted any more.
@@ -163,7 +173,16 @@ class Committer:
                 [submission], [JournalError(f"an event of {len(record)} bytes cannot be journaled")]
             )
         else:
-            self._queue.put(submission)
+            self._waiting.append(submission)
+            if get_ident() != self._home or self._next_turn is None:
+                self._wake.put(True)
+            elif not self._waking:
+                self._waking = True
+                self._next_turn(self._wake_writer)
+
+    def _wake_writer(self) -> None:
+        self._waking = False
+        self._wake.put(True)
 
     def probe(self) -> None:
         """Nothing; while failed, one attempt to recover is made without a call (for readiness checks)."""
@@ -184,13 +203,14 @@ class Committer:
             pass
 
     def _turn(self) -> bool:
-        """Whether there will be another group, after making durable everything that waits (at least one)."""
-        taken = [self._queue.get()]
-        # This thread is the only consumer, so that many are there.
-        taken.extend(self._queue.get() for _ in range(self._queue.qsize()))
-        group = [submission for submission in taken if submission is not None]
-        self._hand_back(group, self._answers(group))
-        return len(group) == len(taken)
+        """Whether there will be another group, after making durable everything that waits."""
+        more = self._wake.get()
+        while not self._wake.empty():  # this thread is the only consumer
+            more = self._wake.get() and more
+        group = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        if group:
+            self._hand_back(group, self._answers(group))
+        return more
 
     def _answers(self, group: Sequence[Submission]) -> Sequence[Exception | None]:
         try:
