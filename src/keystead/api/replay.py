@@ -2,8 +2,8 @@
 
 The proof that a request was carried out is stored in the same batch as its change, so it holds on every
 worker and after a restart. AWS clients that sign within one second send equal signatures for equal calls
-and tell them apart by `amz-sdk-invocation-id` and the attempt number, which most of them do not sign; they
-are part of the identity here. Reads and cryptographic operations may be repeated: they change nothing.
+and tell them apart by `amz-sdk-invocation-id` and the attempt number, which some of them sign (the SDKs for
+JavaScript and Go) and others do not (botocore); they are part of the identity here. Reads and cryptographic operations may be repeated: they change nothing.
 """
 
 from __future__ import annotations
