@@ -153,13 +153,13 @@ def test_a_store_that_never_gets_its_turn_says_so():
         """Another process commits just before each of ours."""
 
         rival = None
-        turn = 1
+        round = 1
 
         def commit(self, batch):
             if self.rival and threading.current_thread().name == "contended":
                 rival, self.rival = self.rival, None
-                self.turn += 1
-                set_all(rival, self.turn)
+                self.round += 1
+                set_all(rival, self.round)
                 self.rival = rival
             super().commit(batch)
 
@@ -180,4 +180,4 @@ def test_a_store_that_never_gets_its_turn_says_so():
     thread.start()
     thread.join()
     assert outcome == ["other processes commit all the time; nothing was written"]
-    assert store.transaction().get(TICKS, "k00") == Tick(backend.turn)
+    assert store.transaction().get(TICKS, "k00") == Tick(backend.round)

@@ -8,6 +8,7 @@ change that Keystead did not make. What a backend must give is stated here, and
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
@@ -79,6 +80,14 @@ class Backend(Protocol):
         Raises:
             StorageConflict: a condition does not hold; nothing was written.
             StorageUnavailable: the write failed, or may have; nothing in between.
+        """
+        ...
+
+    def turn(self) -> AbstractContextManager[None]:
+        """A block during which no other process commits, if it takes turns too; it waits for its own.
+
+        Who reads, builds a batch on it and commits it within a turn finds that the conditions still hold. It
+        is a courtesy that saves work: what makes a commit right are its conditions.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""A number in a shared page of memory that tells every process that somebody has committed.
+"""A number in a shared page of memory that tells every process that somebody has committed, and whose turn it is.
 
 Asking SQLite costs a system call or two; reading eight mapped bytes costs a tenth of a microsecond,
 which is what a cached read can afford. The file decides nothing alone: it says *look again*, and what
@@ -8,8 +8,12 @@ looks anyway and is called every second or so.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import mmap
 import os
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 BYTES = 8
@@ -30,8 +34,11 @@ class Generation:
             if os.fstat(handle).st_size < BYTES:
                 os.ftruncate(handle, BYTES)
             self._map = mmap.mmap(handle, BYTES)
-        finally:
+        except BaseException:
             os.close(handle)
+            raise
+        self._handle = handle
+        self._turn = threading.Lock()
         self.numbers = memoryview(self._map).cast("Q")
         """The number, as the only item: whoever reads it very often saves a call."""
         # A process that died between its commit and its bump left others with an old number; the one
@@ -51,7 +58,21 @@ class Generation:
         """
         self.numbers[0] = int.from_bytes(os.urandom(BYTES), "big")
 
+    @contextlib.contextmanager
+    def turn(self) -> Iterator[None]:
+        """A block that only one thread of all processes is in; the others wait for it, in order.
+
+        The kernel ends the turn of a process that dies.
+        """
+        with self._turn:  # flock(2) tells processes apart, not threads
+            fcntl.flock(self._handle, fcntl.LOCK_EX)
+            try:
+                yield
+            finally:
+                fcntl.flock(self._handle, fcntl.LOCK_UN)
+
     def close(self) -> None:
         """None; the page is unmapped."""
+        os.close(self._handle)
         self.numbers.release()
         self._map.close()

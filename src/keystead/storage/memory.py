@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import threading
 from bisect import bisect_left, insort
@@ -51,6 +52,9 @@ class MemoryBackend:
         elif key in self._values:
             del self._values[key]
             del self._keys[bisect_left(self._keys, key)]
+
+    def turn(self) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()
 
     def generation(self) -> int:
         return self._generation

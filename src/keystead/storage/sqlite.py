@@ -138,6 +138,10 @@ class SqliteBackend:
                 writer.execute("ROLLBACK")
             raise
 
+    def turn(self) -> contextlib.AbstractContextManager[None]:
+        # SQLite's own waiting is a sleep that grows, and ends after BUSY_MILLISECONDS: under load it is unfair.
+        return self._generation.turn()
+
     def generation(self) -> int:
         number: int = self._numbers[0]
         return number
@@ -145,7 +149,8 @@ class SqliteBackend:
     def checkpoint(self) -> None:
         # secure_delete zeroes what is freed, but not the copies that SQLite leaves in the unused middle of
         # a page when it moves cells between pages; building the file anew leaves live values only.
-        with self._lock, _translated("be checkpointed"):
+        # In turn: it may take longer than commits of other processes would wait.
+        with self.turn(), self._lock, _translated("be checkpointed"):
             self._writer.execute("VACUUM")
             busy, _, _ = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             if busy:

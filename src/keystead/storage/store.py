@@ -181,7 +181,7 @@ class Store:
             group, result = build(state)
             return group, result, group.batch() if group.changed else None
 
-        with self._writing:
+        with self._writing, self.backend.turn():
             for _ in range(ATTEMPTS):
                 group, result, batch = self.view.consistent(prepare)
                 if batch is None or self._written(group, batch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from enum import Enum
 from pathlib import Path
 
@@ -48,6 +49,9 @@ class FaultyBackend:
             self.inner.commit(batch)
         if fault is not None:
             raise StorageUnavailable(f"injected: {fault.value}")
+
+    def turn(self) -> AbstractContextManager[None]:
+        return self.inner.turn()
 
     def generation(self) -> int:
         return self.inner.generation()
