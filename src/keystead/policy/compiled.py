@@ -14,7 +14,7 @@ from keystead.policy import pattern, variables
 from keystead.policy.condition import compile_condition
 from keystead.policy.document import Document, Effect, Statement
 from keystead.policy.explain import DecidedBy, Decision, PolicyType
-from keystead.policy.principal import DIRECT, UNNAMED, Naming, exempting, naming
+from keystead.policy.principal import DIRECT, UNBOUND, UNNAMED, Bound, Naming, exempting, naming
 from keystead.policy.request import AuthorizationRequest, Principal
 
 Matches = Callable[[AuthorizationRequest], bool]
@@ -79,11 +79,14 @@ class CompiledPolicy:
         return found
 
 
-def compile_policy(document: Document, name: str | None = None) -> CompiledPolicy:
-    """The document compiled; what it means depends on no kind of policy but on how `evaluate` uses it."""
+def compile_policy(document: Document, name: str | None = None, bound: Bound = UNBOUND) -> CompiledPolicy:
+    """The document compiled; what it means depends on no kind of policy but on how `evaluate` uses it.
+
+    `bound` ties principals that it names to the unique ids they had when it was written.
+    """
     with_variables = document.version == variables.VERSION_WITH_VARIABLES
     statements = (
-        _statement(index, statement, with_variables, name)
+        _statement(index, statement, with_variables, name, _naming(statement, bound))
         for index, statement in enumerate(document.statements)
         if statement.readable
     )
@@ -91,7 +94,7 @@ def compile_policy(document: Document, name: str | None = None) -> CompiledPolic
 
 
 def _statement(
-    index: int, statement: Statement, with_variables: bool, policy: str | None
+    index: int, statement: Statement, with_variables: bool, policy: str | None, name: Naming
 ) -> CompiledStatement:
     checks = [*_resource_matches(statement, with_variables), *_condition_matches(statement, with_variables)]
     return CompiledStatement(
@@ -99,7 +102,7 @@ def _statement(
         sid=statement.sid,
         effect=statement.effect,
         action=_action(statement),
-        name=_naming(statement),
+        name=name,
         matches=_all(checks),
         not_principal=statement.not_principal is not None,
         allowed={
@@ -155,14 +158,14 @@ def _action_match(entry: str) -> pattern.Match:
     return pattern.matcher(pattern.joined((f"{service}:", *pattern.tokens(name))))
 
 
-def _naming(statement: Statement) -> Naming:
+def _naming(statement: Statement, bound: Bound) -> Naming:
     """How the statement names a caller; with both elements a caller must pass both."""
     if statement.not_principal is None:
-        return _nobody if statement.principal is None else naming(statement.principal)
-    exempt = exempting(statement.not_principal)
+        return _nobody if statement.principal is None else naming(statement.principal, bound)
+    exempt = exempting(statement.not_principal, bound)
     if statement.principal is None:
         return lambda principal: UNNAMED if exempt(principal) else DIRECT
-    listed = naming(statement.principal)
+    listed = naming(statement.principal, bound)
 
     def name(principal: Principal) -> int:
         return UNNAMED if exempt(principal) else listed(principal)

@@ -3,36 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 from keystead.policy import pattern
 from keystead.policy.actions import CONTEXT_OPERATIONS, GRANT_OPERATIONS, find
-from keystead.policy.principal import ACCOUNT, DIRECT, UNNAMED, account_of
+from keystead.policy.document import EVERYONE, PrincipalElement
+from keystead.policy.principal import (
+    ACCOUNT,
+    DIRECT,
+    THROUGH_ISSUER,
+    UNBOUND,
+    UNNAMED,
+    Naming,
+    account_of,
+    naming,
+)
 from keystead.policy.request import AuthorizationRequest, ChildGrant, Constraints, Grant, Principal
 
 RETIRE: Final = "kms:retiregrant"
 """The one action that the grant decides, in lower case."""
-_ROLE_TYPES: Final = frozenset({"assumedRole", "role"})
 
 
-def names(entry: str, principal: Principal) -> int:
+def names(entry: str, principal: Principal, identity: str = "") -> int:
     """How a grantee or retiring principal names the caller, in the bits of `policy.principal`.
 
     A user ARN names that user, a role ARN all sessions of the role, a session ARN that session. An account
-    delegates to its own identity policies, as in a key policy.
+    delegates to its own identity policies, as in a key policy. With `identity`, the unique id found when
+    the grant was made, only the user or role with that id is named.
     """
     if principal.type == "service":
         return DIRECT if entry and entry == principal.service else UNNAMED
+    if entry == EVERYONE:  # a grant names one principal
+        return UNNAMED
     account = account_of(entry)
     if account is not None:
         delegated = ACCOUNT | DIRECT if principal.type == "root" else ACCOUNT
         return delegated if account == principal.account else UNNAMED
-    named = principal.role_arn if principal.type in _ROLE_TYPES else principal.arn
-    return DIRECT if entry and entry in (named, _session_arn(principal)) else UNNAMED
+    bits = _naming(entry, identity)(principal)
+    # A grant to a user says nothing about the sessions that the user issues to others.
+    issued = principal.type == "federatedUser" and bits == THROUGH_ISSUER
+    return DIRECT if bits and not issued else UNNAMED
 
 
-def _session_arn(principal: Principal) -> str:
-    return principal.arn if principal.type == "assumedRole" else ""
+@lru_cache(4096)
+def _naming(entry: str, identity: str) -> Naming:
+    return naming(PrincipalElement(aws=(entry,)), {entry: identity} if identity else UNBOUND)
 
 
 def permits(grant: Grant, request: AuthorizationRequest) -> int:
@@ -44,7 +60,7 @@ def permits(grant: Grant, request: AuthorizationRequest) -> int:
         return UNNAMED
     if not _constraints_hold(grant.constraints, operation, request):
         return UNNAMED
-    return names(grant.grantee, request.principal)
+    return names(grant.grantee, request.principal, grant.grantee_id)
 
 
 def operation_of(action: str) -> str:
@@ -113,8 +129,8 @@ def may_retire(grant: Grant, principal: Principal) -> bool:
     user of the account that created the grant.
     """
     return bool(
-        names(grant.retiring, principal) & DIRECT
-        or ("RetireGrant" in grant.operations and names(grant.grantee, principal) & DIRECT)
+        names(grant.retiring, principal, grant.retiring_id) & DIRECT
+        or ("RetireGrant" in grant.operations and names(grant.grantee, principal, grant.grantee_id) & DIRECT)
         or (principal.type == "root" and principal.account == grant.issuing_account)
     )
 
@@ -122,5 +138,5 @@ def may_retire(grant: Grant, principal: Principal) -> bool:
 def may_delegate_retiring(grant: Grant, principal: Principal, key_account: str) -> bool:
     """Whether an identity policy of the caller's account can let the caller retire the grant."""
     return principal.account in (key_account, grant.issuing_account) or bool(
-        names(grant.retiring, principal) & ACCOUNT
+        names(grant.retiring, principal, grant.retiring_id) & ACCOUNT
     )

@@ -7,7 +7,7 @@ from typing import Final
 from keystead.arn import root_arn
 from keystead.policy.compiled import CompiledPolicy, compile_policy
 from keystead.policy.document import EVERYONE, parse
-from keystead.policy.principal import account_of
+from keystead.policy.principal import UNBOUND, Bound, account_of
 
 
 def default_key_policy(account: str) -> str:
@@ -30,13 +30,15 @@ _DEFAULT: Final = """{
 }"""
 
 
-def compile_key_policy(text: str) -> CompiledPolicy:
+def compile_key_policy(text: str, bound: Bound = UNBOUND) -> CompiledPolicy:
     """A stored key policy, compiled; what AWS KMS accepts without effect never matches.
+
+    `bound` ties principals that it names to the unique ids they had when it was written.
 
     Raises:
         errors.MalformedPolicyDocument: the text cannot be read as a policy.
     """
-    return compile_policy(parse(text, action_required=False), "default")
+    return compile_policy(parse(text, action_required=False), "default", bound)
 
 
 def named_principals(text: str) -> frozenset[str]:

@@ -8,8 +8,11 @@ Principal").
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Final
+
+import msgspec
 
 from keystead.policy.document import EVERYONE, PrincipalElement
 from keystead.policy.request import Principal
@@ -23,6 +26,17 @@ ACCOUNT: Final = 4
 """The caller's account is named: identity policies decide."""
 
 Naming = Callable[[Principal], int]
+Bound = Mapping[str, str]
+"""ARNs of users, roles and role sessions to the unique id of the user or role when the policy was written.
+
+IAM keeps the unique id in place of the ARN, so that one who is deleted and made anew under the same name
+does not step into the other's rights (IAM User Guide, "AWS JSON policy elements: Principal").
+"""
+UNBOUND: Final[Bound] = MappingProxyType({})
+"""Nothing is tied: every entry names by ARN alone."""
+
+UNIQUE_ID: Final = re.compile(r"(?:AIDA|AROA)[A-Z0-9]{12,124}", re.ASCII)
+"""The unique id of a user or a role (IAM User Guide, "IAM identifiers")."""
 
 _ACCOUNT: Final = re.compile(r"(?:arn:[a-z-]+:iam::([0-9]{12}):root|([0-9]{12}))", re.ASCII)
 
@@ -33,42 +47,45 @@ def account_of(entry: str) -> str | None:
     return (found[1] or found[2]) if found else None
 
 
-def naming(element: PrincipalElement) -> Naming:
-    """A function that tells how a Principal element names a caller."""
+def naming(element: PrincipalElement, bound: Bound = UNBOUND) -> Naming:
+    """A function that tells how a Principal element names a caller.
+
+    An entry that `bound` ties to a unique id names only the principal with that id, under whatever ARN.
+    """
     if EVERYONE in element.aws:
         return lambda _principal: DIRECT
-    accounts, arns, services = _parts(element)
-    if accounts and not arns and not services:
-        return _naming_accounts(accounts)
+    entries = _entries(element, bound)
+    if entries.only_accounts:
+        return _naming_accounts(entries.accounts)
 
     def name(principal: Principal) -> int:
         bits = UNNAMED
-        if principal.account in accounts:
+        if principal.account in entries.accounts:
             bits = ACCOUNT | DIRECT if principal.type == "root" else ACCOUNT
-        if _named(principal, arns, services):
+        if _named(principal, entries):
             bits |= DIRECT
-        if _through_issuer(principal, arns):
+        if _through_issuer(principal, entries):
             bits |= THROUGH_ISSUER
         return bits
 
     return name
 
 
-def exempting(element: PrincipalElement) -> Callable[[Principal], bool]:
+def exempting(element: PrincipalElement, bound: Bound = UNBOUND) -> Callable[[Principal], bool]:
     """A function that tells whether a NotPrincipal element exempts a caller.
 
     Only an entry that names the caller does; an account entry exempts its root user alone, so that
     listing an account by itself does not open it to its users.
     """
     everyone = EVERYONE in element.aws
-    accounts, arns, services = _parts(element)
+    entries = _entries(element, bound)
 
     def exempt(principal: Principal) -> bool:
         return (
             everyone
-            or (principal.type == "root" and principal.account in accounts)
-            or _named(principal, arns, services)
-            or (principal.type in _ROLE_TYPES and principal.role_arn in arns)
+            or (principal.type == "root" and principal.account in entries.accounts)
+            or _named(principal, entries)
+            or (principal.type in _ROLE_TYPES and _through_issuer(principal, entries))
         )
 
     return exempt
@@ -76,13 +93,44 @@ def exempting(element: PrincipalElement) -> Callable[[Principal], bool]:
 
 _ROLE_TYPES: Final = frozenset({"assumedRole", "role"})
 _NAMED_BY_ARN: Final = frozenset({"user", "assumedRole", "federatedUser"})
+_WITH_IDS: Final = ("user/", "role/")
 
 
-def _parts(element: PrincipalElement) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
-    """The accounts, the other ARNs and the services of an element."""
-    accounts = frozenset(filter(None, map(account_of, element.aws)))
-    arns = frozenset(entry for entry in element.aws if entry and account_of(entry) is None)
-    return accounts, arns, frozenset(filter(None, element.service))
+class _Entries(msgspec.Struct, frozen=True):
+    """The entries of one element by how they name; `sessions` ties a session's ARN to its role's id."""
+
+    accounts: frozenset[str]
+    arns: frozenset[str]
+    ids: frozenset[str]
+    sessions: Mapping[str, str]
+    services: frozenset[str]
+
+    @property
+    def only_accounts(self) -> bool:
+        """Whether nobody but whole accounts is named."""
+        others = (self.arns, self.ids, self.sessions, self.services)
+        return bool(self.accounts) and not any(others)
+
+
+def _entries(element: PrincipalElement, bound: Bound) -> _Entries:
+    arns, ids, sessions = set(), set(), {}
+    for entry in element.aws:
+        identity, resource = bound.get(entry, ""), entry.split(":", 5)[-1]
+        if UNIQUE_ID.fullmatch(entry):
+            ids.add(entry)
+        elif identity and resource.startswith(_WITH_IDS):
+            ids.add(identity)
+        elif identity and resource.startswith("assumed-role/"):
+            sessions[entry] = identity
+        elif entry and account_of(entry) is None:
+            arns.add(entry)
+    return _Entries(
+        accounts=frozenset(filter(None, map(account_of, element.aws))),
+        arns=frozenset(arns),
+        ids=frozenset(ids),
+        sessions=sessions,
+        services=frozenset(filter(None, element.service)),
+    )
 
 
 def _naming_accounts(accounts: frozenset[str]) -> Naming:
@@ -96,13 +144,24 @@ def _naming_accounts(accounts: frozenset[str]) -> Naming:
     return name
 
 
-def _named(principal: Principal, arns: frozenset[str], services: frozenset[str]) -> bool:
+def _named(principal: Principal, entries: _Entries) -> bool:
     if principal.type == "service":
-        return principal.service in services
-    return principal.type in _NAMED_BY_ARN and principal.arn in arns
+        return principal.service in entries.services
+    if principal.type in _NAMED_BY_ARN and principal.arn in entries.arns:
+        return True
+    if principal.type == "user":
+        return principal.unique_id in entries.ids
+    # A session's entry that is tied to a role's id counts for sessions of that very role only.
+    return (
+        principal.type == "assumedRole"
+        and bool(principal.unique_id)
+        and entries.sessions.get(principal.arn) == principal.unique_id
+    )
 
 
-def _through_issuer(principal: Principal, arns: frozenset[str]) -> bool:
+def _through_issuer(principal: Principal, entries: _Entries) -> bool:
     if principal.type in _ROLE_TYPES:
-        return principal.role_arn in arns
-    return principal.type == "federatedUser" and principal.issuer_arn in arns
+        return principal.role_arn in entries.arns or principal.unique_id in entries.ids
+    return principal.type == "federatedUser" and (
+        principal.issuer_arn in entries.arns or principal.issuer_id in entries.ids
+    )

@@ -37,6 +37,8 @@ class Principal(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
     `arn` is what GetCallerIdentity reports (the session ARN for sessions; empty for services).
     `account` is empty for services. Texts are empty, and the rest None, where there is nothing to say.
+    `unique_id` is that of the user, or of the session's role; `issuer_id` that of the user who issued a
+    federated session (`user_id` is what `aws:userid` says).
     """
 
     type: PrincipalType
@@ -46,6 +48,8 @@ class Principal(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     issuer_arn: str = ""
     service: str = ""
     user_id: str = ""
+    unique_id: str = ""
+    issuer_id: str = ""
     tags: Mapping[str, str] = {}
     org_id: str = ""
     org_path: str = ""
@@ -88,7 +92,9 @@ class Constraints(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 class Grant(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One grant on one key.
 
-    `grantee` and `retiring` are ARNs or service principal names (`retiring` empty if there is none).
+    `grantee` and `retiring` are ARNs or service principal names (`retiring` empty if there is none);
+    `grantee_id` and `retiring_id` the unique ids of the user or role that they named when the grant was
+    made, without which they name by ARN alone.
     `issuing_account` is a 12-digit id. A grant that is not `active` counts only by its token.
     """
 
@@ -98,6 +104,8 @@ class Grant(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     operations: frozenset[str]
     issuing_account: str
     retiring: str = ""
+    grantee_id: str = ""
+    retiring_id: str = ""
     constraints: Constraints = Constraints()
     token: str = ""
     active: bool = True
