@@ -17,9 +17,10 @@ import msgspec
 import structlog
 
 from keystead import errors
-from keystead.api.accounts import ACCOUNTS, CREDENTIALS, put_account, put_root_credential
+from keystead.api.accounts import ACCOUNTS, put_account, put_root_credential
 from keystead.api.attestation import AttestationTrust
 from keystead.api.authenticate import Authenticator
+from keystead.api.directory import root_credentials_of
 from keystead.api.limits import Quotas
 from keystead.api.metrics import CallCounter
 from keystead.api.operations_door import OperationsDoor
@@ -156,7 +157,7 @@ def first_credential(store: Store, settings: Settings, clock: Clock, entropy: En
         if settings.access_key_id is not None and settings.secret_access_key is not None:
             pair = (settings.access_key_id, settings.secret_access_key)
         else:
-            known = [c for _, c in tx.scan(CREDENTIALS, "") if c.account == settings.account_id]
+            known = root_credentials_of(tx, settings.account_id)
             if known:
                 return known[0]
             pair = new_access_key(entropy)
@@ -225,13 +226,14 @@ class App:
                 position=lambda: self.journal.next_index,
             )
         )
+        authenticator = Authenticator(self.store, keyring, self.entropy)
         pipeline = Pipeline(
             Parts(
                 services=SERVICES,
                 store=self.store,
                 committer=committer,
                 keyring=keyring,
-                authenticator=Authenticator(self.store, self.entropy),
+                authenticator=authenticator,
                 usage=self.usage,
                 clock=self.clock,
                 wall=self.wall,
@@ -249,7 +251,7 @@ class App:
         self._door = OperationsDoor(
             committer=committer,
             metrics=self.counter.render,
-            authenticator=Authenticator(self.store, self.entropy),
+            authenticator=authenticator,
             store=self.store,
             clock=self.clock,
             wall=self.wall,

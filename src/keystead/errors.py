@@ -85,6 +85,12 @@ class UnrecognizedClient(ApiError):
     code = "UnrecognizedClientException"
 
 
+class ExpiredToken(ApiError):
+    """The request's temporary credentials have ended."""
+
+    code = "ExpiredTokenException"
+
+
 class NotAuthorized(ApiError):
     code = "NotAuthorizedException"
 

@@ -12,6 +12,7 @@ from keystead.api.accounts import put_account, put_root_credential
 from keystead.api.authenticate import Authenticator
 from keystead.entropy import SystemEntropy
 from keystead.errors import InvalidSignature, UnrecognizedClient
+from keystead.keyring import Keyring
 from keystead.storage import MemoryBackend, Store
 from keystead.wire.http import Request
 
@@ -243,7 +244,7 @@ def test_an_unknown_access_key_is_handled_by_the_same_steps_as_a_wrong_secret(ra
     put_account(tx, "0" * 12, "main", 0.0)
     put_root_credential(tx, "0" * 12, "AKIAKNOWN", "right", 0.0)
     assert store.commit([tx]) == [None]
-    authenticator = Authenticator(store, entropy)
+    authenticator = Authenticator(store, Keyring.open(store, entropy), entropy)
 
     def steps(access_key_id: str) -> list[str]:
         client = Client(1, access_key_id, "wrong", now=lambda: 1.0e9)
@@ -260,7 +261,7 @@ def test_an_unknown_access_key_is_handled_by_the_same_steps_as_a_wrong_secret(ra
         sys.setprofile(note)
         try:
             with contextlib.suppress(InvalidSignature, UnrecognizedClient):
-                authenticator.authenticate(request, store.transaction(), "kms", 1.0e9)
+                authenticator.authenticate(request, store.transaction(), "kms", 1.0e9, 1.0e9)
         finally:
             sys.setprofile(None)
         return seen

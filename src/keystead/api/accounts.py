@@ -11,8 +11,13 @@ from keystead.storage import Table, Transaction
 ACCOUNTS: Table[Account] = Table("account", Account)
 """account id"""
 
-CREDENTIALS: Table[Credential] = Table("credential", Credential)
-"""access key id"""
+
+def _owner(_where: str, credential: Credential) -> list[str]:
+    return [f"{credential.account}/{credential.user}"] if credential.user else []
+
+
+CREDENTIALS: Table[Credential] = Table("credential", Credential, indexes={"owner": _owner})
+"""access key id; index `owner`: account/user's unique id"""
 
 
 def put_account(tx: Transaction, account_id: str, name: str, now: float) -> None:
@@ -39,8 +44,8 @@ def put_root_credential(
     """
     check_credential(access_key_id, secret)
     known = tx.get(CREDENTIALS, access_key_id)
-    if known is not None and known.account != account_id:
-        raise errors.SettingsError(f"access key id {access_key_id} belongs to account {known.account}")
+    if known is not None and (known.account, known.user, known.service) != (account_id, "", ""):
+        raise errors.SettingsError(f"access key id {access_key_id} is in use already")
     if known is None or known.secret != secret:
         credential = Credential(access_key_id=access_key_id, secret=secret, account=account_id, created=now)
         tx.put(CREDENTIALS, access_key_id, credential)

@@ -7,84 +7,131 @@ computed with a secret that nobody has, and the answer comes after the compariso
 from __future__ import annotations
 
 import re
+from typing import Final
+
+import msgspec
 
 from keystead import errors
 from keystead.api.accounts import CREDENTIALS
+from keystead.api.sessions import open_session
+from keystead.api.standing import Standing, Standings, unrecognized
 from keystead.entropy import Entropy
-from keystead.identity import Caller, Credential
+from keystead.identity import Credential, Session
+from keystead.keyring import Keyring
 from keystead.storage import Store, Transaction
 from keystead.wire import sigv4
 from keystead.wire.http import Request
 
-_MOST_KEYS = 4096
+_MOST_KEYS: Final = 4096
 _REGION = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
 
 
-class Authenticator:
-    """Verifies signatures against the stored credentials. Called from the event loop's thread only."""
+class Signer(msgspec.Struct, frozen=True, gc=False, eq=False):
+    """Whom an access key id and a session token claim to be; `known` if that is somebody."""
 
-    def __init__(self, store: Store, entropy: Entropy) -> None:
+    secret: str
+    known: bool
+    credential: Credential | None = None
+    session: Session | None = None
+
+    def __repr__(self) -> str:
+        return "Signer()"
+
+
+class Authenticator:
+    """Verifies signatures against credentials and sessions. Called from the event loop's thread only."""
+
+    def __init__(self, store: Store, keyring: Keyring, entropy: Entropy) -> None:
         self._store = store
-        self._nobody = Credential(
-            access_key_id="", secret=entropy.random(30).hex(), account="0" * 12, created=0.0, active=False
-        )
-        self._signing: dict[tuple[str, str, str, str], tuple[Credential, sigv4.SigningKey, Caller]] = {}
+        self._keyring = keyring
+        self.standings = Standings(store)
+        self._nobody = Signer(entropy.random(30).hex(), known=False)
+        self._signing: dict[tuple[str, str, str, str], tuple[str, sigv4.SigningKey]] = {}
+        self._sessions: dict[str, Session] = {}
         self._unknown: dict[str, int] = {}
 
     def authenticate(
-        self, request: Request, tx: Transaction, service: str, now: float
-    ) -> tuple[Caller, sigv4.Claim]:
-        """The caller and what the signature claims (scope, Region, signature).
+        self, request: Request, tx: Transaction, service: str, wall: float, now: float
+    ) -> tuple[Standing, sigv4.Claim]:
+        """Who calls, with which policies, and what the signature claims (scope, Region, signature).
+
+        `wall` is the time that signatures are dated by, `now` the service's, by which sessions expire.
 
         Raises:
             errors.MissingAuthenticationToken, errors.IncompleteSignature: the request is not signed, or
                 its authorization cannot be read.
-            errors.UnrecognizedClient: no such active access key.
+            errors.UnrecognizedClient: no such active access key, or a session whose role or user is gone.
+            errors.ExpiredToken: the session has ended.
             errors.InvalidSignature: wrong secret, changed request, wrong service or date.
         """
         claim = sigv4.parse(request)
-        credential = self._find(claim.access_key_id, tx)
-        signing_key, caller = self._signing_key(credential, claim)
-        known = credential is not self._nobody and credential.active
+        signer = self._signer(claim, tx)
         try:
-            sigv4.verify(claim, request, signing_key, now)
+            sigv4.verify(claim, request, self._signing_key(signer, claim), wall)
         except errors.InvalidSignature:
-            if not known:
-                raise _unrecognized() from None
+            if not signer.known:
+                raise unrecognized() from None
             raise
-        if not known or claim.session_token is not None:
-            raise _unrecognized()
         if claim.service != service:
             raise errors.InvalidSignature(f"Credential should be scoped to correct service: '{service}'. ")
         if not _REGION.fullmatch(claim.region):
             raise errors.InvalidSignature(
                 f"Credential should be scoped to a valid region, not '{claim.region}'. "
             )
-        return caller, claim
+        return self._standing(signer, tx, now), claim
 
-    def _find(self, access_key_id: str, tx: Transaction) -> Credential:
+    def _standing(self, signer: Signer, tx: Transaction, now: float) -> Standing:
+        session, credential = signer.session, signer.credential
+        if session is not None:
+            if session.expires <= now:
+                raise errors.ExpiredToken("The security token included in the request is expired")
+            return self.standings.of_session(session, tx)
+        if credential is None:
+            raise unrecognized()
+        return self.standings.of_credential(credential, tx)
+
+    def _signer(self, claim: sigv4.Claim, tx: Transaction) -> Signer:
+        if claim.session_token is not None:
+            session = self._session(claim.session_token)
+            if session is None or session.access_key_id != claim.access_key_id:
+                return self._nobody
+            return Signer(session.secret, known=True, session=session)
+        credential = self._credential(claim.access_key_id, tx)
+        if credential is None:
+            return self._nobody
+        return Signer(credential.secret, credential.active, credential if credential.active else None)
+
+    def _session(self, token: str) -> Session | None:
+        """The session of a token, remembered: opening proves where the token comes from, not what it may do."""
+        known = self._sessions.get(token)
+        if known is None:
+            known = open_session(self._keyring, token)
+            if known is None:
+                return None
+            if len(self._sessions) >= _MOST_KEYS:
+                self._sessions.pop(next(iter(self._sessions)))
+            self._sessions[token] = known
+        return known
+
+    def _credential(self, access_key_id: str, tx: Transaction) -> Credential | None:
         generation = self._store.backend.generation()
         if self._unknown.get(access_key_id) == generation:
-            return self._nobody
+            return None
         credential = tx.get(CREDENTIALS, access_key_id) if access_key_id.isascii() else None
         if credential is not None:
             return credential
         if len(self._unknown) >= _MOST_KEYS:
             self._unknown.clear()
         self._unknown[access_key_id] = generation
-        return self._nobody
+        return None
 
-    def _signing_key(self, credential: Credential, claim: sigv4.Claim) -> tuple[sigv4.SigningKey, Caller]:
-        place = (credential.access_key_id, claim.day, claim.region, claim.service)
+    def _signing_key(self, signer: Signer, claim: sigv4.Claim) -> sigv4.SigningKey:
+        place = (claim.access_key_id, claim.day, claim.region, claim.service)
         held = self._signing.get(place)
-        if held is not None and held[0] is credential:
-            return held[1], held[2]
-        key = sigv4.SigningKey(sigv4.signing_key(credential.secret, claim.day, claim.region, claim.service))
+        if held is not None and held[0] is signer.secret:
+            return held[1]
+        key = sigv4.SigningKey(sigv4.signing_key(signer.secret, claim.day, claim.region, claim.service))
         if len(self._signing) >= _MOST_KEYS:
             self._signing.pop(next(iter(self._signing)))
-        self._signing[place] = (credential, key, credential.caller())
-        return key, self._signing[place][2]
-
-
-def _unrecognized() -> errors.ApiError:
-    return errors.UnrecognizedClient("The security token included in the request is invalid.")
+        self._signing[place] = (signer.secret, key)
+        return key

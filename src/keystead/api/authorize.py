@@ -9,32 +9,33 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final
 
+import msgspec
+
 from keystead import errors
 from keystead.api.call import Call, Target
 from keystead.api.condition_keys import NOT_A_KEY, CheckContext
-from keystead.identity import Caller
-from keystead.identity.caller import ROOT
+from keystead.api.standing import Standing
+from keystead.keys import Key
 from keystead.keys import grant as key_grants
 from keystead.policy import (
     AuthorizationRequest,
     ChildGrant,
     CompiledPolicy,
     Constraints,
+    Decision,
     Grant,
     Policies,
-    Principal,
     ResourceDescription,
     compile_key_policy,
     decide,
 )
 from keystead.policy.explain import missing_resource
-from keystead.policy.request import PrincipalType
 
 _MOST_COMPILED: Final = 4096
+_MOST_TOGETHER: Final = 16_384
 _KEY: Final = ResourceDescription(trust="keyPolicy")
-_NO_POLICIES: Final = Policies()
+_OF_AWS: Final = ResourceDescription(trust="keyPolicy", key_manager="AWS")
 _NO_CHILD: Final = ChildGrant()
-_PRINCIPAL_TYPES: Final[dict[str, PrincipalType]] = {ROOT: "root"}
 _RETIRE: Final = "kms:RetireGrant"
 
 
@@ -54,35 +55,43 @@ def check(call: Call, target: Target) -> None:
     Raises:
         errors.AccessDenied: it has not.
     """
-    request = _request(call, target)
-    key = target.key
-    if key is None:
-        decision = decide(request, _NO_POLICIES)
-    elif target.action == _RETIRE:
-        # The grant decides (KMS Developer Guide, "Retiring and revoking grants"); no other has a say.
-        assert target.grant is not None
-        decision = decide(request, Policies(resource=_policy(key.policy), grants=(_as_policy(target.grant),)))
-    else:
-        decision = decide(request, _policies(key.policy))
-        if decision.effect == "implicitDeny":
-            # Grants only ever allow, so they are looked up only where nothing else does.
-            grants = tuple(_as_policy(grant) for grant in call.relations.grants(call.tx, key))
-            if grants:
-                decision = decide(request, Policies(resource=_policy(key.policy), grants=grants))
+    decision = decision_on(call, target)
     if not decision.allowed:
         raise errors.AccessDenied(decision.message)
 
 
-def may_change_policy(call: Call, policy: str, account: str) -> bool:
+def decision_on(call: Call, target: Target) -> Decision:
+    """The decision on one target."""
+    request, key = _request(call, target), target.key
+    if key is None:
+        return decide(request, _around(call, target, call.standing.policies, target.trust))
+    policy = key_policy(key)
+    if target.action == _RETIRE:
+        # The grant decides (KMS Developer Guide, "Retiring and revoking grants"); no other has a say.
+        assert target.grant is not None
+        policies = _around(call, target, call.standing.policies, policy)
+        return decide(request, msgspec.structs.replace(policies, grants=(_as_policy(target.grant),)))
+    policies = _around(call, target, _together(call.standing, policy), None)
+    decision = decide(request, policies)
+    if decision.effect == "implicitDeny":
+        # Grants only ever allow, so they are looked up only where nothing else does.
+        grants = tuple(_as_policy(grant) for grant in call.relations.grants(call.tx, key))
+        if grants:
+            return decide(request, msgspec.structs.replace(policies, grants=grants))
+    return decision
+
+
+def may_change_policy(call: Call, policy: CompiledPolicy, account: str) -> bool:
     """True if `policy` on a key of `account` would let the caller call PutKeyPolicy later."""
     target = Target("kms:PutKeyPolicy", f"arn:aws:kms:{call.region}:{account}:key/*", account)
-    return decide(_request(call, target, _KEY), _policies(policy)).allowed
+    policies = _around(call, target, call.standing.policies, policy)
+    return decide(_request(call, target, _KEY), policies).allowed
 
 
 def hidden(call: Call, action: str, *, from_ciphertext: bool = False) -> errors.AccessDenied:
     """The refusal for a key of another account that is not there, in the words for one that is closed."""
     request = AuthorizationRequest(
-        principal=_principal(call.caller),
+        principal=call.standing.principal,
         action=action,
         resource="*",
         account="",
@@ -92,42 +101,63 @@ def hidden(call: Call, action: str, *, from_ciphertext: bool = False) -> errors.
     return errors.AccessDenied(missing_resource(request))
 
 
-@lru_cache(_MOST_COMPILED)
-def _policy(text: str) -> CompiledPolicy:
-    """The policy compiled; once per version, since the text is the version."""
-    return compile_key_policy(text)
+def key_policy(key: Key) -> CompiledPolicy:
+    """The key's policy compiled; once per version."""
+    return _key_policy(key.policy, key.principals)
 
 
 @lru_cache(_MOST_COMPILED)
-def _policies(text: str) -> Policies:
-    return Policies(resource=_policy(text))
+def _key_policy(text: str, bound: tuple[tuple[str, str], ...]) -> CompiledPolicy:
+    return compile_key_policy(text, dict(bound))
 
 
-@lru_cache(_MOST_COMPILED)
-def _principal(caller: Caller) -> Principal:
-    return Principal(
-        type=_PRINCIPAL_TYPES[caller.kind],
-        arn=caller.arn,
-        account=caller.account,
-        user_id=caller.principal_id,
-    )
+@lru_cache(_MOST_TOGETHER)
+def _together(standing: Standing, policy: CompiledPolicy) -> Policies:
+    """The policies on both sides; remembered as long as neither changes."""
+    return msgspec.structs.replace(standing.policies, resource=policy)
+
+
+def _around(call: Call, target: Target, policies: Policies, policy: CompiledPolicy | None) -> Policies:
+    """`policies` with the resource's policy, if one is given, and what binds the resource's account."""
+    if policy is not None:
+        policies = msgspec.structs.replace(policies, resource=policy)
+    place = call.standing.place
+    if target.account != call.account:
+        place = call.standings.place(target.account, call.tx)
+    if place.resource_control:
+        policies = msgspec.structs.replace(policies, resource_control=place.resource_control)
+    return policies
 
 
 def _request(
     call: Call, target: Target, description: ResourceDescription | None = None
 ) -> AuthorizationRequest:
-    principal = _principal(call.caller)
     return AuthorizationRequest(
-        principal=principal,
+        principal=call.standing.principal,
         action=target.action,
         resource=target.resource,
         account=target.account,
-        context=CheckContext(call, target, principal),
-        description=description or (NOT_A_KEY if target.key is None else _KEY),
+        context=CheckContext(call, target),
+        description=description or _described(call, target),
         encryption_context=target.context or {},
         child=_child(target.grant) if target.grant is not None else _NO_CHILD,
         from_ciphertext=target.from_ciphertext,
     )
+
+
+def _described(call: Call, target: Target) -> ResourceDescription:
+    """Of the resource what the evaluator itself looks at; conditions look at the rest."""
+    place = call.standing.place
+    if target.account != call.account:
+        place = call.standings.place(target.account, call.tx)
+    key = target.key
+    if key is None:
+        described = NOT_A_KEY if target.trust is None else _KEY
+    else:
+        described = _KEY if key.manager == "CUSTOMER" else _OF_AWS
+    if place.management:
+        return msgspec.structs.replace(described, management_account=True)
+    return described
 
 
 def _child(grant: key_grants.Grant) -> ChildGrant:
@@ -143,6 +173,8 @@ def _as_policy(grant: key_grants.Grant) -> Grant:
         issuing_account=grant.issuing_account.split(":")[4],
         retiring=grant.retiring or grant.retiring_service or "",
         constraints=_constraints(grant),
+        grantee_id=grant.grantee_id,
+        retiring_id=grant.retiring_id,
     )
 
 

@@ -13,11 +13,13 @@ from keystead.identity import Caller
 from keystead.keyring import Keyring
 from keystead.keys import Key
 from keystead.keys.grant import Grant
+from keystead.policy import CompiledPolicy
 from keystead.storage import Transaction
 
 if TYPE_CHECKING:
     from keystead.api.attestation import AttestationTrust
     from keystead.api.limits import Quotas
+    from keystead.api.standing import Standing, Standings
     from keystead.api.usage import UsageTracker
 
 
@@ -33,11 +35,28 @@ class Relations(Protocol):
         ...
 
 
+class Via(msgspec.Struct, frozen=True, gc=False):
+    """The services through which a request came: set by the server, never by the caller.
+
+    `services` are principals (`s3.amazonaws.com`) in the order in which they called each other; `source_arn`
+    and `source_account` name the resource on whose behalf the last one calls, empty if none.
+    """
+
+    services: tuple[str, ...]
+    source_arn: str = ""
+    source_account: str = ""
+
+
 class Call(msgspec.Struct, frozen=True, gc=False):
-    """One request of one caller, authenticated. Times are epoch seconds."""
+    """One request of one caller, authenticated. Times are epoch seconds.
+
+    `standing` is the caller with its policies; `standings` finds what binds other accounts. `via` is set
+    where a service makes the request with the caller's permissions.
+    """
 
     operation: str
     caller: Caller
+    standing: Standing
     region: str
     now: float
     request_id: str
@@ -52,6 +71,8 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     usage: UsageTracker
     relations: Relations
     attestation: AttestationTrust
+    standings: Standings
+    via: Via | None = None
 
     @property
     def account(self) -> str:
@@ -82,6 +103,8 @@ class Target(msgspec.Struct, frozen=True, gc=False):
     """The grant that the call is to make or to retire."""
     attestation: Attestation | None = None
     """What the caller's machine is, by a document that was verified."""
+    trust: CompiledPolicy | None = None
+    """The policy of a resource that is no key and decides as a key's does, e.g. a role's trust policy."""
 
     @property
     def found(self) -> Key:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import msgspec
+
 from keystead.api.call import Call, Target
-from keystead.keys import Key
-from keystead.policy import DerivedContext, Facts, Principal, ResourceDescription
+from keystead.identity.caller import AWS_SERVICE
+from keystead.policy import DerivedContext, Facts, ResourceDescription
 from keystead.policy.request import Value
 
 NOT_A_KEY = ResourceDescription(trust="standard")
@@ -19,31 +21,29 @@ NOT_A_KEY = ResourceDescription(trust="standard")
 class CheckContext:
     """The condition keys of one check."""
 
-    __slots__ = ("_call", "_derived", "_principal", "_target")
+    __slots__ = ("_call", "_derived", "_target")
 
-    def __init__(self, call: Call, target: Target, principal: Principal) -> None:
+    def __init__(self, call: Call, target: Target) -> None:
         self._call = call
         self._target = target
-        self._principal = principal
         self._derived: DerivedContext | None = None
 
     def get(self, key: str, /) -> Value | None:
         """The value of the condition key with this lower-case name, None if it is absent."""
         if self._derived is None:
-            self._derived = DerivedContext(facts_of(self._call, self._target, self._principal))
+            self._derived = DerivedContext(facts_of(self._call, self._target))
         return self._derived.get(key)
 
 
-def facts_of(call: Call, target: Target, principal: Principal) -> Facts:
+def facts_of(call: Call, target: Target) -> Facts:
     """Everything that the condition keys of one check speak of."""
-    key = target.key
     return Facts(
-        principal=principal,
+        principal=call.standing.principal,
         action=target.action,
         resource=target.resource,
         account=target.account,
-        description=NOT_A_KEY if key is None else _description(call, key),
-        given=_transport(call) | _named(target),
+        description=_description(call, target),
+        given=_transport(call) | _session(call) | _through(call) | _named(target),
     )
 
 
@@ -57,6 +57,44 @@ def _transport(call: Call) -> dict[str, Value]:
         "aws:requestedregion": call.region,
         "aws:useragent": call.user_agent,
     }
+
+
+def _session(call: Call) -> dict[str, Value]:
+    """What the caller's temporary credentials carry: the age of a second factor, and who vouched for it."""
+    session = call.caller.session
+    if session is None:
+        return {}
+    given: dict[str, Value] = dict(session.facts)
+    if session.mfa is not None:
+        given["aws:multifactorauthage"] = str(max(0, int(call.now - session.mfa)))
+    if session.provider:
+        given["aws:federatedprovider"] = session.provider
+    return given
+
+
+def _through(call: Call) -> dict[str, Value]:
+    """The services through which the request came (IAM User Guide, "AWS global condition context keys")."""
+    via = call.via
+    if via is None:
+        return {}
+    given: dict[str, Value] = {}
+    if call.caller.kind != AWS_SERVICE:
+        given["aws:calledvia"] = via.services
+        given["kms:viaservice"] = via_service(via.services[-1], call.region)
+    if via.source_arn:
+        given["aws:sourcearn"] = via.source_arn
+    if via.source_account:
+        given["aws:sourceaccount"] = via.source_account
+        place = call.standings.place(via.source_account, call.tx)
+        if place.org_id:
+            given["aws:sourceorgid"] = place.org_id
+            given["aws:sourceorgpaths"] = (place.org_path,)
+    return given
+
+
+def via_service(service: str, region: str) -> str:
+    """What `kms:ViaService` calls a service principal: `s3.us-east-1.amazonaws.com` for `s3.amazonaws.com`."""
+    return f"{service.split('.', 1)[0]}.{region}.amazonaws.com"
 
 
 def _named(target: Target) -> dict[str, Value]:
@@ -74,9 +112,16 @@ def _named(target: Target) -> dict[str, Value]:
     return given
 
 
-def _description(call: Call, key: Key) -> ResourceDescription:
+def _description(call: Call, target: Target) -> ResourceDescription:
+    place = call.standing.place
+    if target.account != call.account:
+        place = call.standings.place(target.account, call.tx)
+    key = target.key
+    if key is None:
+        return msgspec.structs.replace(NOT_A_KEY, org_id=place.org_id, org_path=place.org_path)
     return ResourceDescription(
         trust="keyPolicy",
+        key_manager="CUSTOMER" if key.manager == "CUSTOMER" else "AWS",
         tags=key.tags,
         aliases=call.relations.aliases(call.tx, key),
         key_spec=key.spec,
@@ -84,4 +129,6 @@ def _description(call: Call, key: Key) -> ResourceDescription:
         origin=key.origin,
         multi_region=key.multi_region is not None,
         multi_region_key_type=key.multi_region.role if key.multi_region else "",
+        org_id=place.org_id,
+        org_path=place.org_path,
     )

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from keystead import errors
-from keystead.api.call import Call, Target
+from keystead.api.call import Call, Target, Via
 from keystead.api.schedule import DueEvent
-from keystead.audit.event import KEY_TYPE, EventContext, Resource, call_event, identity_of, service_event
+from keystead.audit.event import (
+    KEY_TYPE,
+    EventContext,
+    Resource,
+    UserIdentity,
+    call_event,
+    identity_of,
+    service_event,
+)
 from keystead.crypto.attestation import Attestation
 from keystead.entropy import Entropy, new_uuid
+from keystead.identity import Caller
 from keystead.wire.model import Shape
 
 
@@ -22,15 +33,16 @@ def record_of(
     error: errors.ApiError | None,
 ) -> bytes:
     """The event of one call in its caller's account; what it shows is `audit.redact`'s decision."""
+    via = call.via
     context = EventContext(
         request_id=call.request_id,
         event_id=call.event_id,
         time=call.now,
         region=call.region,
         account=call.caller.account,
-        identity=identity_of(call.caller),
-        source_ip=call.source_ip,
-        user_agent=call.user_agent,
+        identity=identity_of(call.caller) if via is None else _through(call.caller, via),
+        source_ip=call.source_ip if via is None else via.services[-1],
+        user_agent=call.user_agent if via is None else via.services[-1],
     )
     return call_event(
         context,
@@ -43,6 +55,11 @@ def record_of(
         resources=_resources(targets) or _made(answer),
         additional=_additional(answer, targets),
     )
+
+
+def _through(caller: Caller, via: Via) -> UserIdentity:
+    """A caller for whom a service calls keeps its identity (CloudTrail User Guide, "invokedBy")."""
+    return msgspec.structs.replace(identity_of(caller), invoked_by=via.services[-1])
 
 
 def _first_key(targets: tuple[Target, ...]) -> str | None:

@@ -89,10 +89,10 @@ class OperationsDoor:
             if request.method != "POST":
                 raise errors.UnknownOperation
             claim = sigv4.parse(request)
-            caller, _ = self._authenticator.authenticate(
-                request, self._store.transaction(), claim.service, self._wall.now()
+            standing, _ = self._authenticator.authenticate(
+                request, self._store.transaction(), claim.service, self._wall.now(), self._clock.now()
             )
-            if caller.kind != ROOT:
+            if standing.caller.kind != ROOT:
                 raise errors.AccessDenied("Only an account's root may move the clock.")
             step = _step(request.body)
         except errors.ApiError as error:

@@ -111,8 +111,8 @@ class Pipeline:
             return
         tx, now = parts.store.transaction(), parts.clock.now()
         try:
-            caller, claim = parts.authenticator.authenticate(
-                request, tx, route.service.name, parts.wall.now()
+            standing, claim = parts.authenticator.authenticate(
+                request, tx, route.service.name, parts.wall.now(), now
             )  # 2
             if parts.regions and claim.region not in parts.regions:
                 raise errors.UnrecognizedClient(f"Region {claim.region} is not served here.")
@@ -126,7 +126,8 @@ class Pipeline:
             return
         call = Call(
             route.operation,
-            caller,
+            standing.caller,
+            standing,
             claim.region,
             now,
             request_id,
@@ -141,6 +142,7 @@ class Pipeline:
             parts.usage,
             parts.relations,
             parts.attestation,
+            parts.authenticator.standings,
         )
         self._admit(_Attempt(request, done, route, call, claim, number))
 
@@ -153,6 +155,7 @@ class Pipeline:
             attempt.targets = operation.targets(call, attempt.input)  # 4
             authorize(call, attempt.targets)  # 5
             if operation.changes:
+                call.standings.require(call.standing, call.tx)
                 refuse_replay(call, attempt.claim, attempt.request)
             if operation.slow(attempt.input, attempt.targets):
                 self._parts.pool.submit(self._perform, attempt, operation)

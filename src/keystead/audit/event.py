@@ -16,7 +16,8 @@ from msgspec import UNSET, UnsetType
 
 from keystead.audit.redact import redaction
 from keystead.errors import ApiError
-from keystead.identity.caller import Caller
+from keystead.identity.caller import ASSUMED_ROLE, AWS_SERVICE, FEDERATED_USER, IAM_USER, Caller
+from keystead.identity.session import Session
 from keystead.wire.model import Shape
 
 EVENT_VERSION = "1.11"
@@ -25,6 +26,7 @@ ALIAS_TYPE = "AWS::KMS::Alias"
 
 _ACCESS_DENIED = "AccessDeniedException"
 _INTERNAL = "AWS Internal"
+_ISSUED = frozenset({ASSUMED_ROLE, FEDERATED_USER})
 
 _encode = msgspec.json.Encoder().encode
 
@@ -39,10 +41,10 @@ class SessionIssuer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     principal_id: str
     arn: str
     account_id: str
-    user_name: str
+    user_name: str | UnsetType = UNSET
 
 
-class SessionAttributes(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class SessionAttributes(msgspec.Struct, frozen=True, rename="camel"):
     """When a session was made (`YYYY-MM-DDTHH:MM:SSZ`) and whether with a second factor ("true", "false")."""
 
     creation_date: str
@@ -52,9 +54,10 @@ class SessionAttributes(msgspec.Struct, frozen=True, kw_only=True, rename="camel
 class SessionContext(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """What an AssumedRole or FederatedUser identity tells of its session."""
 
-    session_issuer: SessionIssuer
-    web_id_federation_data: Mapping[str, str] = {}
+    session_issuer: SessionIssuer | UnsetType = UNSET
+    web_id_federation_data: Mapping[str, str | dict[str, str]] = {}
     attributes: SessionAttributes
+    source_identity: str | UnsetType = UNSET
 
 
 class UserIdentity(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -72,17 +75,45 @@ class UserIdentity(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 @lru_cache(maxsize=4096)
 def identity_of(caller: Caller) -> UserIdentity:
-    """The identity of a caller in its own account's events.
-
-    Users' names and sessions' contexts are added to it with `msgspec.structs.replace` by who knows them.
-    """
+    """The identity of a caller in its own account's events."""
+    if caller.kind == AWS_SERVICE:
+        return service_identity(caller.name)
     return UserIdentity(
         type=caller.kind,
         principal_id=caller.principal_id,
         arn=caller.arn,
         account_id=caller.account,
         access_key_id=caller.access_key_id,
+        user_name=caller.name if caller.kind == IAM_USER else UNSET,
+        session_context=_session_context(caller),
     )
+
+
+def _session_context(caller: Caller) -> SessionContext | UnsetType:
+    """What the event tells of temporary credentials; only a role and a federated user have an issuer there."""
+    session, issuer = caller.session, caller.issuer
+    if session is None or issuer is None:
+        return UNSET
+    return SessionContext(
+        session_issuer=SessionIssuer(
+            type=issuer.type,
+            principal_id=issuer.id,
+            arn=issuer.arn,
+            account_id=caller.account,
+            user_name=issuer.name or UNSET,
+        )
+        if caller.kind in _ISSUED
+        else UNSET,
+        web_id_federation_data=_federation(session),
+        attributes=SessionAttributes(
+            event_time(int(session.issued)), "false" if session.mfa is None else "true"
+        ),
+        source_identity=session.source_identity or UNSET,
+    )
+
+
+def _federation(session: Session) -> dict[str, str | dict[str, str]]:
+    return {"federatedProvider": session.provider, "attributes": {}} if session.provider else {}
 
 
 def identity_elsewhere(caller: Caller) -> UserIdentity:

@@ -7,28 +7,29 @@ import re
 
 import msgspec
 
-from keystead import arn, errors
+from keystead import errors
 from keystead.entropy import Entropy
-from keystead.identity.caller import ROOT, Caller
 
 _ACCESS_KEY_ID = re.compile(r"[A-Za-z0-9_]{1,128}")
 
 
-class Credential(msgspec.Struct, frozen=True, kw_only=True):
-    """A long-term access key of an account's root. Its repr keeps the secret to itself."""
+class Credential(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A long-term access key. Its repr keeps the secret to itself.
+
+    It speaks for the user with unique id `user`; without one, for the account's root; with `service`, for
+    that service principal (`s3.amazonaws.com`), which has no account.
+    """
 
     access_key_id: str
     secret: str
     account: str
     created: float
     active: bool = True
+    user: str = ""
+    service: str = ""
 
     def __repr__(self) -> str:
         return f"Credential({self.access_key_id})"
-
-    def caller(self) -> Caller:
-        """Who signs with this credential."""
-        return Caller(ROOT, arn.root_arn(self.account), self.account, self.account, self.access_key_id)
 
 
 def check_credential(access_key_id: str, secret: str) -> None:
@@ -46,4 +47,9 @@ def check_credential(access_key_id: str, secret: str) -> None:
 def new_access_key(entropy: Entropy) -> tuple[str, str]:
     """A fresh access key id (`AKIA` and 16 of A-Z, 2-7) and secret (40 characters, 240 random bits)."""
     key_id = "AKIA" + base64.b32encode(entropy.random(10)).decode()
-    return key_id, base64.b64encode(entropy.random(30)).decode()
+    return key_id, new_secret(entropy)
+
+
+def new_secret(entropy: Entropy) -> str:
+    """A fresh secret access key (40 characters, 240 random bits)."""
+    return base64.b64encode(entropy.random(30)).decode()

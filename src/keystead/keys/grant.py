@@ -59,6 +59,9 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     retiring_service: str | None = None
     name: str = ""
     constraints: Constraints | None = None
+    grantee_id: str = ""
+    """The unique id of the user or role that is the grantee, which outlives its name; likewise below."""
+    retiring_id: str = ""
 
     @property
     def key_arn(self) -> str:

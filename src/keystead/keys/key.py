@@ -29,6 +29,10 @@ EXTERNAL_KEY_STORE = "EXTERNAL_KEY_STORE"
 PRIMARY = "PRIMARY"
 REPLICA = "REPLICA"
 
+CUSTOMER = "CUSTOMER"
+AWS = "AWS"
+"""Who manages a key: its account, or a service on its behalf."""
+
 
 class Material(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One version of a key's material, by its id (64 hex digits)."""
@@ -67,7 +71,10 @@ class Rotation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Key(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A customer managed KMS key in one account and Region."""
+    """A KMS key in one account and Region.
+
+    `principals` binds the users and roles that the policy names to their unique ids when it was put.
+    """
 
     account: str
     region: str
@@ -89,6 +96,8 @@ class Key(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     pending_window_days: int | None = None
     custom_key_store_id: str | None = None
     xks_key_id: str | None = None
+    principals: tuple[tuple[str, str], ...] = ()
+    manager: str = CUSTOMER
 
     @property
     def arn(self) -> str:

@@ -44,7 +44,7 @@ def key_metadata(key: Key) -> wire.KeyMetadata:
         origin=key.origin,
         custom_key_store_id=key.custom_key_store_id,
         expiration_model=material.expiration_model if material and imported else None,
-        key_manager="CUSTOMER",
+        key_manager=key.manager,
         customer_master_key_spec=key.spec,
         key_spec=key.spec,
         multi_region=key.multi_region is not None,

@@ -107,12 +107,13 @@ def replicate_key(
         bypass_lockout_check=bool(request.bypass_policy_lockout_safety_check),
     )
     replica = replica_of(
-        key, region, now=call.now, policy=policy, description=request.description or "", tags=tags
+        key, region, now=call.now, policy=policy.text, description=request.description or "", tags=tags
     )
+    replica = _replace(replica, principals=policy.principals)
     replica = _store_replica(call, key, replica)
     return wire.ReplicateKeyResponse(
         replica_key_metadata=key_metadata(replica),
-        replica_policy=policy,
+        replica_policy=policy.text,
         replica_tags=[wire.Tag(tag_key=name, tag_value=value) for name, value in tags.items()],
     )
 

@@ -11,13 +11,15 @@ import msgspec
 from keystead import errors
 from keystead.api import Call, Target, operation
 from keystead.api.authorize import may_change_policy
+from keystead.api.directory import bind
 from keystead.keys.state import check_state
-from keystead.policy import default_key_policy, validate_key_policy
-from keystead.policy.lint import LOCKOUT
+from keystead.policy import compile_key_policy, default_key_policy, named_principals, validate_key_policy
+from keystead.policy.lint import INVALID_PRINCIPALS, LOCKOUT
 from keystead.services.kms.facts import FactMap, bypass_fact
 from keystead.services.kms.paging import page_list
 from keystead.services.kms.tables import KEYS, key_place
 from keystead.services.kms.targets import on_key
+from keystead.storage import Transaction
 from keystead.wire.models import kms as wire
 
 DEFAULT = "default"
@@ -25,19 +27,44 @@ _MANAGED_ELSEWHERE = "AWS_RAM"
 _LONGEST_PAGE = 1000
 
 
-def checked_policy(call: Call, text: str | None, account: str, *, bypass_lockout_check: bool) -> str:
+class CheckedPolicy(msgspec.Struct, frozen=True):
+    """A key policy that may be stored; `principals` as in `Key`."""
+
+    text: str
+    principals: tuple[tuple[str, str], ...] = ()
+
+
+def checked_policy(
+    call: Call, text: str | None, account: str, *, bypass_lockout_check: bool
+) -> CheckedPolicy:
     """The policy to store for a key of `account`: `text`, or the default policy.
 
     Raises:
-        errors.MalformedPolicyDocument: it is no key policy, or it would lock the caller out.
+        errors.MalformedPolicyDocument: it is no key policy, it names principals that do not exist, or it
+            would lock the caller out.
         errors.LimitExceeded: it is longer than a key policy may be.
     """
     if text is None:
-        return default_key_policy(account)
-    validate_key_policy(text)
-    if not bypass_lockout_check and not may_change_policy(call, text, account):
+        return CheckedPolicy(default_key_policy(account))
+    checked = bound_policy(call.tx, text)
+    policy = compile_key_policy(text, dict(checked.principals))
+    if not bypass_lockout_check and not may_change_policy(call, policy, account):
         raise errors.MalformedPolicyDocument(LOCKOUT)
-    return text
+    return checked
+
+
+def bound_policy(tx: Transaction, text: str) -> CheckedPolicy:
+    """The policy with the users and roles that it names.
+
+    Raises:
+        errors.MalformedPolicyDocument: it is no key policy, or it names principals that do not exist.
+        errors.LimitExceeded: it is longer than a key policy may be.
+    """
+    validate_key_policy(text)
+    bound, missing = bind(tx, named_principals(text))
+    if missing:
+        raise errors.MalformedPolicyDocument(f"{INVALID_PRINCIPALS} They do not exist: {', '.join(missing)}")
+    return CheckedPolicy(text, tuple(sorted(bound.items())))
 
 
 def _check_name(name: str | None) -> None:
@@ -76,7 +103,8 @@ def put_key_policy(call: Call, request: wire.PutKeyPolicyRequest, target: Target
         key.account,
         bypass_lockout_check=bool(request.bypass_policy_lockout_safety_check),
     )
-    call.tx.put(KEYS, key_place(key), msgspec.structs.replace(key, policy=policy))
+    changed = msgspec.structs.replace(key, policy=policy.text, principals=policy.principals)
+    call.tx.put(KEYS, key_place(key), changed)
 
 
 @operation("ListKeyPolicies", targets=on_key("ListKeyPolicies"))

@@ -29,6 +29,7 @@ DEEPEST_NAME = 16
 # who it says or may not do what it asks (IAM API Reference, "Common Errors").
 CODES = {
     "AccessDeniedException": ("AccessDenied", 403),
+    "ExpiredTokenException": ("ExpiredToken", 403),
     "IncompleteSignatureException": ("IncompleteSignature", 400),
     "InvalidSignatureException": ("SignatureDoesNotMatch", 403),
     "MissingAuthenticationTokenException": ("MissingAuthenticationToken", 403),
