@@ -5,6 +5,7 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from principals import put_principals
 
 from keystead.testing import RunningServer
 
@@ -21,8 +22,12 @@ def theirs(server):
     return server.client("kms", account=THEIRS)
 
 
+USERS = ("arn:aws:iam::444455556666:user/alice", "arn:aws:iam::444455556666:user/team/alice@example.com")
+
+
 @pytest.fixture
-def key(kms, new_key):
+def key(server, kms, new_key):
+    put_principals(server.store, ROLE, *USERS)
     return new_key()
 
 
@@ -125,8 +130,7 @@ def test_without_a_name_each_request_makes_a_grant(kms, key):
     "principal",
     [
         THEIR_ROOT,
-        "arn:aws:iam::444455556666:user/alice",
-        "arn:aws:iam::444455556666:user/team/alice@example.com",
+        *USERS,
         ROLE,
         "arn:aws:sts::444455556666:assumed-role/app/session-1",
         "arn:aws:sts::444455556666:federated-user/bob",
@@ -167,6 +171,22 @@ def test_other_principals_are_refused(kms, key, principal, refused):
         grants(kms, key, GranteePrincipal=principal)
     with refused("InvalidArnException", message):
         kms.list_retirable_grants(RetiringPrincipal=principal)
+
+
+@pytest.mark.parametrize(
+    "principal",
+    [
+        "arn:aws:iam::444455556666:user/nobody",
+        "arn:aws:iam::444455556666:role/app",  # the role has a path
+        "arn:aws:sts::444455556666:assumed-role/other/session",
+    ],
+)
+def test_principals_that_do_not_exist_are_refused(kms, key, principal, refused):
+    with refused("InvalidArnException", f"ARN does not refer to a valid principal: {principal}"):
+        grant(kms, key, GranteePrincipal=principal)
+    with refused("InvalidArnException", f"ARN does not refer to a valid principal: {principal}"):
+        grant(kms, key, RetiringPrincipal=principal)
+    assert grants(kms, key) == []
 
 
 def test_members_that_exclude_or_need_each_other(kms, key, refused):

@@ -75,6 +75,11 @@ def account_of(name: str) -> str | None:
     return arn.parse(name).account if name.startswith("arn:") else None
 
 
+def names_account(name: str) -> bool:
+    """Whether a principal as `principal` returns it is an account (by its root's ARN) or a service."""
+    return name.endswith(":root") or not name.startswith("arn:")
+
+
 def _optional(text: str | None) -> str | None:
     return None if text is None else principal(text)
 

@@ -13,11 +13,12 @@ import msgspec
 from keystead import arn, errors
 from keystead.api import Call, Target, operation
 from keystead.api.authorize import hidden
+from keystead.api.directory import bind
 from keystead.keys import Key
 from keystead.keys.grant import Grant, check_grant_fits
 from keystead.keys.state import check_state
 from keystead.services.kms import grant_terms as terms_of
-from keystead.services.kms.grant_terms import Facts, Terms, list_entry
+from keystead.services.kms.grant_terms import Facts, Terms, list_entry, names_account
 from keystead.services.kms.paging import make_marker, page_index, read_marker
 from keystead.services.kms.tables import GRANTS, KEYS, key_place, retirer_prefix
 from keystead.services.kms.targets import named_key, on_account, on_key
@@ -125,6 +126,7 @@ def create_grant(call: Call, request: wire.CreateGrantRequest, target: Target) -
     check_grant_tokens(call, request.grant_tokens)
     check_state("CreateGrant", key.state, key.arn)
     check_grant_fits(key, grant.operations, grant.constraints)
+    grant = _bound(call.tx, grant)
     made = call.tx.get(NAMED_GRANTS, _named_place(grant)) if grant.name else None
     if made is None:
         _check_quota(call, key)
@@ -135,6 +137,23 @@ def create_grant(call: Call, request: wire.CreateGrantRequest, target: Target) -
         grant = msgspec.structs.replace(grant, id=made.id)
     sealed = call.keyring.seal_token(GRANT_TOKEN, _place(grant).encode())
     return wire.CreateGrantResponse(grant_token=base64.b64encode(sealed).decode(), grant_id=grant.id)
+
+
+def _bound(tx: Transaction, grant: Grant) -> Grant:
+    """The grant with the unique ids of the users and roles that it names, so that it ends with them.
+
+    Raises:
+        errors.InvalidArn: one does not exist.
+    """
+    named = [name for name in (grant.grantee, grant.retiring) if name and not names_account(name)]
+    bound, missing = bind(tx, named)
+    if missing:
+        raise errors.InvalidArn(f"ARN does not refer to a valid principal: {missing[0]}")
+    return msgspec.structs.replace(
+        grant,
+        grantee_id=bound.get(grant.grantee or "", ""),
+        retiring_id=bound.get(grant.retiring or "", ""),
+    )
 
 
 def _check_quota(call: Call, key: Key) -> None:
