@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-
 from signed_http import Client, get
 
 from keystead.api.accounts import ACCOUNTS, CREDENTIALS
