@@ -13,6 +13,15 @@ import msgspec
 
 from keystead import errors
 from keystead.api.accounts import CREDENTIALS
+from keystead.api.call import Via
+from keystead.api.forward import (
+    DEEPEST,
+    FORWARDED,
+    SOURCE_ACCOUNT,
+    SOURCE_ARN,
+    check_signed,
+    read_forwarded,
+)
 from keystead.api.sessions import open_session
 from keystead.api.standing import Standing, Standings, unrecognized
 from keystead.entropy import Entropy
@@ -38,6 +47,14 @@ class Signer(msgspec.Struct, frozen=True, gc=False, eq=False):
         return "Signer()"
 
 
+class _Moment(msgspec.Struct, frozen=True, gc=False):
+    """When, and on which state of the store, a request is looked at."""
+
+    tx: Transaction
+    wall: float
+    now: float
+
+
 class Authenticator:
     """Verifies signatures against credentials and sessions. Called from the event loop's thread only."""
 
@@ -52,8 +69,8 @@ class Authenticator:
 
     def authenticate(
         self, request: Request, tx: Transaction, service: str, wall: float, now: float
-    ) -> tuple[Standing, sigv4.Claim]:
-        """Who calls, with which policies, and what the signature claims (scope, Region, signature).
+    ) -> tuple[Standing, sigv4.Claim, Via | None]:
+        """Who calls, with which policies; what the signature claims (scope, Region, signature); through whom.
 
         `wall` is the time that signatures are dated by, `now` the service's, by which sessions expire.
 
@@ -63,22 +80,68 @@ class Authenticator:
             errors.UnrecognizedClient: no such active access key, or a session whose role or user is gone.
             errors.ExpiredToken: the session has ended.
             errors.InvalidSignature: wrong secret, changed request, wrong service or date.
+            errors.AccessDenied: it claims to come from a service, and does not.
         """
+        moment = _Moment(tx, wall, now)
+        standing, claim = self._identify(request, service, moment)
+        if not _REGION.fullmatch(claim.region):
+            raise errors.InvalidSignature(
+                f"Credential should be scoped to a valid region, not '{claim.region}'. "
+            )
+        headers = request.headers
+        if FORWARDED in headers or SOURCE_ARN in headers or SOURCE_ACCOUNT in headers:
+            standing, via = self._forwarded(request, standing, claim, moment)
+            return standing, claim, via
+        return standing, claim, None
+
+    def _identify(
+        self,
+        request: Request,
+        service: str,
+        moment: _Moment,
+        rules: sigv4.Rules = sigv4.STANDARD,
+        payload: str | None = None,
+    ) -> tuple[Standing, sigv4.Claim]:
+        """Who signed `request` for `service`, and the claim; raises as `authenticate` does."""
         claim = sigv4.parse(request)
-        signer = self._signer(claim, tx)
+        signer = self._signer(claim, moment.tx)
         try:
-            sigv4.verify(claim, request, self._signing_key(signer, claim), wall)
+            sigv4.verify(claim, request, self._signing_key(signer, claim), moment.wall, rules, payload)
         except errors.InvalidSignature:
             if not signer.known:
                 raise unrecognized() from None
             raise
         if claim.service != service:
             raise errors.InvalidSignature(f"Credential should be scoped to correct service: '{service}'. ")
-        if not _REGION.fullmatch(claim.region):
-            raise errors.InvalidSignature(
-                f"Credential should be scoped to a valid region, not '{claim.region}'. "
+        return self._standing(signer, moment.tx, moment.now), claim
+
+    def _forwarded(
+        self, request: Request, carrier: Standing, claim: sigv4.Claim, moment: _Moment, depth: int = 1
+    ) -> tuple[Standing, Via]:
+        """For whom a service calls, and the services on the way; `carrier` signed `request`."""
+        name = carrier.principal.service
+        if not name:
+            raise errors.AccessDenied(
+                f"User: {carrier.caller.arn} is not authorized to forward requests: only registered services are."
             )
-        return self._standing(signer, tx, now), claim
+        check_signed(request, claim.scope.signed_headers)
+        headers = request.headers
+        source = {
+            "source_arn": headers.get(SOURCE_ARN, ""),
+            "source_account": headers.get(SOURCE_ACCOUNT, ""),
+        }
+        if FORWARDED not in headers:
+            return carrier, Via((name,), claim.region, **source)
+        if depth > DEEPEST:
+            raise errors.AccessDenied("The request was forwarded too often.")
+        inner, payload = read_forwarded(headers[FORWARDED], request)
+        label = name.split(".", 1)[0]
+        rules = sigv4.S3 if label == "s3" else sigv4.STANDARD
+        standing, asked = self._identify(inner, label, moment, rules, payload)
+        if FORWARDED not in inner.headers:
+            return standing, Via((name,), asked.region, **source)
+        standing, before = self._forwarded(inner, standing, asked, moment, depth + 1)
+        return standing, Via((*before.services, name), asked.region, **source)
 
     def _standing(self, signer: Signer, tx: Transaction, now: float) -> Standing:
         session, credential = signer.session, signer.credential

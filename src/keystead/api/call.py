@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
@@ -35,14 +35,24 @@ class Relations(Protocol):
         ...
 
 
+class Perform(Protocol):
+    """How a service calls another one in this process; see `api.client`."""
+
+    def __call__(self, call: Call, service: str, request: Any, settled: Callable[..., None], /) -> None:
+        """Have `settled` told the answer, or the error, once the call is recorded."""
+        ...
+
+
 class Via(msgspec.Struct, frozen=True, gc=False):
     """The services through which a request came: set by the server, never by the caller.
 
-    `services` are principals (`s3.amazonaws.com`) in the order in which they called each other; `source_arn`
-    and `source_account` name the resource on whose behalf the last one calls, empty if none.
+    `services` are principals (`s3.amazonaws.com`) in the order in which they called each other; `region` is
+    where the last one was called; `source_arn` and `source_account` name the resource on whose behalf it
+    calls, empty if none.
     """
 
     services: tuple[str, ...]
+    region: str
     source_arn: str = ""
     source_account: str = ""
 
@@ -72,6 +82,7 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     relations: Relations
     attestation: AttestationTrust
     standings: Standings
+    perform: Perform
     via: Via | None = None
 
     @property

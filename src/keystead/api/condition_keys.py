@@ -80,7 +80,7 @@ def _through(call: Call) -> dict[str, Value]:
     given: dict[str, Value] = {}
     if call.caller.kind != AWS_SERVICE:
         given["aws:calledvia"] = via.services
-        given["kms:viaservice"] = via_service(via.services[-1], call.region)
+        given["kms:viaservice"] = via_service(via.services[-1], via.region)
     if via.source_arn:
         given["aws:sourcearn"] = via.source_arn
     if via.source_account:

@@ -39,7 +39,7 @@ def record_of(
         event_id=call.event_id,
         time=call.now,
         region=call.region,
-        account=call.caller.account,
+        account=call.account or _owner(targets),
         identity=identity_of(call.caller) if via is None else _through(call.caller, via),
         source_ip=call.source_ip if via is None else via.services[-1],
         user_agent=call.user_agent if via is None else via.services[-1],
@@ -55,6 +55,11 @@ def record_of(
         resources=_resources(targets) or _made(answer),
         additional=_additional(answer, targets),
     )
+
+
+def _owner(targets: tuple[Target, ...]) -> str:
+    """Whose event the call of a service principal is, which has no account: the resource's owner's."""
+    return targets[0].account if targets else ""
 
 
 def _through(caller: Caller, via: Via) -> UserIdentity:

@@ -89,7 +89,7 @@ class OperationsDoor:
             if request.method != "POST":
                 raise errors.UnknownOperation
             claim = sigv4.parse(request)
-            standing, _ = self._authenticator.authenticate(
+            standing, _, _ = self._authenticator.authenticate(
                 request, self._store.transaction(), claim.service, self._wall.now(), self._clock.now()
             )
             if standing.caller.kind != ROOT:

@@ -75,17 +75,27 @@ class Parts(msgspec.Struct, frozen=True):
     """The Regions that are served; empty means any."""
 
 
-class _Attempt(msgspec.Struct, gc=False):
-    """One run of one request; a conflict makes another."""
+Settled = Callable[[Any, errors.ApiError | None], None]
+"""Called once with the answer, or with the error instead."""
 
-    request: Request
+
+class _Attempt(msgspec.Struct, gc=False):
+    """One run of one request; a conflict makes another.
+
+    A call that a service makes for a caller has no HTTP request: its input is given, and `settled` and
+    `again` take what otherwise is answered and started anew.
+    """
+
+    request: Request | None
     done: Done
     route: Route
     call: Call
-    claim: sigv4.Claim
+    claim: sigv4.Claim | None
     number: int
     input: Any = None
     targets: tuple[Target, ...] = ()
+    settled: Settled | None = None
+    again: Callable[[int], None] | None = None
 
 
 class Pipeline:
@@ -111,7 +121,7 @@ class Pipeline:
             return
         tx, now = parts.store.transaction(), parts.clock.now()
         try:
-            standing, claim = parts.authenticator.authenticate(
+            standing, claim, via = parts.authenticator.authenticate(
                 request, tx, route.service.name, parts.wall.now(), now
             )  # 2
             if parts.regions and claim.region not in parts.regions:
@@ -143,21 +153,39 @@ class Pipeline:
             parts.relations,
             parts.attestation,
             parts.authenticator.standings,
+            self.perform,
+            via,
         )
         self._admit(_Attempt(request, done, route, call, claim, number))
+
+    def perform(self, call: Call, service: str, request: Any, settled: Settled, number: int = 1) -> None:
+        """Steps 3 to 7 for a call that is made in this process; `settled` is told once it is recorded.
+
+        `call.tx` must be a new transaction; after a conflict the call is made again with another one. May
+        be called from a thread of the pool; `settled` is called on the loop's thread.
+        """
+        route = self._router.named(service, call.operation)
+
+        def again(number: int) -> None:
+            fresh = msgspec.structs.replace(call, tx=self._parts.store.transaction())
+            self.perform(fresh, service, request, settled, number)
+
+        self._admit(_Attempt(None, _nobody, route, call, None, number, request, (), settled, again))
 
     def _admit(self, attempt: _Attempt) -> None:
         route, call = attempt.route, attempt.call
         try:
             operation = self._operation(route)
-            attempt.input = route.decode(attempt.request)  # 3
+            if attempt.request is not None:
+                attempt.input = route.decode(attempt.request)  # 3
             validate(attempt.input)
             attempt.targets = operation.targets(call, attempt.input)  # 4
             authorize(call, attempt.targets)  # 5
             if operation.changes:
                 call.standings.require(call.standing, call.tx)
-                refuse_replay(call, attempt.claim, attempt.request)
-            if operation.slow(attempt.input, attempt.targets):
+                if attempt.request is not None and attempt.claim is not None:
+                    refuse_replay(call, attempt.claim, attempt.request)
+            if attempt.request is not None and operation.slow(attempt.input, attempt.targets):
                 self._parts.pool.submit(self._perform, attempt, operation)
                 return
         except Exception as error:  # noqa: BLE001  every failure is recorded and answered in one place
@@ -171,7 +199,8 @@ class Pipeline:
         except Exception as error:  # noqa: BLE001  as above
             self._conclude(attempt, None, error)
             return
-        self._conclude(attempt, answer, None, changed=operation.changes)
+        # A use may be the first of a key that AWS manages, which is made by it.
+        self._conclude(attempt, answer, None, changed=operation.changes or bool(attempt.call.tx.writes))
         if operation.tracks_use:
             self._note_use(attempt)
 
@@ -202,16 +231,24 @@ class Pipeline:
         route, call = attempt.route, attempt.call
         if isinstance(problem, errors.StorageConflict):
             if attempt.number < _MOST_ATTEMPTS:
-                self._start(attempt.request, attempt.done, attempt.number + 1)
+                self._again(attempt)
                 return
             problem = errors.KmsInternal("The request conflicted with other changes; try again.")
         if problem is not None:
             error = self._unavailable(problem)
         self._parts.count(route.service.name, route.operation, error.code if error else "ok")
-        if error is not None:
+        if attempt.settled is not None:
+            attempt.settled(answer, error)
+        elif error is not None:
             attempt.done(route.refusal(error, call.request_id))
         else:
             attempt.done(route.answer(answer, call.request_id))  # 8
+
+    def _again(self, attempt: _Attempt) -> None:
+        if attempt.again is not None:
+            attempt.again(attempt.number + 1)
+        elif attempt.request is not None:
+            self._start(attempt.request, attempt.done, attempt.number + 1)
 
     def _operation(self, route: Route) -> Operation:
         operation = route.service.operations.get(route.operation)
@@ -247,6 +284,10 @@ class Pipeline:
         return errors.KmsInternal(
             "The server cannot store or record the request now; see its readiness state."
         )
+
+
+def _nobody(_response: Response) -> None:
+    """Where a call of this process has its HTTP answer: nowhere."""
 
 
 def _uuid(digits: str) -> str:

@@ -44,6 +44,7 @@ class Router:
     def __init__(self, services: Mapping[str, Service]) -> None:
         self._targets: dict[str, Route] = {}
         self._actions: dict[str, Route] = {}
+        self._services = services
         for service in services.values():
             described = service.model
             for name in described.operations:
@@ -74,6 +75,15 @@ class Router:
         if found is None:
             raise errors.UnknownOperation
         return found
+
+    def named(self, service: str, operation: str) -> Route:
+        """The route of a call that is made in this process.
+
+        Raises:
+            KeyError: there is no such service.
+        """
+        described = self._services[service]
+        return Route(described, operation, ENCODINGS[described.model.protocol])
 
     def fallback(self) -> Route:
         """How to answer a request that has no route: AWS JSON, never HTML."""

@@ -82,6 +82,10 @@ class Transaction:
         self.writes: dict[tuple[str, str], Write] = {}
         self.bumps: dict[str, int] = {}
 
+    def anew(self) -> Transaction:
+        """A new transaction on the same store, which has read and written nothing yet."""
+        return Transaction(self._reader)
+
     def get(self, table: Table[R], key: str) -> R | None:
         """The record, or None; this transaction's own write if there is one.
 

@@ -89,8 +89,17 @@ def signing_key(secret: str, day: str, region: str, service: str) -> bytes:
 # ------------------------------------------------------------------------------- verify
 
 
-def verify(claim: Claim, request: Request, key: SigningKey, now: float, rules: Rules = STANDARD) -> None:
+def verify(
+    claim: Claim,
+    request: Request,
+    key: SigningKey,
+    now: float,
+    rules: Rules = STANDARD,
+    payload: str | None = None,
+) -> None:
     """None if `request` was signed with `key`, for now, and nothing in it was changed since.
+
+    `payload` stands for the body of a request that was sent to somebody else: its hash in hex.
 
     Raises:
         InvalidSignature: it was not, or it came too early or too late.
@@ -102,19 +111,22 @@ def verify(claim: Claim, request: Request, key: SigningKey, now: float, rules: R
             "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
             f"'{claim.day}' != '{claim.date[:8]}', from '{claim.date}'."
         )
-    expected = signature(claim, request, key, rules)
+    expected = signature(claim, request, key, rules, payload)
     # compare_digest refuses text that is not ASCII with an exception of its own
     if not (claim.signature.isascii() and hmac.compare_digest(expected, claim.signature)):
         raise InvalidSignature(MISMATCH)
 
 
-def signature(claim: Claim, request: Request, key: SigningKey, rules: Rules = STANDARD) -> str:
+def signature(
+    claim: Claim, request: Request, key: SigningKey, rules: Rules = STANDARD, payload: str | None = None
+) -> str:
     """The signature that `request` should have, in hex.
 
     Raises:
         InvalidSignature: a signed header is missing, or the body is not what its header says.
     """
-    payload = _payload(claim, request, rules)
+    if payload is None:
+        payload = _payload(claim, request, rules)
     signed = claim.scope.signed_headers
     try:
         canonical = canonical_request(request, signed, payload, path_as_sent=rules.path_as_sent)
