@@ -10,7 +10,7 @@ from keystead.keys import Key, Material, MultiRegion, Rotation
 from keystead.keys.importing import Expiry, with_imported
 from keystead.services.kms import deletion, importing, multiregion, rotation
 from keystead.services.kms.due import HANDLERS, handlers
-from keystead.services.kms.tables import KEYS, key_place
+from keystead.services.kms.tables import DUE_ROTATION, KEYS, key_place
 from keystead.storage import MemoryBackend, Store
 
 DAY = 86_400.0
@@ -98,8 +98,8 @@ def test_deletion_leaves_one_event_and_no_material(world):
 
 def test_rotation_leaves_an_event_with_both_materials_and_the_next_row(world):
     key = world.add(rotation=Rotation(period_days=90, next_date=NOW))
-    assert world.run(rotation.DUE, key, NOW - 1) == []
-    (event,) = world.run(rotation.DUE, key, NOW + 5)
+    assert world.run(DUE_ROTATION, key, NOW - 1) == []
+    (event,) = world.run(DUE_ROTATION, key, NOW + 5)
     after = world.key(key)
     assert event["eventName"] == "RotateKey"
     assert event["serviceEventDetails"] == {
@@ -109,8 +109,8 @@ def test_rotation_leaves_an_event_with_both_materials_and_the_next_row(world):
         "previousKeyMaterialId": key.current.id,
         "currentKeyMaterialId": after.current.id,
     }
-    assert world.due() == [(rotation.DUE, key_place(key), NOW + 90 * DAY)]
-    assert world.run(rotation.DUE, key, NOW + 5) == []
+    assert world.due() == [(DUE_ROTATION, key_place(key), NOW + 90 * DAY)]
+    assert world.run(DUE_ROTATION, key, NOW + 5) == []
     assert world.key(key) is not None
     assert len(world.key(key).materials) == 2
 
@@ -118,7 +118,7 @@ def test_rotation_leaves_an_event_with_both_materials_and_the_next_row(world):
 @pytest.mark.parametrize("state", ["Disabled", "PendingDeletion", "PendingReplicaDeletion"])
 def test_keys_that_cannot_be_used_do_not_rotate(world, state):
     key = world.add(state=state, rotation=Rotation(period_days=90, next_date=NOW))
-    assert world.run(rotation.DUE, key, NOW) == []
+    assert world.run(DUE_ROTATION, key, NOW) == []
     assert world.key(key) == key
 
 
@@ -126,7 +126,7 @@ def test_a_key_that_comes_back_is_due_at_once(world):
     key = world.add(state="Disabled", rotation=Rotation(period_days=90, next_date=NOW))
     resumed = world.store.run(lambda tx: rotation.resume_rotation(tx, key, NOW + 10 * DAY))
     assert resumed.rotation.next_date == NOW + 10 * DAY
-    assert world.due() == [(rotation.DUE, key_place(key), NOW + 10 * DAY)]
+    assert world.due() == [(DUE_ROTATION, key_place(key), NOW + 10 * DAY)]
 
 
 def test_a_rotation_on_demand_is_recorded_once(world):
@@ -191,8 +191,8 @@ def test_a_rotated_primary_takes_its_replicas_along(world):
         rotation=primary.rotation,
         materials=primary.materials,
     )
-    assert world.run(rotation.DUE, replica, NOW) == []
-    names = [(event["eventName"], event["region"]) for event in world.run(rotation.DUE, primary, NOW)]
+    assert world.run(DUE_ROTATION, replica, NOW) == []
+    names = [(event["eventName"], event["region"]) for event in world.run(DUE_ROTATION, primary, NOW)]
     assert names == [("RotateKey", "us-east-1"), ("SynchronizeMultiRegionKey", "eu-west-1")]
     after = world.key(primary), world.key(replica)
     assert after[0].current.id == after[1].current.id

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from keystead import errors
 from keystead.identity import Account, Credential
 from keystead.identity.account import check_account_id
 from keystead.identity.credential import check_credential
 from keystead.storage import Table, Transaction
+
+_SERVICE = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.amazonaws\.com", re.ASCII)
 
 ACCOUNTS: Table[Account] = Table("account", Account)
 """account id"""
@@ -49,3 +53,28 @@ def put_root_credential(
     if known is None or known.secret != secret:
         credential = Credential(access_key_id=access_key_id, secret=secret, account=account_id, created=now)
         tx.put(CREDENTIALS, access_key_id, credential)
+
+
+def put_service_credential(
+    tx: Transaction, service: str, access_key_id: str, secret: str, now: float
+) -> None:
+    """Create or replace an access key of a service principal, which is registered by having one.
+
+    Raises:
+        errors.SettingsError: the name is no service principal's, or the id is malformed or in use.
+    """
+    if not _SERVICE.fullmatch(service):
+        raise errors.SettingsError(f"a service principal is named like rds.amazonaws.com, not {service!r}")
+    check_credential(access_key_id, secret)
+    known = tx.get(CREDENTIALS, access_key_id)
+    if known is not None and known.service != service:
+        raise errors.SettingsError(f"access key id {access_key_id} is in use already")
+    credential = Credential(
+        access_key_id=access_key_id, secret=secret, account="", created=now, service=service
+    )
+    tx.put(CREDENTIALS, access_key_id, credential)
+
+
+def service_credentials(tx: Transaction) -> list[Credential]:
+    """The access keys of all registered services."""
+    return [c for _, c in tx.scan(CREDENTIALS, "") if c.service]

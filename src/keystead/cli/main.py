@@ -20,6 +20,7 @@ COMMANDS = {
     "init": ("keystead.cli.init", "init", "Create a deployment."),
     "policy": ("keystead.cli.policy", "policy", "Try out and check policies."),
     "seal": ("keystead.cli.seal", "seal", "Show and change what protects the root key."),
+    "service": ("keystead.cli.service", "service", "Register services that call for their callers."),
     "serve": ("keystead.cli.serve", "serve", "Run a deployment's server."),
     "sign": ("keystead.cli.data", "sign", "Sign bytes with a KMS key."),
     "verify": ("keystead.cli.data", "verify", "Verify a signature with a KMS key."),

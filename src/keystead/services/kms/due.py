@@ -7,12 +7,14 @@ from functools import partial
 
 from keystead.api.schedule import DueCall, DueEvent, Handlers
 from keystead.keyring import Keyring
-from keystead.services.kms import deletion, importing, multiregion, rotation
+from keystead.services.kms import deletion, importing, managed_keys, multiregion, rotation
+from keystead.services.kms.tables import DUE_ROTATION
 
 HANDLERS: dict[str, Callable[[Keyring, DueCall, str], list[DueEvent]]] = {
     deletion.DUE: deletion.delete_key,
     importing.DUE: importing.expire_material,
-    rotation.DUE: rotation.rotate_key,
+    managed_keys.DUE_RECORD: managed_keys.record_creation,
+    DUE_ROTATION: rotation.rotate_key,
     rotation.DUE_ANNOUNCEMENT: rotation.record_rotation,
     multiregion.DUE_CREATION: multiregion.finish_replica,
     multiregion.DUE_UPDATE: multiregion.finish_update,

@@ -31,7 +31,6 @@ _LONGEST_PAGE = 100
 _MOST_SCANNED = 500
 """Grants that one ListGrants call with a filter looks at; it may answer fewer than Limit."""
 _GRANT_ID = re.compile(r"[0-9a-f]{64}")
-_DIRECT: Facts = {"kms:GrantIsForAWSResource": "false"}
 
 
 class NamedGrant(msgspec.Struct, frozen=True):
@@ -103,7 +102,7 @@ def _create_targets(call: Call, request: wire.CreateGrantRequest) -> tuple[Targe
         request.key_id or "",
         aliases=False,
         context=terms_of.constraint_context(terms.constraints),
-        facts=_DIRECT | terms_of.terms_facts(terms),
+        facts=_by_service(call, request) | terms_of.terms_facts(terms),
     )
     key = target.found
     proposed = Grant(
@@ -165,8 +164,9 @@ def _check_quota(call: Call, key: Key) -> None:
 # ---------------------------------------------------------------------------------- lists
 
 
-def _direct(_call: Call, _request: object) -> Facts:
-    return _DIRECT
+def _by_service(call: Call, _request: object) -> Facts:
+    """True when a service makes the call for its caller."""
+    return {"kms:GrantIsForAWSResource": "false" if call.via is None else "true"}
 
 
 def _filter(request: wire.ListGrantsRequest) -> tuple[str | None, str | None]:
@@ -188,7 +188,9 @@ def _is_filtered(request: wire.ListGrantsRequest, _targets: tuple[Target, ...]) 
     return request.grantee_principal is not None
 
 
-@operation("ListGrants", targets=on_key("ListGrants", cross_account=True, facts=_direct), slow=_is_filtered)
+@operation(
+    "ListGrants", targets=on_key("ListGrants", cross_account=True, facts=_by_service), slow=_is_filtered
+)
 def list_grants(call: Call, request: wire.ListGrantsRequest, target: Target) -> wire.ListGrantsResponse:
     """Return a page of the grants on a key, or of those that a filter lets through."""
     key = target.found
@@ -252,7 +254,7 @@ def _answer(grants: list[Grant], marker: str | None) -> wire.ListGrantsResponse:
 # -------------------------------------------------------------- RevokeGrant, RetireGrant
 
 
-@operation("RevokeGrant", targets=on_key("RevokeGrant", cross_account=True, facts=_direct), changes=True)
+@operation("RevokeGrant", targets=on_key("RevokeGrant", cross_account=True, facts=_by_service), changes=True)
 def revoke_grant(call: Call, request: wire.RevokeGrantRequest, target: Target) -> None:
     """End a grant, by the key's policy."""
     key, grant_id = target.found, request.grant_id or ""

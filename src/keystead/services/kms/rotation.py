@@ -17,12 +17,11 @@ from keystead.keys.state import check_state
 from keystead.services.kms.events import service_event, synchronized_events
 from keystead.services.kms.paging import page_list
 from keystead.services.kms.relatives import relatives, spread, store_key
-from keystead.services.kms.tables import KEYS, key_place
+from keystead.services.kms.tables import DUE_ROTATION, KEYS, key_place
 from keystead.services.kms.targets import on_key
 from keystead.storage import Transaction
 from keystead.wire.models import kms as wire
 
-DUE = "rotate-key"
 DUE_ANNOUNCEMENT = "record-rotation"
 
 _ALL = "ALL_KEY_MATERIAL"
@@ -44,7 +43,7 @@ def _period_fact(_call: Call, request: wire.EnableKeyRotationRequest) -> dict[st
 def put_due_rotation(tx: Transaction, key: Key) -> None:
     """Have the scheduler look at the key on the date of its next automatic rotation."""
     if key.rotation is not None:
-        put_due(tx, key.rotation.next_date, DUE, key_place(key))
+        put_due(tx, key.rotation.next_date, DUE_ROTATION, key_place(key))
 
 
 @operation("EnableKeyRotation", targets=on_key("EnableKeyRotation", facts=_period_fact), changes=True)

@@ -25,6 +25,9 @@ def _grant_retirers(_where: str, grant: Grant) -> list[str]:
     return [join(grant.region, who, grant.id) for who in grant.retirers]
 
 
+DUE_ROTATION = "rotate-key"
+"""The kind of the due rows of automatic rotations; their subject is a key's place."""
+
 KEYS: Table[Key] = Table("key", Key)
 """account/region/key id"""
 

@@ -15,6 +15,7 @@ from keystead.api.authorize import hidden
 from keystead.api.operation import Targets
 from keystead.keys import Key
 from keystead.keys.identifiers import KeyRef, parse_key_ref
+from keystead.services.kms.managed_keys import default_key
 from keystead.services.kms.tables import ALIASES, KEYS
 
 Facts = Callable[[Call, Any], dict[str, str | list[str]]]
@@ -104,6 +105,9 @@ def find_key(call: Call, ref: KeyRef, permission: str) -> Key:
         if alias is None:
             if ref.account != call.account:
                 raise hidden(call, permission)
+            made = default_key(call, ref.alias) if ref.region == call.region else None
+            if made is not None:
+                return made
             raise errors.NotFound(f"Alias {arn.alias_arn(ref.region, ref.account, ref.alias)} is not found.")
         key_id = alias.target
     assert key_id is not None

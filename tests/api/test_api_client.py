@@ -1,0 +1,77 @@
+"""Calls from one service to another in this process: by the one pipeline, as the caller."""
+
+import json
+
+import pytest
+from botocore.exceptions import ClientError
+
+from keystead.api import operation
+from keystead.api.client import Client
+from keystead.api.operation import always
+from keystead.services.kms.service import KMS
+from keystead.testing import RunningServer
+from keystead.wire.models import kms as wire
+
+SERVICE = "s3.amazonaws.com"
+
+
+@operation("GenerateRandom", targets=lambda _call, _request: (), slow=always)
+def store_something(call, _request):
+    """Stands for an operation of another service: it encrypts with its caller's default key and makes a key."""
+    kms = Client(call, SERVICE, source_arn="arn:aws:s3:::bucket")
+    sealed = kms.call("kms", "Encrypt", wire.EncryptRequest(key_id="alias/aws/s3", plaintext=b"object"))
+    opened = kms.call("kms", "Decrypt", wire.DecryptRequest(ciphertext_blob=sealed.ciphertext_blob))
+    kms.call("kms", "CreateKey", wire.CreateKeyRequest(description="made on the way"))
+    return wire.GenerateRandomResponse(plaintext=opened.plaintext)
+
+
+@pytest.fixture
+def server(monkeypatch):
+    monkeypatch.setitem(KMS.operations, "GenerateRandom", store_something)
+    with RunningServer() as running:
+        yield running
+
+
+def test_a_service_uses_keys_for_its_caller(server):
+    kms = server.client("kms")
+    assert kms.generate_random(NumberOfBytes=1)["Plaintext"] == b"object"
+    assert kms.generate_random(NumberOfBytes=1)["Plaintext"] == b"object"
+    names = [
+        (event["eventName"], event["userIdentity"].get("invokedBy"))
+        for event in server.events()
+        if event["eventType"] == "AwsApiCall"
+    ]
+    once = [("Encrypt", SERVICE), ("Decrypt", SERVICE), ("CreateKey", SERVICE), ("GenerateRandom", None)]
+    assert names == once * 2
+    assert len({event["eventID"] for event in server.events()}) == len(server.events())
+
+
+def test_what_it_makes_outlives_it(server):
+    kms = server.client("kms")
+    kms.generate_random(NumberOfBytes=1)
+    described = [kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"] for key in kms.list_keys()["Keys"]]
+    assert sorted(key["KeyManager"] for key in described) == ["AWS", "CUSTOMER"]
+
+
+def test_its_caller_s_denial_is_its_own(server):
+    kms = server.client("kms")
+    key = kms.describe_key(KeyId="alias/aws/s3")["KeyMetadata"]
+    policy = json.loads(kms.get_key_policy(KeyId=key["KeyId"])["Policy"])
+    assert policy["Statement"][0]["Principal"] == {"AWS": "*"}
+    server.store.run(lambda tx: _narrow(tx, key))
+    with pytest.raises(ClientError) as caught:
+        kms.generate_random(NumberOfBytes=1)
+    assert caught.value.response["Error"]["Code"] == "AccessDeniedException"
+    assert "kms:Encrypt" in caught.value.response["Error"]["Message"]
+    denied = [event["eventName"] for event in server.events() if event.get("errorCode") == "AccessDenied"]
+    assert denied == ["Encrypt", "GenerateRandom"]
+
+
+def _narrow(tx, key):
+    import msgspec
+
+    from keystead.services.kms.tables import KEYS
+
+    place = f"{key['AWSAccountId']}/us-east-1/{key['KeyId']}"
+    stored = tx.get(KEYS, place)
+    tx.put(KEYS, place, msgspec.structs.replace(stored, policy=stored.policy.replace('"*"', '"x"')))
