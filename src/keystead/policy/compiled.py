@@ -12,7 +12,7 @@ import msgspec
 
 from keystead.policy import pattern, variables
 from keystead.policy.condition import compile_condition
-from keystead.policy.document import Document, Effect, Statement
+from keystead.policy.document import NOTHING, Document, Effect, Statement
 from keystead.policy.explain import DecidedBy, Decision, PolicyType
 from keystead.policy.principal import DIRECT, UNBOUND, UNNAMED, Bound, Naming, exempting, naming
 from keystead.policy.request import AuthorizationRequest, Principal
@@ -55,11 +55,19 @@ class Candidates(msgspec.Struct, frozen=True, gc=False):
 class CompiledPolicy:
     """A policy document ready for evaluation; `name` is only ever echoed."""
 
-    __slots__ = ("_by_action", "name", "statements")
+    __slots__ = ("_by_action", "bound", "document", "name", "statements")
 
-    def __init__(self, statements: tuple[CompiledStatement, ...], name: str | None) -> None:
+    def __init__(
+        self,
+        statements: tuple[CompiledStatement, ...],
+        name: str | None,
+        document: Document = NOTHING,
+        bound: Bound = UNBOUND,
+    ) -> None:
         self.statements = statements
         self.name = name
+        self.document = document
+        self.bound = bound
         self._by_action: dict[str, Candidates] = {}
 
     def for_action(self, action: str) -> Candidates:
@@ -90,7 +98,7 @@ def compile_policy(document: Document, name: str | None = None, bound: Bound = U
         for index, statement in enumerate(document.statements)
         if statement.readable
     )
-    return CompiledPolicy(tuple(statements), name)
+    return CompiledPolicy(tuple(statements), name, document, bound)
 
 
 def _statement(

@@ -61,6 +61,10 @@ class Document(msgspec.Struct, frozen=True):
     id: str | None = None
 
 
+NOTHING = Document(statements=())
+"""A document that allows and denies nothing."""
+
+
 class NumberText(str):
     """A JSON number as it was written: conditions compare numbers by their text."""
 
