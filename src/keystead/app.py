@@ -20,6 +20,7 @@ from keystead import errors
 from keystead.api.accounts import ACCOUNTS, put_account, put_root_credential
 from keystead.api.attestation import AttestationTrust
 from keystead.api.authenticate import Authenticator
+from keystead.api.decisions import Decisions
 from keystead.api.directory import root_credentials_of
 from keystead.api.limits import Quotas
 from keystead.api.metrics import CallCounter
@@ -179,6 +180,7 @@ class App:
         self,
         settings: Settings,
         store: Store,
+        directory: Path,
         journal: Journal,
         clock: Clock,
         wall: Clock,
@@ -187,6 +189,7 @@ class App:
     ) -> None:
         self.settings = settings
         self.store = store
+        self.directory = directory
         self.clock = clock
         self.wall = wall
         self.entropy = entropy or SystemEntropy()
@@ -242,6 +245,7 @@ class App:
                 quotas=_quotas(self.settings),
                 relations=KeyRelations(),
                 attestation=self._attestation,
+                decisions=Decisions(self.directory, self.journal.worker, keyring),
                 changed=self._kick.set,
                 count=self.counter.count,
                 regions=frozenset(self.settings.regions),
@@ -371,7 +375,7 @@ def build(
     wall = wall or SystemClock()
     attestation = _attestation(settings, wall)
     journal = Journal.open(directory, WORKER)
-    return App(settings, store, journal, clock, wall, attestation, entropy)
+    return App(settings, store, directory, journal, clock, wall, attestation, entropy)
 
 
 def accounts(store: Store) -> list[str]:

@@ -52,7 +52,13 @@ class KmsInternal(ApiError):
 
 
 class AccessDenied(ApiError):
+    """`refused` is what the decision was made of, for who may ask why; no answer shows it."""
+
     code = "AccessDeniedException"
+
+    def __init__(self, message: str | None = None, refused: object = None) -> None:
+        super().__init__(message)
+        self.refused = refused
 
 
 class Validation(ApiError):

@@ -13,7 +13,8 @@ import msgspec
 
 from keystead import errors
 from keystead.api.call import Call, Target
-from keystead.api.condition_keys import NOT_A_KEY, CheckContext
+from keystead.api.condition_keys import NOT_A_KEY, CheckContext, facts_of
+from keystead.api.decisions import Refused
 from keystead.api.standing import Standing
 from keystead.keys import Key
 from keystead.keys import grant as key_grants
@@ -29,7 +30,9 @@ from keystead.policy import (
     compile_key_policy,
     decide,
 )
+from keystead.policy.context import derive
 from keystead.policy.explain import missing_resource
+from keystead.policy.record import record_policies, record_request
 
 _MOST_COMPILED: Final = 4096
 _MOST_TOGETHER: Final = 16_384
@@ -55,30 +58,35 @@ def check(call: Call, target: Target) -> None:
     Raises:
         errors.AccessDenied: it has not.
     """
-    decision = decision_on(call, target)
+    request = _request(call, target)
+    decision, policies = decision_on(call, target, request)
     if not decision.allowed:
-        raise errors.AccessDenied(decision.message)
+        asked = record_request(request, derive(facts_of(call, target)))
+        raise errors.AccessDenied(decision.message, Refused(asked, record_policies(policies), decision))
 
 
-def decision_on(call: Call, target: Target) -> Decision:
-    """The decision on one target."""
-    request, key = _request(call, target), target.key
+def decision_on(call: Call, target: Target, request: AuthorizationRequest) -> tuple[Decision, Policies]:
+    """The decision on one target, and the policies that had a say."""
+    key = target.key
     if key is None:
-        return decide(request, _around(call, target, call.standing.policies, target.trust))
+        policies = _around(call, target, call.standing.policies, target.trust)
+        return decide(request, policies), policies
     policy = key_policy(key)
     if target.action == _RETIRE:
         # The grant decides (KMS Developer Guide, "Retiring and revoking grants"); no other has a say.
         assert target.grant is not None
         policies = _around(call, target, call.standing.policies, policy)
-        return decide(request, msgspec.structs.replace(policies, grants=(_as_policy(target.grant),)))
+        policies = msgspec.structs.replace(policies, grants=(_as_policy(target.grant),))
+        return decide(request, policies), policies
     policies = _around(call, target, _together(call.standing, policy), None)
     decision = decide(request, policies)
     if decision.effect == "implicitDeny":
         # Grants only ever allow, so they are looked up only where nothing else does.
         grants = tuple(_as_policy(grant) for grant in call.relations.grants(call.tx, key))
         if grants:
-            return decide(request, msgspec.structs.replace(policies, grants=grants))
-    return decision
+            policies = msgspec.structs.replace(policies, grants=grants)
+            decision = decide(request, policies)
+    return decision, policies
 
 
 def may_change_policy(call: Call, policy: CompiledPolicy, account: str) -> bool:

@@ -18,6 +18,7 @@ from keystead.storage import Transaction
 
 if TYPE_CHECKING:
     from keystead.api.attestation import AttestationTrust
+    from keystead.api.decisions import Decisions
     from keystead.api.limits import Quotas
     from keystead.api.standing import Standing, Standings
     from keystead.api.usage import UsageTracker
@@ -83,6 +84,7 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     attestation: AttestationTrust
     standings: Standings
     perform: Perform
+    decisions: Decisions
     via: Via | None = None
 
     @property

@@ -27,6 +27,7 @@ from keystead.api.attestation import AttestationTrust
 from keystead.api.authenticate import Authenticator
 from keystead.api.authorize import authorize
 from keystead.api.call import Call, Relations, Target
+from keystead.api.decisions import Decisions, Refusal, Refused
 from keystead.api.evidence import record_of
 from keystead.api.limits import Quotas
 from keystead.api.operation import Operation
@@ -67,6 +68,7 @@ class Parts(msgspec.Struct, frozen=True):
     quotas: Quotas
     relations: Relations
     attestation: AttestationTrust
+    decisions: Decisions
     changed: Callable[[], None]
     """Called on the loop's thread after each durable change, before its answer."""
     count: Callable[[str, str, str], None]
@@ -134,6 +136,7 @@ class Pipeline:
         except errors.StorageError as error:
             done(route.refusal(self._unavailable(error), request_id))
             return
+        parts.usage.callers.note(standing.caller, now, route.service.name, claim.region)
         call = Call(
             route.operation,
             standing.caller,
@@ -154,6 +157,7 @@ class Pipeline:
             parts.attestation,
             parts.authenticator.standings,
             self.perform,
+            parts.decisions,
             via,
         )
         self._admit(_Attempt(request, done, route, call, claim, number))
@@ -209,6 +213,8 @@ class Pipeline:
     ) -> None:
         """Steps 7 and 8: one event, durable, then the answer. May run in a pool thread."""
         error = None if failure is None else self._translate(attempt, failure)
+        if isinstance(error, errors.AccessDenied):
+            self._note_refusal(attempt.call, error)
         tx = attempt.call.tx if changed else None
         record: bytes | None = None
         try:
@@ -262,6 +268,24 @@ class Pipeline:
         for target in attempt.targets:
             if target.key is not None:
                 call.usage.note("/".join(target.key.path), use)
+
+    def _note_refusal(self, call: Call, error: errors.AccessDenied) -> None:
+        """Keep what the refusal was made of: its id is the request's."""
+        if not isinstance(error.refused, Refused):
+            return
+        asked = error.refused.request
+        log.info(
+            "denied", action=asked.action, caller=call.caller.arn or call.caller.name, why=call.request_id
+        )
+        call.decisions.note(
+            Refusal(
+                id=call.request_id,
+                time=call.now,
+                operation=call.operation,
+                account=call.account,
+                refused=error.refused,
+            )
+        )
 
     def _translate(self, attempt: _Attempt, failure: Exception) -> errors.ApiError:
         """The error to answer: API errors as they are, everything else opaque, its detail in the log."""
