@@ -19,6 +19,7 @@ from keystead.identity import (
     Credential,
     Group,
     ManagedPolicy,
+    OidcProvider,
     Organization,
     OrgPolicy,
     Role,
@@ -33,6 +34,7 @@ __all__ = [
     "CREDENTIALS",
     "GROUPS",
     "NAMES",
+    "OIDC_PROVIDERS",
     "ORGANIZATIONS",
     "ORG_POLICIES",
     "POLICIES",
@@ -46,6 +48,7 @@ __all__ = [
     "document_of",
     "group_named",
     "name_place",
+    "oidc_provider_at",
     "policy_at",
     "policy_place",
     "principal_id_of",
@@ -92,6 +95,9 @@ NAMES: Table[Name] = Table("name", Name)
 
 POLICIES: Table[ManagedPolicy] = Table("managed_policy", ManagedPolicy)
 """account/name in lower case"""
+
+OIDC_PROVIDERS: Table[OidcProvider] = Table("oidc_provider", OidcProvider)
+"""account/the issuer's URL without its scheme"""
 
 ORGANIZATIONS: Table[Organization] = Table("organization", Organization)
 """organization id"""
@@ -156,6 +162,19 @@ def document_of(tx: Transaction, policy_arn: str) -> str | None:
         return own.document
     found = policy_at(tx, policy_arn)
     return None if found is None else found.document
+
+
+def oidc_provider_at(tx: Transaction, provider_arn: str) -> OidcProvider | None:
+    """The OpenID Connect provider with exactly this ARN, or None."""
+    try:
+        parts = arn.parse(provider_arn)
+    except ValueError:
+        return None
+    kind, _, url = parts.resource.partition("/")
+    if kind != "oidc-provider" or "\0" in provider_arn:
+        return None
+    found = tx.get(OIDC_PROVIDERS, f"{parts.account}/{url}")
+    return found if found is not None and found.arn == provider_arn else None
 
 
 def account_of(tx: Transaction, account: str) -> Account | None:

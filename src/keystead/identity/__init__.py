@@ -9,6 +9,7 @@ from keystead.identity.caller import Caller, Issuer
 from keystead.identity.credential import Credential
 from keystead.identity.group import Group
 from keystead.identity.managed_policy import ManagedPolicy, PolicyVersion
+from keystead.identity.oidc import OidcProvider
 from keystead.identity.organization import Organization, OrgPolicy, Unit
 from keystead.identity.role import Role
 from keystead.identity.session import Session
@@ -21,6 +22,7 @@ __all__ = [
     "Group",
     "Issuer",
     "ManagedPolicy",
+    "OidcProvider",
     "OrgPolicy",
     "Organization",
     "PolicyVersion",
