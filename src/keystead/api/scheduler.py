@@ -128,21 +128,22 @@ class Scheduler:
             return
         self._flushed = now
         position = self._work.position()
-        taken = self._work.usage.take()
-        if not taken:
+        taken, callers = self._work.usage.take(), self._work.usage.callers.take()
+        if not taken and not callers:
             return
         tx = self._work.store.transaction()
         tx.put(USES_UP_TO, self._work.worker, Position(position))
         for place, use in taken.items():
             if self._work.exists(tx, place):
                 tx.put(LAST_USE, place, use)
+        self._work.usage.callers.flush(tx, callers)
+        kept = False
         try:
             kept = await self._submit(None, tx)
-        except errors.OperatorError:
-            self._work.usage.give_back(taken)
-            raise
-        if not kept:
-            self._work.usage.give_back(taken)
+        finally:
+            if not kept:
+                self._work.usage.give_back(taken)
+                self._work.usage.callers.give_back(callers)
 
     async def _scrub(self) -> None:
         """Rewrite the store's files if key material was destroyed since the last time."""

@@ -59,14 +59,22 @@ def on_policy(action: str, facts: Facts | None = None) -> Targets:
     return _on(action, facts, lambda call, request: _policy(call, request.policy_arn or ""))
 
 
-def on_new(action: str, kind: str, name: str, facts: Facts | None = None) -> Targets:
-    """What is to be made: of `kind` (`user`, `mfa`, …), named by the request's attribute `name`."""
+def on_new(action: str, kind: str, name: str, facts: Facts | None = None, *, tagging: str = "") -> Targets:
+    """What is to be made: of `kind` (`user`, `mfa`, …), named by the request's attribute `name`.
 
-    def new(call: Call, request: Any) -> _Place:
+    `tagging` is the action that a request with `tags` takes too (IAM User Guide, "Tags for IAM resources").
+    """
+
+    def targets(call: Call, request: Any) -> tuple[Target, ...]:
         path = request.path or "/"
-        return iam_arn(call.account, kind, path, getattr(request, name) or ""), call.account, {}
+        resource = iam_arn(call.account, kind, path, getattr(request, name) or "")
+        given = facts(call, request) if facts else {}
+        new = Target(f"iam:{action}", resource, call.account, facts=given)
+        if not tagging or not request.tags:
+            return (new,)
+        return new, Target(f"iam:{tagging}", resource, call.account, facts=request_tags(call, request))
 
-    return _on(action, facts, new)
+    return targets
 
 
 def own_user_name(call: Call, given: str | None) -> str | None:
