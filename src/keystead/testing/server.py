@@ -9,6 +9,7 @@ import tempfile
 import threading
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -16,16 +17,33 @@ from typing import Any, Self
 import msgspec
 
 from keystead import app as apps
+from keystead import arn
 from keystead.api.accounts import put_account, put_root_credential
+from keystead.api.sessions import seal_session
 from keystead.app import App
 from keystead.clock import ManualClock
 from keystead.entropy import SystemEntropy
 from keystead.http import Limits, Server, serve
-from keystead.identity import Credential
-from keystead.identity.credential import new_access_key
+from keystead.identity import Credential, Group, Role, Session
+from keystead.identity.credential import new_access_key, new_secret
+from keystead.identity.names import new_session_key_id, session_arn
+from keystead.keyring import Keyring
 from keystead.seal import SealOptions
+from keystead.seed.identities import (
+    AccessKey,
+    Document,
+    Maker,
+    SeedGroup,
+    SeedRole,
+    SeedUser,
+    bind_trust,
+    put_group,
+    put_role,
+    put_user,
+)
 from keystead.settings import Settings
 from keystead.storage import Store, Transaction
+from keystead.testing.people import ANYBODY, Person
 
 
 class RunningServer:
@@ -133,33 +151,130 @@ class RunningServer:
             self._credentials[account] = self.store.run(add)
         return self._credentials[account]
 
-    def environment(self, account: str | None = None) -> dict[str, str]:
-        """The variables that AWS clients read."""
+    def root(self, account: str | None = None) -> Person:
+        """The root of an account, which is made if it is new."""
         credential = self.credential(account)
-        return {
+        return self._person(credential, arn.root_arn(credential.account), credential.account)
+
+    def user(
+        self,
+        name: str,
+        policies: Mapping[str, Document] | None = None,
+        account: str | None = None,
+        **members: Any,
+    ) -> Person:
+        """The user of that name with an access key of its own, written straight to the store.
+
+        `policies` are inline ones by name; `members` are the other fields of `SeedUser` (`path`, `tags`,
+        `groups`, `attached`, `boundary`). A user that is there already stays as it is.
+        """
+        account = self.credential(account).account
+        pair = AccessKey(*new_access_key(self.entropy))
+        given = SeedUser(name, policies=dict(policies or {}), credentials=pair, **members)
+        user = self.store.run(lambda tx: put_user(self._maker(tx), account, given))
+        credential = Credential(
+            access_key_id=pair.access_key_id, secret=pair.secret_access_key, account=account, created=0.0
+        )
+        return self._person(credential, user.arn, user.id)
+
+    def group(
+        self,
+        name: str,
+        policies: Mapping[str, Document] | None = None,
+        account: str | None = None,
+        **members: Any,
+    ) -> Group:
+        """The group of that name; see `user`."""
+        account = self.credential(account).account
+        given = SeedGroup(name, policies=dict(policies or {}), **members)
+        return self.store.run(lambda tx: put_group(self._maker(tx), account, given))
+
+    def role(
+        self,
+        name: str,
+        policies: Mapping[str, Document] | None = None,
+        account: str | None = None,
+        trust: Document = ANYBODY,
+        **members: Any,
+    ) -> Role:
+        """The role of that name; see `user`. Unless `trust` says, it trusts everybody."""
+        account = self.credential(account).account
+        given = SeedRole(name, trust, policies=dict(policies or {}), **members)
+
+        def add(tx: Transaction) -> Role:
+            return bind_trust(tx, put_role(self._maker(tx), account, given))
+
+        return self.store.run(add)
+
+    def assume(self, role: Role, name: str = "test", **members: Any) -> Person:
+        """A session of the role, without asking STS or its trust policy; `members` are `Session`'s fields."""
+        now = self.clock.now()
+        given: dict[str, Any] = {"issued": now, "expires": now + 3600.0} | members
+        session = Session(
+            access_key_id=new_session_key_id(self.entropy),
+            secret=new_secret(self.entropy),
+            account=role.account,
+            kind="role",
+            principal=role.id,
+            name=name,
+            **given,
+        )
+        return Person(
+            arn=session_arn(role.account, role.name, name),
+            account=role.account,
+            access_key_id=session.access_key_id,
+            secret_access_key=session.secret,
+            token=seal_session(Keyring.open(self.store, self.entropy), session),
+            id=role.id,
+            home=self,
+        )
+
+    def _maker(self, tx: Transaction) -> Maker:
+        return Maker(tx, self.entropy, self.clock.now())
+
+    def _person(self, credential: Credential, who: str, unique_id: str) -> Person:
+        return Person(
+            arn=who,
+            account=credential.account,
+            access_key_id=credential.access_key_id,
+            secret_access_key=credential.secret,
+            id=unique_id,
+            home=self,
+        )
+
+    def environment(self, account: str | None = None) -> dict[str, str]:
+        """The variables that AWS clients read, of an account's root."""
+        return self.environment_of(self.root(account))
+
+    def environment_of(self, person: Person) -> dict[str, str]:
+        variables = {
             "AWS_ENDPOINT_URL": self.url,
-            "AWS_ACCESS_KEY_ID": credential.access_key_id,
-            "AWS_SECRET_ACCESS_KEY": credential.secret,
+            "AWS_ACCESS_KEY_ID": person.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": person.secret_access_key,
             "AWS_REGION": self.settings.region,
             "AWS_DEFAULT_REGION": self.settings.region,
             "AWS_EC2_METADATA_DISABLED": "true",
         }
+        return variables if person.token is None else variables | {"AWS_SESSION_TOKEN": person.token}
 
     def client(
         self, service: str = "kms", region: str | None = None, account: str | None = None, **options: Any
     ) -> Any:
-        """A boto3 client of an account's root; boto3 is needed only here."""
-        import boto3  # noqa: PLC0415  a development dependency
+        """A boto3 client of an account's root."""
+        return self.client_of(self.root(account), service, region, **options)
+
+    def client_of(self, person: Person, service: str, region: str | None = None, **options: Any) -> Any:
+        import boto3  # noqa: PLC0415  a development dependency, needed only here
         from botocore.config import Config  # noqa: PLC0415  slow to load, and the server needs none of it
 
-        credential = self.credential(account)
         options.setdefault("config", Config(retries={"total_max_attempts": 1}, parameter_validation=False))
         client = boto3.client(
             service,
             endpoint_url=self.url,
             region_name=region or self.settings.region,
-            aws_access_key_id=credential.access_key_id,
-            aws_secret_access_key=credential.secret,
+            aws_access_key_id=person.access_key_id,
+            aws_secret_access_key=person.secret_access_key,
+            aws_session_token=person.token,
             **options,
         )
         self._clients.append(client)

@@ -1,0 +1,264 @@
+"""Users, groups, roles and managed policies of a seed, and what each becomes in the store.
+
+What is there already, by name, stays as it is: only access keys are added to it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from keystead import errors
+from keystead.api.directory import (
+    CREDENTIALS,
+    GROUPS,
+    NAMES,
+    POLICIES,
+    ROLES,
+    USERS,
+    Name,
+    bind,
+    document_of,
+    group_named,
+    name_place,
+    policy_place,
+    role_named,
+    user_named,
+)
+from keystead.entropy import Entropy
+from keystead.identity import Credential, Group, ManagedPolicy, PolicyVersion, Role, User
+from keystead.identity import names as ids
+from keystead.identity.credential import check_credential
+from keystead.policy import named_principals
+from keystead.storage import Table, Transaction
+
+E = TypeVar("E", User, Group, Role)
+Document = dict[str, Any] | str
+"""A policy: written as YAML, or as its text."""
+
+
+class AccessKey(msgspec.Struct, forbid_unknown_fields=True):
+    """An access key of a user or an account's root."""
+
+    access_key_id: str
+    secret_access_key: str
+
+    def __repr__(self) -> str:
+        return "AccessKey()"
+
+
+class SeedUser(msgspec.Struct, forbid_unknown_fields=True):
+    """A user; `policies` are inline, `attached` managed policies' ARNs, `groups` names of the account's groups."""
+
+    name: str
+    path: str = "/"
+    credentials: AccessKey | None = None
+    policies: dict[str, Document] = {}
+    attached: list[str] = []
+    boundary: str = ""
+    groups: list[str] = []
+    tags: dict[str, str] = {}
+
+
+class SeedGroup(msgspec.Struct, forbid_unknown_fields=True):
+    """A group."""
+
+    name: str
+    path: str = "/"
+    policies: dict[str, Document] = {}
+    attached: list[str] = []
+
+
+class SeedRole(msgspec.Struct, forbid_unknown_fields=True):
+    """A role; `max_session` is in seconds."""
+
+    name: str
+    trust: Document
+    path: str = "/"
+    description: str = ""
+    max_session: int = 3600
+    policies: dict[str, Document] = {}
+    attached: list[str] = []
+    boundary: str = ""
+    tags: dict[str, str] = {}
+
+
+class SeedPolicy(msgspec.Struct, forbid_unknown_fields=True):
+    """A managed policy of the account."""
+
+    name: str
+    document: Document
+    path: str = "/"
+    description: str = ""
+    tags: dict[str, str] = {}
+
+
+class Maker(msgspec.Struct, frozen=True):
+    """What it takes to make identities: where, when, and where unique ids come from."""
+
+    tx: Transaction
+    entropy: Entropy
+    now: float
+
+
+def text_of(document: Document) -> str:
+    """The policy as it is stored: a text byte for byte, YAML as JSON."""
+    return document if isinstance(document, str) else msgspec.json.encode(document).decode()
+
+
+def put_policy(make: Maker, account: str, given: SeedPolicy) -> str:
+    """The ARN of the account's managed policy of that name, which is made if there is none."""
+    arn = ids.iam_arn(account, "policy", given.path, given.name)
+    place = policy_place(arn)
+    assert place is not None
+    known = make.tx.get(POLICIES, place)
+    if known is not None:
+        return known.arn
+    policy = ManagedPolicy(
+        account=account,
+        name=given.name,
+        id=ids.new_unique_id(ids.POLICY, make.entropy),
+        created=make.now,
+        updated=make.now,
+        versions=(PolicyVersion(id="v1", document=text_of(given.document), created=make.now),),
+        path=given.path,
+        description=given.description,
+        tags=given.tags,
+    )
+    make.tx.insert(POLICIES, place, policy)
+    make.tx.bump(f"iam-policy/{account}", 1)
+    return policy.arn
+
+
+def put_group(make: Maker, account: str, given: SeedGroup) -> Group:
+    """The account's group of that name, which is made if there is none."""
+    known = group_named(make.tx, account, given.name)
+    if known is not None:
+        return known
+    group = Group(
+        account=account,
+        name=given.name,
+        id=ids.new_unique_id(ids.GROUP, make.entropy),
+        created=make.now,
+        path=given.path,
+        inline=_texts(given.policies),
+        attached=_existing(make.tx, given.attached),
+    )
+    return _insert(make.tx, GROUPS, "group", group)
+
+
+def put_user(make: Maker, account: str, given: SeedUser) -> User:
+    """The account's user of that name, made if there is none, with the access key that is given.
+
+    Raises:
+        errors.SettingsError: the access key cannot be used, or a group or policy does not exist.
+    """
+    user = user_named(make.tx, account, given.name) or _new_user(make, account, given)
+    if given.credentials is not None:
+        put_access_key(make, user, given.credentials)
+    return user
+
+
+def _new_user(make: Maker, account: str, given: SeedUser) -> User:
+    user = User(
+        account=account,
+        name=given.name,
+        id=ids.new_unique_id(ids.USER, make.entropy),
+        created=make.now,
+        path=given.path,
+        tags=given.tags,
+        boundary=_boundary(make.tx, given.boundary),
+        inline=_texts(given.policies),
+        attached=_existing(make.tx, given.attached),
+        groups=tuple(_group(make.tx, account, name).id for name in given.groups),
+    )
+    return _insert(make.tx, USERS, "user", user)
+
+
+def put_access_key(make: Maker, user: User, given: AccessKey) -> Credential:
+    """The user's access key of that id, made or its secret changed.
+
+    Raises:
+        errors.SettingsError: it cannot be used, or is somebody else's.
+    """
+    check_credential(given.access_key_id, given.secret_access_key)
+    known = make.tx.get(CREDENTIALS, given.access_key_id)
+    if known is not None and (known.account, known.user) != (user.account, user.id):
+        raise errors.SettingsError(f"access key id {given.access_key_id} is in use already")
+    if known is not None and known.secret == given.secret_access_key:
+        return known
+    credential = Credential(
+        access_key_id=given.access_key_id,
+        secret=given.secret_access_key,
+        account=user.account,
+        created=make.now,
+        user=user.id,
+    )
+    make.tx.put(CREDENTIALS, credential.access_key_id, credential)
+    return credential
+
+
+def put_role(make: Maker, account: str, given: SeedRole) -> Role:
+    """The account's role of that name, made if there is none; whom it trusts is bound by `bind_trust`."""
+    known = role_named(make.tx, account, given.name)
+    if known is not None:
+        return known
+    role = Role(
+        account=account,
+        name=given.name,
+        id=ids.new_unique_id(ids.ROLE, make.entropy),
+        created=make.now,
+        trust=text_of(given.trust),
+        path=given.path,
+        description=given.description,
+        max_session=given.max_session,
+        tags=given.tags,
+        boundary=_boundary(make.tx, given.boundary),
+        inline=_texts(given.policies),
+        attached=_existing(make.tx, given.attached),
+    )
+    return _insert(make.tx, ROLES, "role", role)
+
+
+def bind_trust(tx: Transaction, role: Role) -> Role:
+    """The role, trusting the users and roles that bear the names in its trust policy now.
+
+    Raises:
+        errors.SettingsError: one of them does not exist.
+    """
+    bound, missing = bind(tx, named_principals(role.trust))
+    if missing:
+        raise errors.SettingsError(f"trust names principals that do not exist: {', '.join(missing)}")
+    role = msgspec.structs.replace(role, trusted=tuple(sorted(bound.items())))
+    tx.put(ROLES, f"{role.account}/{role.id}", role)
+    return role
+
+
+def _insert(tx: Transaction, table: Table[E], kind: str, entity: E) -> E:
+    tx.insert(NAMES, name_place(kind, entity.account, entity.name), Name(entity.id))
+    tx.insert(table, f"{entity.account}/{entity.id}", entity)
+    tx.bump(f"iam-{kind}/{entity.account}", 1)
+    return entity
+
+
+def _texts(policies: dict[str, Document]) -> dict[str, str]:
+    return {name: text_of(document) for name, document in policies.items()}
+
+
+def _existing(tx: Transaction, policies: list[str]) -> tuple[str, ...]:
+    missing = [arn for arn in policies if document_of(tx, arn) is None]
+    if missing:
+        raise errors.SettingsError(f"no such managed policy: {', '.join(missing)}")
+    return tuple(policies)
+
+
+def _boundary(tx: Transaction, arn: str) -> str:
+    return _existing(tx, [arn])[0] if arn else ""
+
+
+def _group(tx: Transaction, account: str, name: str) -> Group:
+    group = group_named(tx, account, name)
+    if group is None:
+        raise errors.SettingsError(f"no such group: {name}")
+    return group
