@@ -201,6 +201,7 @@ def test_a_policy_must_be_one_and_leave_the_caller_in(kms, server, refused, new_
             kms.create_key(Policy=text)
     locked = before.replace("kms:*", "kms:Describe*")
     message = "The new key policy will not allow you to update the key policy in the future."
+    message += " It leaves that to nobody."
     with refused("MalformedPolicyDocumentException", message):
         kms.put_key_policy(KeyId=key["KeyId"], Policy=locked)
     with refused("LimitExceededException"):

@@ -13,7 +13,13 @@ from keystead.api import Call, Target, operation
 from keystead.api.authorize import may_change_policy
 from keystead.api.directory import bind
 from keystead.keys.state import check_state
-from keystead.policy import compile_key_policy, default_key_policy, named_principals, validate_key_policy
+from keystead.policy import (
+    CompiledPolicy,
+    compile_key_policy,
+    default_key_policy,
+    named_principals,
+    validate_key_policy,
+)
 from keystead.policy.lint import INVALID_PRINCIPALS, LOCKOUT
 from keystead.services.kms.facts import FactMap, bypass_fact
 from keystead.services.kms.paging import page_list
@@ -49,8 +55,18 @@ def checked_policy(
     checked = bound_policy(call.tx, text)
     policy = compile_key_policy(text, dict(checked.principals))
     if not bypass_lockout_check and not may_change_policy(call, policy, account):
-        raise errors.MalformedPolicyDocument(LOCKOUT)
+        raise errors.MalformedPolicyDocument(f"{LOCKOUT} {_remaining(policy)}")
     return checked
+
+
+def _remaining(policy: CompiledPolicy) -> str:
+    """Whom a policy leaves the right to change it, as far as its Allow statements say."""
+    statements = policy.document.statements
+    allowing = [statements[s.index].principal for s in policy.for_action("kms:PutKeyPolicy").allows]
+    named = sorted({name for element in allowing if element is not None for name in element.aws})
+    if not named:
+        return "It leaves that to nobody."
+    return f"It leaves that to: {', '.join(named)}."
 
 
 def bound_policy(tx: Transaction, text: str) -> CheckedPolicy:
