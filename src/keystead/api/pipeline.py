@@ -47,6 +47,8 @@ from keystead.wire.validate import validate
 log = structlog.get_logger("keystead.pipeline")
 
 Done = Callable[[Response], None]
+_GLOBAL = frozenset({"iam", "organizations"})
+"""Services that are in no Region: their clients sign for us-east-1, wherever they are."""
 _MOST_ATTEMPTS = 100
 """Each group commit carries out at least one of the calls that conflict, so every attempt is progress."""
 
@@ -126,7 +128,7 @@ class Pipeline:
             standing, claim, via = parts.authenticator.authenticate(
                 request, tx, route.service.name, parts.wall.now(), now
             )  # 2
-            if parts.regions and claim.region not in parts.regions:
+            if parts.regions and claim.region not in parts.regions and route.service.name not in _GLOBAL:
                 raise errors.UnrecognizedClient(f"Region {claim.region} is not served here.")
         except errors.ApiError as error:
             parts.count(route.service.name, route.operation, error.code)
@@ -134,7 +136,7 @@ class Pipeline:
             done(route.refusal(error, request_id))
             return
         except errors.StorageError as error:
-            done(route.refusal(self._unavailable(error), request_id))
+            done(route.refusal(self._unavailable(route, error), request_id))
             return
         parts.usage.callers.note(standing.caller, now, route.service.name, claim.region)
         call = Call(
@@ -239,9 +241,9 @@ class Pipeline:
             if attempt.number < _MOST_ATTEMPTS:
                 self._again(attempt)
                 return
-            problem = errors.KmsInternal("The request conflicted with other changes; try again.")
+            problem = _failure(route, "The request conflicted with other changes; try again.")
         if problem is not None:
-            error = self._unavailable(problem)
+            error = self._unavailable(route, problem)
         self._parts.count(route.service.name, route.operation, error.code if error else "ok")
         if attempt.settled is not None:
             attempt.settled(answer, error)
@@ -292,22 +294,26 @@ class Pipeline:
         if isinstance(failure, errors.ApiError):
             return failure
         if isinstance(failure, errors.StorageError):
-            return self._unavailable(failure)
+            return self._unavailable(attempt.route, failure)
         log.error(
             "internal failure",
             operation=attempt.route.operation,
             kind=type(failure).__name__,
             where=errors.places(failure),
         )
-        return errors.KmsInternal("An internal error occurred; the server's log has the details.")
+        return _failure(attempt.route, "An internal error occurred; the server's log has the details.")
 
-    def _unavailable(self, problem: Exception) -> errors.ApiError:
+    def _unavailable(self, route: Route, problem: Exception) -> errors.ApiError:
         if isinstance(problem, errors.ApiError):
             return problem
         log.error("cannot answer", kind=type(problem).__name__, reason=str(problem))
-        return errors.KmsInternal(
-            "The server cannot store or record the request now; see its readiness state."
-        )
+        return _failure(route, "The server cannot store or record the request now; see its readiness state.")
+
+
+def _failure(route: Route, message: str) -> errors.ApiError:
+    """What a service answers when it cannot; a retry may succeed."""
+    failure = errors.KmsInternal if route.service.name == "kms" else errors.InternalFailure
+    return failure(message)
 
 
 def _nobody(_response: Response) -> None:
