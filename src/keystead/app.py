@@ -17,7 +17,7 @@ import msgspec
 import structlog
 
 from keystead import errors
-from keystead.api.accounts import ACCOUNTS, put_account, put_root_credential
+from keystead.api.accounts import ACCOUNTS, ensure_account, put_root_credential
 from keystead.api.attestation import AttestationTrust
 from keystead.api.authenticate import Authenticator
 from keystead.api.decisions import Decisions
@@ -154,7 +154,7 @@ def first_credential(store: Store, settings: Settings, clock: Clock, entropy: En
     """The root credential of the first account, made if there is none (or the settings name another)."""
 
     def ensure(tx: Transaction) -> Credential:
-        put_account(tx, settings.account_id, "main", clock.now())
+        ensure_account(tx, settings.account_id, "main", clock.now())
         if settings.access_key_id is not None and settings.secret_access_key is not None:
             pair = (settings.access_key_id, settings.secret_access_key)
         else:

@@ -26,7 +26,8 @@ accounts:
 
 
 def seeded(server, file):
-    apply_seed(server.store, Keyring.open(server.store, server.entropy), read_seed(file), server.clock.now())
+    keyring = Keyring.open(server.store, server.entropy)
+    apply_seed(server.store, keyring, read_seed(file), server.clock.now(), server.entropy)
 
 
 @pytest.fixture
@@ -79,8 +80,7 @@ def _keys():
         ("- a list", "bad seed file"),
         ("accounts: [{id: '1'}]", "12 digits"),
         ("accounts: [{id: '111122223333', colour: red}]", "colour"),
-        ("accounts: [{id: '111122223333', users: [{name: a}]}]", "not supported yet"),
-        ("organization: {id: o-1}", "not supported yet"),
+        ("organization: {id: o-1}", "organization"),
         ("accounts: [{id: '111122223333', keys: [{id: short}]}]", "key short"),
         (f"accounts: [{{id: '111122223333', keys: [{{id: {KEY}, spec: SM2}}]}}]", "key spec"),
         (f"accounts: [{{id: '111122223333', keys: [{{id: {KEY}, material: AAAA}}]}}]", KEY),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import msgspec
+
 from keystead import errors
 from keystead.identity import Account, Credential
 from keystead.identity.account import check_account_id
@@ -24,18 +26,32 @@ CREDENTIALS: Table[Credential] = Table("credential", Credential, indexes={"owner
 """access key id; index `owner`: account/user's unique id"""
 
 
-def put_account(tx: Transaction, account_id: str, name: str, now: float) -> None:
-    """Create the account unless it is there; a changed name is taken over.
+def ensure_account(tx: Transaction, account_id: str, name: str, now: float) -> Account:
+    """The account, which is made with that name if it is not there.
 
     Raises:
         errors.SettingsError: the id is not 12 digits.
     """
     check_account_id(account_id)
     known = tx.get(ACCOUNTS, account_id)
-    if known is None or known.name != name:
-        tx.put(
-            ACCOUNTS, account_id, Account(id=account_id, name=name, created=known.created if known else now)
-        )
+    if known is not None:
+        return known
+    account = Account(id=account_id, name=name, created=now)
+    tx.put(ACCOUNTS, account_id, account)
+    return account
+
+
+def put_account(tx: Transaction, account_id: str, name: str, now: float) -> Account:
+    """The account, made if it is not there; a changed name is taken over.
+
+    Raises:
+        errors.SettingsError: the id is not 12 digits.
+    """
+    account = ensure_account(tx, account_id, name, now)
+    if account.name != name:
+        account = msgspec.structs.replace(account, name=name)
+        tx.put(ACCOUNTS, account_id, account)
+    return account
 
 
 def put_root_credential(

@@ -58,7 +58,7 @@ def dev(**options: Any) -> None:
     try:
         store = apps.ephemeral_store(entropy) if settings.ephemeral else _open(directory, entropy)
         if seed is not None:
-            apply_seed(store, Keyring.open(store, entropy), seed, clock.now())
+            apply_seed(store, Keyring.open(store, entropy), seed, clock.now(), entropy)
         credential = apps.first_credential(store, settings, clock, entropy)
         app = apps.build(settings, store, directory, clock=clock, entropy=entropy)
         run(app, sock, tls=None, on_ready=lambda port: _announce(settings, credential, port))

@@ -5,16 +5,23 @@ Source: AWS Organizations User Guide, "Terminology and concepts for AWS Organiza
 
 from __future__ import annotations
 
+import base64
 from typing import Final
 
 import msgspec
+
+from keystead.entropy import Entropy
 
 SERVICE_CONTROL: Final = "SERVICE_CONTROL_POLICY"
 RESOURCE_CONTROL: Final = "RESOURCE_CONTROL_POLICY"
 
 
 class Organization(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`enabled`: the policy types enabled in the root; `policies`: ids of policies attached to the root."""
+    """An organization and its root.
+
+    `enabled`: the policy types enabled in the root; `policies`: ids of policies attached to the root.
+    `revision` counts the changes of the tree, so that no two of them happen at once.
+    """
 
     id: str
     management: str
@@ -26,6 +33,7 @@ class Organization(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     enabled: tuple[str, ...] = ()
     policies: tuple[str, ...] = ()
     root_tags: dict[str, str] = {}
+    revision: int = 0
 
     @property
     def arn(self) -> str:
@@ -83,3 +91,27 @@ AWS_POLICIES: Final = {
     )
 }
 """AWS's own policies, in every organization: attached to every node when their type is enabled."""
+
+
+def new_organization_id(entropy: Entropy) -> str:
+    """A fresh organization id: `o-` and 10 of a-z, 2-7."""
+    return "o-" + _letters(entropy, 10)
+
+
+def new_root_id(entropy: Entropy) -> str:
+    """A fresh root id: `r-` and 4 of a-z, 2-7."""
+    return "r-" + _letters(entropy, 4)
+
+
+def new_unit_id(root: str, entropy: Entropy) -> str:
+    """A fresh unit id: `ou-`, what follows `r-` in the root's id, and 8 of a-z, 2-7."""
+    return f"ou-{root.removeprefix('r-')}-{_letters(entropy, 8)}"
+
+
+def new_org_policy_id(entropy: Entropy) -> str:
+    """A fresh policy id: `p-` and 8 of a-z, 2-7."""
+    return "p-" + _letters(entropy, 8)
+
+
+def _letters(entropy: Entropy, count: int) -> str:
+    return base64.b32encode(entropy.random(count)).decode()[:count].lower()

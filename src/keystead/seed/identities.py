@@ -30,7 +30,7 @@ from keystead.entropy import Entropy
 from keystead.identity import Credential, Group, ManagedPolicy, PolicyVersion, Role, User
 from keystead.identity import names as ids
 from keystead.identity.credential import check_credential
-from keystead.policy import named_principals
+from keystead.policy import named_principals, parse
 from keystead.storage import Table, Transaction
 
 E = TypeVar("E", User, Group, Role)
@@ -95,16 +95,31 @@ class SeedPolicy(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Maker(msgspec.Struct, frozen=True):
-    """What it takes to make identities: where, when, and where unique ids come from."""
+    """What it takes to make identities: where, when, and where unique ids come from.
+
+    `roles` gathers those that were made and do not trust anybody yet.
+    """
 
     tx: Transaction
     entropy: Entropy
     now: float
+    roles: list[Role] = []
 
 
 def text_of(document: Document) -> str:
     """The policy as it is stored: a text byte for byte, YAML as JSON."""
     return document if isinstance(document, str) else msgspec.json.encode(document).decode()
+
+
+def policy_text(document: Document) -> str:
+    """The same of a policy that is none of a key.
+
+    Raises:
+        errors.MalformedPolicyDocument: it is no policy.
+    """
+    text = text_of(document)
+    parse(text)
+    return text
 
 
 def put_policy(make: Maker, account: str, given: SeedPolicy) -> str:
@@ -121,7 +136,7 @@ def put_policy(make: Maker, account: str, given: SeedPolicy) -> str:
         id=ids.new_unique_id(ids.POLICY, make.entropy),
         created=make.now,
         updated=make.now,
-        versions=(PolicyVersion(id="v1", document=text_of(given.document), created=make.now),),
+        versions=(PolicyVersion(id="v1", document=policy_text(given.document), created=make.now),),
         path=given.path,
         description=given.description,
         tags=given.tags,
@@ -200,7 +215,7 @@ def put_access_key(make: Maker, user: User, given: AccessKey) -> Credential:
 
 
 def put_role(make: Maker, account: str, given: SeedRole) -> Role:
-    """The account's role of that name, made if there is none; whom it trusts is bound by `bind_trust`."""
+    """The account's role of that name, made if there is none; `bind_trusts` finds whom it trusts."""
     known = role_named(make.tx, account, given.name)
     if known is not None:
         return known
@@ -209,7 +224,7 @@ def put_role(make: Maker, account: str, given: SeedRole) -> Role:
         name=given.name,
         id=ids.new_unique_id(ids.ROLE, make.entropy),
         created=make.now,
-        trust=text_of(given.trust),
+        trust=policy_text(given.trust),
         path=given.path,
         description=given.description,
         max_session=given.max_session,
@@ -218,21 +233,25 @@ def put_role(make: Maker, account: str, given: SeedRole) -> Role:
         inline=_texts(given.policies),
         attached=_existing(make.tx, given.attached),
     )
+    make.roles.append(role)
     return _insert(make.tx, ROLES, "role", role)
 
 
-def bind_trust(tx: Transaction, role: Role) -> Role:
-    """The role, trusting the users and roles that bear the names in its trust policy now.
+def bind_trusts(make: Maker) -> None:
+    """None; the roles that were made trust those who bear the names in their trust policies now.
 
     Raises:
-        errors.SettingsError: one of them does not exist.
+        errors.SettingsError: one of those does not exist.
     """
-    bound, missing = bind(tx, named_principals(role.trust))
-    if missing:
-        raise errors.SettingsError(f"trust names principals that do not exist: {', '.join(missing)}")
-    role = msgspec.structs.replace(role, trusted=tuple(sorted(bound.items())))
-    tx.put(ROLES, f"{role.account}/{role.id}", role)
-    return role
+    for role in make.roles:
+        bound, missing = bind(make.tx, named_principals(role.trust))
+        if missing:
+            raise errors.SettingsError(
+                f"account {role.account}: role {role.name}: its trust policy names principals that do not "
+                f"exist: {', '.join(missing)}"
+            )
+        trusting = msgspec.structs.replace(role, trusted=tuple(sorted(bound.items())))
+        make.tx.put(ROLES, f"{role.account}/{role.id}", trusting)
 
 
 def _insert(tx: Transaction, table: Table[E], kind: str, entity: E) -> E:
@@ -243,7 +262,7 @@ def _insert(tx: Transaction, table: Table[E], kind: str, entity: E) -> E:
 
 
 def _texts(policies: dict[str, Document]) -> dict[str, str]:
-    return {name: text_of(document) for name, document in policies.items()}
+    return {name: policy_text(document) for name, document in policies.items()}
 
 
 def _existing(tx: Transaction, policies: list[str]) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ import msgspec
 
 from keystead import app as apps
 from keystead import arn
-from keystead.api.accounts import put_account, put_root_credential
+from keystead.api.accounts import ensure_account, put_root_credential
 from keystead.api.sessions import seal_session
 from keystead.app import App
 from keystead.clock import ManualClock
@@ -36,7 +36,7 @@ from keystead.seed.identities import (
     SeedGroup,
     SeedRole,
     SeedUser,
-    bind_trust,
+    bind_trusts,
     put_group,
     put_role,
     put_user,
@@ -142,7 +142,7 @@ class RunningServer:
             pair = new_access_key(self.entropy)
 
             def add(tx: Transaction) -> Credential:
-                put_account(tx, account, "test", self.clock.now())
+                ensure_account(tx, account, "test", self.clock.now())
                 put_root_credential(tx, account, *pair, self.clock.now())
                 return Credential(
                     access_key_id=pair[0], secret=pair[1], account=account, created=self.clock.now()
@@ -202,7 +202,10 @@ class RunningServer:
         given = SeedRole(name, trust, policies=dict(policies or {}), **members)
 
         def add(tx: Transaction) -> Role:
-            return bind_trust(tx, put_role(self._maker(tx), account, given))
+            make = self._maker(tx)
+            role = put_role(make, account, given)
+            bind_trusts(make)
+            return role
 
         return self.store.run(add)
 

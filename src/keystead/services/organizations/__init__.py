@@ -1,0 +1,4 @@
+"""AWS Organizations: accounts in a tree of units, and the policies that bind them there.
+
+Refuses to know anything of keys and identities; what its policies mean is decided where every call is.
+"""
