@@ -82,11 +82,16 @@ def decision_on(call: Call, target: Target, request: AuthorizationRequest) -> tu
     decision = decide(request, policies)
     if decision.effect == "implicitDeny":
         # Grants only ever allow, so they are looked up only where nothing else does.
-        grants = tuple(_as_policy(grant) for grant in call.relations.grants(call.tx, key))
+        grants = grants_on(call, key)
         if grants:
             policies = msgspec.structs.replace(policies, grants=grants)
             decision = decide(request, policies)
     return decision, policies
+
+
+def grants_on(call: Call, key: Key) -> tuple[Grant, ...]:
+    """Every grant on the key, as the evaluator takes it."""
+    return tuple(_as_policy(grant) for grant in call.relations.grants(call.tx, key))
 
 
 def may_change_policy(call: Call, policy: CompiledPolicy, account: str) -> bool:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Relations(Protocol):
-    """What belongs to a key but is stored beside it; looked up only when a decision depends on it."""
+    """Keys, and what belongs to a key but is stored beside it; looked up only when a decision depends on it."""
 
     def grants(self, tx: Transaction, key: Key) -> tuple[Grant, ...]:
         """Every grant on the key."""
@@ -33,6 +33,10 @@ class Relations(Protocol):
 
     def aliases(self, tx: Transaction, key: Key) -> tuple[str, ...]:
         """The names of every alias of the key."""
+        ...
+
+    def key(self, tx: Transaction, key_arn: str) -> Key | None:
+        """The key with this ARN, None if there is none: for services that know no keys themselves."""
         ...
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from keystead import arn
 from keystead.api.service import service
 from keystead.keys import Key
 from keystead.keys.grant import Grant
@@ -25,7 +26,7 @@ from keystead.services.kms import (
     tags,
     usage,
 )
-from keystead.services.kms.tables import ALIASES, GRANTS, key_place
+from keystead.services.kms.tables import ALIASES, GRANTS, KEYS, key_place
 from keystead.storage import Transaction
 from keystead.wire.models import kms as wire
 
@@ -54,7 +55,7 @@ KMS = service(wire.SERVICE, (operation for chapter in CHAPTERS for operation in 
 
 
 class KeyRelations:
-    """Grants and aliases of keys, for decisions that depend on them."""
+    """Keys with their grants and aliases, for decisions that depend on them."""
 
     def grants(self, tx: Transaction, key: Key) -> tuple[Grant, ...]:
         return tuple(grant for _, grant in tx.scan(GRANTS, f"{key_place(key)}/"))
@@ -62,3 +63,14 @@ class KeyRelations:
     def aliases(self, tx: Transaction, key: Key) -> tuple[str, ...]:
         found = tx.scan_index(ALIASES, "target", f"{key_place(key)}/")
         return tuple(place.split("/", 2)[2] for _, place in found)
+
+    def key(self, tx: Transaction, key_arn: str) -> Key | None:
+        try:
+            parts = arn.parse(key_arn)
+        except ValueError:
+            return None
+        kind, _, key_id = parts.resource.partition("/")
+        if parts.service != "kms" or kind != "key" or "\0" in key_arn:
+            return None
+        found = tx.get(KEYS, f"{parts.account}/{parts.region}/{key_id}")
+        return found if found is not None and found.arn == key_arn else None
