@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from keystead.api.service import service
 from keystead.services.iam import (
+    absent,
     access_keys,
     account,
     authorization_details,
@@ -15,6 +16,7 @@ from keystead.services.iam import (
 from keystead.wire.models import iam as wire
 
 CHAPTERS = (
+    absent,
     access_keys,
     account,
     authorization_details,
