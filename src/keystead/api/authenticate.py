@@ -22,7 +22,7 @@ from keystead.api.forward import (
     check_signed,
     read_forwarded,
 )
-from keystead.api.sessions import open_session
+from keystead.api.sessions import barred, open_session
 from keystead.api.standing import Standing, Standings, unrecognized
 from keystead.entropy import Entropy
 from keystead.identity import Credential, Session
@@ -113,6 +113,8 @@ class Authenticator:
             raise
         if claim.service != service:
             raise errors.InvalidSignature(f"Credential should be scoped to correct service: '{service}'. ")
+        if signer.session is not None and barred(signer.session, service):
+            raise unrecognized()
         return self._standing(signer, moment.tx, moment.now), claim
 
     def _forwarded(

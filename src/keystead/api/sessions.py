@@ -11,6 +11,7 @@ import msgspec
 
 from keystead import errors
 from keystead.identity import Session
+from keystead.identity.session import ROLE_SESSION
 from keystead.keyring import Keyring
 
 KIND: Final = "session"
@@ -37,3 +38,12 @@ def open_session(keyring: Keyring, token: str) -> Session | None:
         return _decode(zlib.decompressobj().decompress(packed, _LARGEST))
     except (binascii.Error, ValueError, errors.DecryptionFailed, zlib.error, msgspec.MsgspecError):
         return None
+
+
+def barred(session: Session, service: str) -> bool:
+    """Whether the session may not call the service at all, whatever policies say.
+
+    IAM takes no sessions but those of roles, and those of users and roots that proved a second factor (AWS
+    STS API Reference, GetSessionToken and GetFederationToken).
+    """
+    return service == "iam" and session.kind != ROLE_SESSION and session.mfa is None
