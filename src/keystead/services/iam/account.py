@@ -19,6 +19,7 @@ from keystead.api.directory import (
     root_credentials_of,
 )
 from keystead.api.mfa import MFA_DEVICES
+from keystead.api.operation import always
 from keystead.identity import Account
 from keystead.services.iam import quotas
 from keystead.services.iam.paging import page_list
@@ -83,7 +84,7 @@ def get_account_password_policy(
     raise errors.NoSuchEntity(f"The Password Policy with domain name {call.account} cannot be found.")
 
 
-@operation("GetAccountSummary", targets=on_account("GetAccountSummary"))
+@operation("GetAccountSummary", targets=on_account("GetAccountSummary"), slow=always)
 def get_account_summary(
     call: Call, _request: object, _account_target: Target
 ) -> wire.GetAccountSummaryResponse:

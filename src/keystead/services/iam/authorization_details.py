@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from keystead.api import Call, Target, operation
 from keystead.api.directory import GROUPS, POLICIES, ROLES, USERS
+from keystead.api.operation import always
 from keystead.identity import Group, ManagedPolicy, Role, User
 from keystead.policy.aws_managed import AWS_MANAGED, AwsManagedPolicy
 from keystead.services.iam.groups import groups_of
@@ -184,7 +185,9 @@ def _all(call: Call, kinds: list[_Kind], after: str | None) -> Iterator[tuple[st
             yield f"{number}:{place}", (kind, found)
 
 
-@operation("GetAccountAuthorizationDetails", targets=on_account("GetAccountAuthorizationDetails"))
+@operation(
+    "GetAccountAuthorizationDetails", targets=on_account("GetAccountAuthorizationDetails"), slow=always
+)
 def get_account_authorization_details(
     call: Call, request: wire.GetAccountAuthorizationDetailsRequest, _account: Target
 ) -> wire.GetAccountAuthorizationDetailsResponse:

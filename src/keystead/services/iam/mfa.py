@@ -17,6 +17,7 @@ from keystead import errors
 from keystead.api import Call, Target, operation
 from keystead.api.directory import USERS
 from keystead.api.mfa import MFA_DEVICES, device_at, device_place, devices_of, put_device, synchronized
+from keystead.api.operation import Targets
 from keystead.identity import User
 from keystead.identity.mfa import MfaDevice
 from keystead.services.iam.entities import existing_user, put
@@ -25,6 +26,7 @@ from keystead.services.iam.quotas import DEVICES_PER_USER, check_quota
 from keystead.services.iam.shown import shown_user
 from keystead.services.iam.tag_rules import new_tags
 from keystead.services.iam.targets import (
+    Facts,
     on_listing,
     on_new,
     on_own_user,
@@ -44,20 +46,21 @@ _QR_SCALE: Final = 4
 # ----------------------------------------------------------------------------------- targets
 
 
-def _on_device(action: str) -> Callable[[Call, Any], tuple[Target, ...]]:
+def on_device(action: str, facts: Facts | None = None) -> Targets:
     """The device that `request.serial_number` names (Service Authorization Reference: resource `mfa`)."""
 
     def targets(call: Call, request: Any) -> tuple[Target, ...]:
         serial = request.serial_number or ""
         device = device_at(call.tx, serial)
-        facts = resource_tags(device.tags) if device is not None else {}
+        given = facts(call, request) if facts else {}
+        known = resource_tags(device.tags) if device is not None else {}
         resource = serial if device_place(serial) is not None else "*"
-        return (Target(f"iam:{action}", resource, call.account, facts=facts),)
+        return (Target(f"iam:{action}", resource, call.account, facts={**known, **given}),)
 
     return targets
 
 
-def _device(call: Call, serial: str | None) -> MfaDevice:
+def existing_device(call: Call, serial: str | None) -> MfaDevice:
     """The device of the caller's account with this serial number.
 
     Raises:
@@ -140,12 +143,12 @@ def _picture(text: str) -> bytes:
     return out.getvalue()
 
 
-@operation("DeleteVirtualMFADevice", targets=_on_device("DeleteVirtualMFADevice"), changes=True)
+@operation("DeleteVirtualMFADevice", targets=on_device("DeleteVirtualMFADevice"), changes=True)
 def delete_virtual_mfa_device(
     call: Call, request: wire.DeleteVirtualMFADeviceRequest, _device_target: Target
 ) -> None:
     """Delete a device that nobody uses."""
-    device = _device(call, request.serial_number)
+    device = existing_device(call, request.serial_number)
     if device.user:
         raise errors.DeleteConflict("Device must be deactivated before it can be deleted.")
     call.tx.delete(MFA_DEVICES, f"{device.account}/{device.name.lower()}")
@@ -154,7 +157,7 @@ def delete_virtual_mfa_device(
 @operation("EnableMFADevice", targets=on_user("EnableMFADevice"), changes=True)
 def enable_mfa_device(call: Call, request: wire.EnableMFADeviceRequest, _user: Target) -> None:
     """Give a device to a user, who shows two codes in a row of it."""
-    user, device = existing_user(call, request.user_name), _device(call, request.serial_number)
+    user, device = existing_user(call, request.user_name), existing_device(call, request.serial_number)
     if device.user:
         raise errors.EntityAlreadyExists("MFADevice already in use.")
     check_quota(DEVICES_PER_USER, len(devices_of(call.tx, user)))
