@@ -62,6 +62,7 @@ _TYPE_NAMES: Final = {
     "federatedUser": "FederatedUser",
     "root": "Account",
     "service": "Service",
+    "webIdentity": "Anonymous",
 }
 
 

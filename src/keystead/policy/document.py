@@ -21,10 +21,11 @@ DEFAULT_VERSION = "2008-10-17"
 
 
 class PrincipalElement(msgspec.Struct, frozen=True):
-    """The entries of a Principal or NotPrincipal; other kinds (Federated, …) match no one here."""
+    """The entries of a Principal or NotPrincipal; other kinds (CanonicalUser, …) match no one here."""
 
     aws: tuple[str, ...] = ()
     service: tuple[str, ...] = ()
+    federated: tuple[str, ...] = ()
 
 
 class Condition(msgspec.Struct, frozen=True):
@@ -174,6 +175,7 @@ def _principal(element: Any) -> PrincipalElement | None:
     return PrincipalElement(
         aws=_texts(element.get("AWS")) or (),
         service=_texts(element.get("Service")) or (),
+        federated=_texts(element.get("Federated")) or (),
     )
 
 

@@ -23,6 +23,7 @@ _Ways = tuple[Decision | None, Decision | None, Decision | None]
 
 _ROOT: Final = Decision("allowed", DecidedBy("identity"))
 """The root user needs no identity policy; there is none to name."""
+_WITHOUT_IDENTITY_POLICIES: Final = frozenset({"service", "webIdentity"})
 _ALIAS_ACTIONS: Final = frozenset({"kms:createalias", "kms:updatealias", "kms:deletealias"})
 
 
@@ -169,7 +170,7 @@ def _combined(request: AuthorizationRequest, policies: Policies) -> Decision:
     caller = request.principal
     if request.action.lower() == RETIRE:
         return _decide_retiring(request, policies)
-    if caller.type == "service":
+    if caller.type in _WITHOUT_IDENTITY_POLICIES:
         return _decide_service(request, policies)
     if caller.account == request.account:
         return _decide_same_account(request, policies)
@@ -177,7 +178,7 @@ def _combined(request: AuthorizationRequest, policies: Policies) -> Decision:
 
 
 def _decide_service(request: AuthorizationRequest, policies: Policies) -> Decision:
-    """For a service principal: the resource side must name it."""
+    """For a service principal or a web identity: the resource side must name it."""
     direct, _, _ = _resource_side(request, policies)
     return direct or _implicit(request, "resource")
 

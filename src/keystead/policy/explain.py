@@ -94,6 +94,8 @@ def missing_resource(request: AuthorizationRequest) -> str:
 
 def _denied(request: AuthorizationRequest, policy_type: PolicyType, reason: str) -> str:
     principal = request.principal
+    if principal.type == "webIdentity":  # it is not told who it is, nor what there is
+        return f"Not authorized to perform {request.action}"
     caller = f"User: {principal.arn or principal.service} is not authorized to perform: {request.action}"
     foreign = bool(principal.account) and principal.account != request.account
     if foreign and policy_type in _TELLING:

@@ -104,11 +104,12 @@ class _Entries(msgspec.Struct, frozen=True):
     ids: frozenset[str]
     sessions: Mapping[str, str]
     services: frozenset[str]
+    providers: frozenset[str]
 
     @property
     def only_accounts(self) -> bool:
         """Whether nobody but whole accounts is named."""
-        others = (self.arns, self.ids, self.sessions, self.services)
+        others = (self.arns, self.ids, self.sessions, self.services, self.providers)
         return bool(self.accounts) and not any(others)
 
 
@@ -130,6 +131,7 @@ def _entries(element: PrincipalElement, bound: Bound) -> _Entries:
         ids=frozenset(ids),
         sessions=sessions,
         services=frozenset(filter(None, element.service)),
+        providers=frozenset(filter(None, element.federated)),
     )
 
 
@@ -147,6 +149,8 @@ def _naming_accounts(accounts: frozenset[str]) -> Naming:
 def _named(principal: Principal, entries: _Entries) -> bool:
     if principal.type == "service":
         return principal.service in entries.services
+    if principal.type == "webIdentity":
+        return principal.provider in entries.providers
     if principal.type in _NAMED_BY_ARN and principal.arn in entries.arns:
         return True
     if principal.type == "user":

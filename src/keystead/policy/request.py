@@ -13,8 +13,9 @@ import msgspec
 Value = str | tuple[str, ...]
 """A context value: text for a single-valued key, a tuple for a multi-valued one (even of one)."""
 
-PrincipalType = Literal["user", "assumedRole", "federatedUser", "root", "service", "role"]
-"""`role` is some session of a role whose session name is not known (simulation only)."""
+PrincipalType = Literal["user", "assumedRole", "federatedUser", "root", "service", "role", "webIdentity"]
+"""`role` is some session of a role whose session name is not known (simulation only); `webIdentity` somebody for
+whom an identity provider vouches, who may at most assume a role."""
 
 Trust = Literal["keyPolicy", "standard"]
 """How a resource policy relates to identity policies of its own account.
@@ -36,9 +37,9 @@ class Principal(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Who calls.
 
     `arn` is what GetCallerIdentity reports (the session ARN for sessions; empty for services).
-    `account` is empty for services. Texts are empty, and the rest None, where there is nothing to say.
+    `account` is empty for services and web identities. Texts are empty, and the rest None, where there is nothing to say.
     `unique_id` is that of the user, or of the session's role; `issuer_id` that of the user who issued a
-    federated session (`user_id` is what `aws:userid` says).
+    federated session (`user_id` is what `aws:userid` says). `provider` is the ARN of a web identity's provider.
     """
 
     type: PrincipalType
@@ -47,6 +48,7 @@ class Principal(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     role_arn: str = ""
     issuer_arn: str = ""
     service: str = ""
+    provider: str = ""
     user_id: str = ""
     unique_id: str = ""
     issuer_id: str = ""
