@@ -16,7 +16,7 @@ from keystead.services.iam.managed import hold_policy
 from keystead.services.iam.paging import page_list
 from keystead.services.iam.quotas import ATTACHED_POLICIES, check_quota
 from keystead.services.iam.shown import shown_attached
-from keystead.services.iam.targets import policy_arn
+from keystead.services.iam.targets import policy_account, policy_arn
 from keystead.wire.models import iam as wire
 
 
@@ -36,7 +36,9 @@ def _attaching(holder: Holder) -> Any:
     def attach(call: Call, request: Any, _identity: Target) -> None:
         """Attach a policy to an identity; one that is attached already is no error."""
         identity = holder.change(call, holder.name(request))
-        hold_policy(call, request.policy_arn)
+        policy_account(request.policy_arn)
+        if not hold_policy(call, request.policy_arn):
+            raise errors.NoSuchEntity(f"Policy {request.policy_arn} does not exist or is not attachable.")
         if request.policy_arn in identity.attached:
             return
         check_quota((f"PoliciesPer{holder.noun}", ATTACHED_POLICIES), len(identity.attached))

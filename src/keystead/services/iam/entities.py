@@ -16,13 +16,13 @@ from keystead.api.directory import (
     ROLES,
     USERS,
     Name,
-    document_of,
     group_named,
     name_place,
     role_named,
     user_named,
 )
 from keystead.identity import Group, Role, User
+from keystead.services.iam.managed import hold_policy
 from keystead.storage import Table
 
 Entity = TypeVar("Entity", User, Group, Role)
@@ -62,13 +62,12 @@ def _existing(found: Entity | None, kind: str, name: str | None) -> Entity:
 
 
 def check_boundary(call: Call, policy_arn: str) -> None:
-    """Return if the policy can be a permissions boundary.
+    """Return if the policy can be a permissions boundary; it is held until the call is through.
 
     Raises:
         errors.NoSuchEntity: there is no such policy, or it is another account's.
     """
-    here = policy_arn.startswith(("arn:aws:iam::aws:policy/", f"arn:aws:iam::{call.account}:policy/"))
-    if not here or document_of(call.tx, policy_arn) is None:
+    if not hold_policy(call, policy_arn):
         raise errors.NoSuchEntity(f"Scope ARN: {policy_arn} does not exist or is not attachable.")
 
 

@@ -10,7 +10,6 @@ from keystead.api import Call
 from keystead.api.directory import GROUPS, POLICIES, ROLES, USERS, policy_at, policy_place
 from keystead.identity import Group, ManagedPolicy, Role, User
 from keystead.policy.aws_managed import AWS_MANAGED, AwsManagedPolicy
-from keystead.services.iam.targets import policy_account
 from keystead.storage import Table
 
 Managed = ManagedPolicy | AwsManagedPolicy
@@ -59,23 +58,19 @@ def put_policy(call: Call, policy: ManagedPolicy) -> None:
     call.tx.put(POLICIES, place, policy)
 
 
-def hold_policy(call: Call, policy_arn: str) -> None:
-    """Return if the policy is one that the caller's account can attach; it is held until the call is through.
+def hold_policy(call: Call, policy_arn: str) -> bool:
+    """Whether the caller's account can use the policy; if so it is held until the call is through.
 
     The policy is written again, unchanged: a call that deletes it at the same time has then read another
     version, and finds the new user of the policy when it is run again.
-
-    Raises:
-        errors.InvalidInput: it is no ARN of a policy.
-        errors.NoSuchEntity: there is no such policy in the account.
     """
-    policy_account(policy_arn)
     if policy_arn in AWS_MANAGED:
-        return
+        return True
     policy = policy_at(call.tx, policy_arn)
     if policy is None or policy.account != call.account:
-        raise errors.NoSuchEntity(f"Policy {policy_arn} does not exist or is not attachable.")
+        return False
     put_policy(call, policy)
+    return True
 
 
 # ------------------------------------------------------------------------------------- users
