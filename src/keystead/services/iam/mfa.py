@@ -72,6 +72,11 @@ def existing_device(call: Call, serial: str | None) -> MfaDevice:
     return device
 
 
+def change_device(call: Call, device: MfaDevice) -> None:
+    """None; the device will be stored as it is here."""
+    put_device(call.tx, device)
+
+
 def _enabled(call: Call, user: User, serial: str | None) -> MfaDevice:
     """The user's device with this serial number.
 

@@ -1,4 +1,4 @@
-"""Tags of users, roles, managed policies and OpenID Connect providers: Tag, Untag and List for each.
+"""Tags of users, roles, managed policies, OpenID Connect providers and MFA devices: Tag, Untag, List for each.
 
 Source: IAM User Guide, "Tags for IAM resources": keys keep their case but are unique without it.
 """
@@ -14,6 +14,7 @@ from keystead.api import Call, Target, operation
 from keystead.api.operation import Operation, Targets
 from keystead.services.iam.entities import existing_role, existing_user, put
 from keystead.services.iam.managed import existing_policy, own_policy, put_policy
+from keystead.services.iam.mfa import change_device, existing_device, on_device
 from keystead.services.iam.oidc import existing_provider, on_provider, put_provider
 from keystead.services.iam.paging import page_list
 from keystead.services.iam.shown import shown_tags
@@ -45,6 +46,7 @@ _TAGGED: Final = (
     _Tagged(
         "OpenIDConnectProvider", _PROVIDER, on_provider, existing_provider, existing_provider, put_provider
     ),
+    _Tagged("MFADevice", "serial_number", on_device, existing_device, existing_device, change_device),
 )
 
 
