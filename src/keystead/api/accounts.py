@@ -10,12 +10,17 @@ from keystead import errors
 from keystead.identity import Account, Credential
 from keystead.identity.account import check_account_id
 from keystead.identity.credential import check_credential
-from keystead.storage import Table, Transaction
+from keystead.storage import Table, Transaction, join
 
 _SERVICE = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.amazonaws\.com", re.ASCII)
 
-ACCOUNTS: Table[Account] = Table("account", Account)
-"""account id"""
+
+def _member(_where: str, account: Account) -> list[str]:
+    return [join(account.organization, account.parent)] if account.organization else []
+
+
+ACCOUNTS: Table[Account] = Table("account", Account, indexes={"organization": _member})
+"""account id; index `organization`: organization id/id of the root or unit that holds the account"""
 
 
 def _owner(_where: str, credential: Credential) -> list[str]:
