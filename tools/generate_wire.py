@@ -23,6 +23,8 @@ import botocore
 from botocore import xform_name
 from botocore.loaders import Loader
 
+from keystead.wire.pattern import compiled
+
 ROOT = Path(__file__).resolve().parent.parent
 MODELS = ROOT / "src" / "keystead" / "wire" / "models"
 CONFIG = ROOT / "tools" / "wire.toml"
@@ -37,6 +39,8 @@ PYTHON = {
     "timestamp": "float",
 }
 TRAITS = {"min", "max", "pattern", "enum", "sensitive"}
+SAID = {"message", "reason", "type"}
+"""What an error may hold; nothing here answers the one error with a `Type` (TooManyRequestsException)."""
 RESERVED = {*keyword.kwlist, *PYTHON.values(), "list", "dict", "field"}
 
 HEADER = '''\
@@ -79,28 +83,38 @@ def references(shape: dict[str, Any]) -> Iterator[str]:
 
 
 def in_order(roots: list[str], shapes: Shapes) -> list[str]:
-    """Every shape that `roots` need, each after those that it is made of.
-
-    Raises:
-        ValueError: a shape contains itself.
-    """
-    done: dict[str, bool] = {}
+    """Every shape that `roots` need, each after those that it is made of, its own kind aside."""
+    done: set[str] = set()
+    finished: list[str] = []
 
     def visit(name: str) -> None:
         if name in done:
-            if not done[name]:
-                raise ValueError(f"{name} contains itself")
             return
-        done[name] = False
+        done.add(name)
         for part in references(shapes[name]):
             visit(part)
-        done[name] = True
         finished.append(name)
 
-    finished: list[str] = []
     for root in roots:
         visit(root)
     return finished
+
+
+def is_within(inner: str, outer: str, shapes: Shapes) -> bool:
+    """Whether a value of shape `outer` can be or hold one of shape `inner`."""
+    return inner in in_order([outer], shapes)
+
+
+def refuse_endless_requests(chosen: dict[str, Any], shapes: Shapes) -> None:
+    """None, if no request can hold its own kind: such members are neither validated nor read.
+
+    Raises:
+        ValueError: one can.
+    """
+    inputs = [op["input"]["shape"] for op in chosen.values() if "input" in op]
+    for name in in_order(inputs, shapes):
+        if any(is_within(name, part, shapes) for part in references(shapes[name])):
+            raise ValueError(f"{name} contains itself")
 
 
 def attribute(name: str) -> str:
@@ -140,7 +154,7 @@ def rule(name: str, shape: dict[str, Any]) -> str:
         "item_name": shape.get("member", {}).get("locationName"),
     }
     try:
-        re.compile(shape.get("pattern", ""), re.ASCII)
+        compiled(shape.get("pattern", ""))
     except re.error as error:
         raise ValueError(f"pattern of {name}: {error}") from error
     arguments = [f'"{kind}"', *(f"{key}={literal(value)}" for key, value in values.items() if value)]
@@ -166,7 +180,7 @@ def literal(value: object) -> str:
 
 
 def structure(name: str, shapes: Shapes) -> str:
-    """The class of a structure, as source."""
+    """The class of a structure, as source. A member that holds its own kind is a field only."""
     shape = shapes[name]
     required = shape.get("required", [])
     members, fields = [], []
@@ -175,8 +189,11 @@ def structure(name: str, shapes: Shapes) -> str:
         label = member[0].lower() + member[1:]
         mark = ", required=True" if member in required else ""
         target = f"_{reference['shape']}"
-        members.append(f'        Member("{attribute(member)}", "{wire}", "{label}", {target}{mark}),')
         kind = annotation(reference["shape"], shapes)
+        if is_within(name, reference["shape"], shapes):
+            kind = kind.replace(name, f'"{name}"')
+        else:
+            members.append(f'        Member("{attribute(member)}", "{wire}", "{label}", {target}{mark}),')
         fields.append(f'    {attribute(member)}: {kind} | None = field(default=None, name="{wire}")')
     head = f"class {name}(Shape, frozen=True, kw_only=True):"
     if not members:
@@ -184,28 +201,41 @@ def structure(name: str, shapes: Shapes) -> str:
     return "\n".join([head, "    MEMBERS = (", *members, "    )", *fields])
 
 
-def operation(name: str, model: dict[str, Any], shapes: Shapes) -> str:
+def operation(name: str, model: dict[str, Any]) -> str:
     """One row of OPERATIONS, as source."""
     given = model.get("input", {}).get("shape", "Empty")
     answer = model.get("output", {}).get("shape", "None")
-    codes = tuple(error_code(error["shape"], shapes) for error in model.get("errors", ()))
+    codes = tuple(error["shape"] for error in model.get("errors", ()))
     wrapper = model.get("output", {}).get("resultWrapper")
     extra = f', result="{wrapper}"' if wrapper else ""
     return f'    "{name}": OperationShape("{name}", {given}, {answer}, {literal(codes)}{extra}),'
 
 
-def error_code(name: str, shapes: Shapes) -> str:
-    """The code that an exception shape has on the wire.
+def errors(chosen: dict[str, Any], shapes: Shapes) -> str:
+    """ERRORS, as source: the errors that have another code or status on the wire than their name and 400.
 
     Raises:
-        ValueError: the exception says more than a message, which no protocol here can carry yet.
+        ValueError: an error says more than a message and a reason, which no protocol here can carry.
     """
-    shape = shapes[name]
-    extra = [member for member in shape.get("members", {}) if member.lower() != "message"]
-    if extra:
-        raise ValueError(f"{name} has members {extra}")
-    code: str = shape.get("error", {}).get("code", name)
-    return code
+    rows = []
+    for name in sorted({error["shape"] for op in chosen.values() for error in op.get("errors", ())}):
+        shape = shapes[name]
+        extra = [member for member in shape.get("members", {}) if member.lower() not in SAID]
+        if extra:
+            raise ValueError(f"{name} has members {extra}")
+        traits = shape.get("error", {})
+        code, status = traits.get("code", name), traits.get("httpStatusCode", 400)
+        if (code, status) != (name, 400):
+            rows.append(f'    "{name}": ("{code}", {status}),')
+    if not rows:
+        return "ERRORS: dict[str, tuple[str, int]] = {}"
+    return "\n".join(["ERRORS: dict[str, tuple[str, int]] = {", *rows, "}"])
+
+
+def message_name(shapes: Shapes) -> str:
+    """What the service's errors call their message."""
+    names = (member for shape in shapes.values() if shape.get("exception") for member in shape["members"])
+    return next((name for name in names if name.lower() == "message"), "message")
 
 
 def sensitive(names: list[str], shapes: Shapes) -> str:
@@ -227,7 +257,7 @@ def sensitive(names: list[str], shapes: Shapes) -> str:
     return "\n".join(["SENSITIVE: frozenset[tuple[str, str]] = frozenset({", *pairs, "})"])
 
 
-def identity(meta: dict[str, str]) -> str:
+def identity(meta: dict[str, str], shapes: Shapes) -> str:
     """SERVICE, as source."""
     name = meta.get("signingName", meta["endpointPrefix"])
     texts = (
@@ -237,7 +267,9 @@ def identity(meta: dict[str, str]) -> str:
         meta.get("targetPrefix", ""),
         meta.get("xmlNamespace", ""),
     )
-    return f"SERVICE = Service({', '.join(map(literal, texts))}, OPERATIONS)"
+    message = message_name(shapes)
+    extra = f', message="{message}"' if message != "message" else ""
+    return f"SERVICE = Service({', '.join(map(literal, texts))}, OPERATIONS, ERRORS{extra})"
 
 
 def module(service: str, settings: dict[str, Any], corrections: list[dict[str, Any]]) -> str:
@@ -248,6 +280,7 @@ def module(service: str, settings: dict[str, Any], corrections: list[dict[str, A
     wanted = settings["operations"]
     names = sorted(model["operations"]) if wanted == "all" else wanted
     chosen = {name: model["operations"][name] for name in names}
+    refuse_endless_requests(chosen, shapes)
     roots = [op[part]["shape"] for op in chosen.values() for part in ("input", "output") if part in op]
     needed = in_order(roots, shapes)
     within = {part for name in needed for part in references(shapes[name])}
@@ -255,11 +288,12 @@ def module(service: str, settings: dict[str, Any], corrections: list[dict[str, A
     for name in needed:
         parts += [structure(name, shapes)] if shapes[name]["type"] == "structure" else []
         parts += [rule(name, shapes[name])] if name in within else []
-    rows = [operation(name, op, shapes) for name, op in chosen.items()]
+    rows = [operation(name, op) for name, op in chosen.items()]
     parts += [
         "\n".join(["OPERATIONS: dict[str, OperationShape] = {", *rows, "}"]),
         sensitive([name for name in needed if shapes[name]["type"] == "structure"], shapes),
-        identity(meta),
+        errors(chosen, shapes),
+        identity(meta, shapes),
     ]
     body = "\n\n".join(parts)
     known = ("Empty", "Member", "OperationShape", "Rule", "Service", "Shape")

@@ -27,16 +27,22 @@ class KeysteadError(Exception):
 class ApiError(KeysteadError):
     """An error in AWS's own form.
 
+    `code` is the error's name in the services' models. What it is called on the wire, and its HTTP status
+    there, says the model of the service that answers (`LimitExceededException` is `LimitExceeded`, 409, at
+    IAM); `status` is the status where no model says another.
+
     `message` None means that the answer carries no message at all, which AWS does for a few
-    errors (a failed signature check, for one). `status` is the HTTP status.
+    errors (a failed signature check, for one). `reason` is for clients, where AWS's error has one.
     """
 
     code: ClassVar[str] = "InternalFailure"
     status: ClassVar[int] = 400
+    reason: str | None = None
 
-    def __init__(self, message: str | None = None) -> None:
+    def __init__(self, message: str | None = None, *, reason: str | None = None) -> None:
         super().__init__(message)
         self.message = message
+        self.reason = reason
 
 
 class InternalFailure(ApiError):
@@ -113,6 +119,9 @@ class RequestTooLarge(ApiError):
 class RequestTimeout(ApiError):
     code = "RequestTimeoutException"
     status = 408
+
+
+# KMS
 
 
 class AlreadyExists(ApiError):
@@ -265,6 +274,249 @@ class XksProxyVpcEndpointServiceInUse(ApiError):
 
 class XksKeyAlreadyInUse(ApiError):
     code = "XksKeyAlreadyInUseException"
+
+
+# IAM (KMS lists LimitExceeded and MalformedPolicyDocument too)
+
+
+class CredentialReportExpired(ApiError):
+    code = "CredentialReportExpiredException"
+
+
+class CredentialReportNotPresent(ApiError):
+    code = "CredentialReportNotPresentException"
+
+
+class CredentialReportNotReady(ApiError):
+    code = "CredentialReportNotReadyException"
+
+
+class DeleteConflict(ApiError):
+    code = "DeleteConflictException"
+
+
+class EntityAlreadyExists(ApiError):
+    code = "EntityAlreadyExistsException"
+
+
+class EntityTemporarilyUnmodifiable(ApiError):
+    code = "EntityTemporarilyUnmodifiableException"
+
+
+class InvalidAuthenticationCode(ApiError):
+    code = "InvalidAuthenticationCodeException"
+
+
+class InvalidInput(ApiError):
+    code = "InvalidInputException"
+
+
+class InvalidUserType(ApiError):
+    code = "InvalidUserTypeException"
+
+
+class NoSuchEntity(ApiError):
+    code = "NoSuchEntityException"
+
+
+class OpenIdIdpCommunicationError(ApiError):
+    code = "OpenIdIdpCommunicationErrorException"
+
+
+class PolicyEvaluation(ApiError):
+    code = "PolicyEvaluationException"
+
+
+class PolicyNotAttachable(ApiError):
+    code = "PolicyNotAttachableException"
+
+
+class ServiceFailure(ApiError):
+    code = "ServiceFailureException"
+
+
+class ServiceNotSupported(ApiError):
+    code = "ServiceNotSupportedException"
+
+
+class UnmodifiableEntity(ApiError):
+    code = "UnmodifiableEntityException"
+
+
+# STS
+
+
+class IdpCommunicationError(ApiError):
+    code = "IDPCommunicationErrorException"
+
+
+class IdpRejectedClaim(ApiError):
+    code = "IDPRejectedClaimException"
+
+
+class IdentityTokenExpired(ApiError):
+    """The web identity token that was given has ended; ExpiredToken is about the caller's own credentials."""
+
+    code = "ExpiredTokenException"
+
+
+class InvalidAuthorizationMessage(ApiError):
+    code = "InvalidAuthorizationMessageException"
+
+
+class InvalidIdentityToken(ApiError):
+    code = "InvalidIdentityTokenException"
+
+
+class InvalidParameterValue(ApiError):
+    """A common error of the Query protocol, which no model lists."""
+
+    code = "InvalidParameterValue"
+
+
+class PackedPolicyTooLarge(ApiError):
+    code = "PackedPolicyTooLargeException"
+
+
+class RegionDisabled(ApiError):
+    code = "RegionDisabledException"
+
+
+# Organizations
+
+
+class AccountAlreadyClosed(ApiError):
+    code = "AccountAlreadyClosedException"
+
+
+class AccountNotFound(ApiError):
+    code = "AccountNotFoundException"
+
+
+class AlreadyInOrganization(ApiError):
+    code = "AlreadyInOrganizationException"
+
+
+class ChildNotFound(ApiError):
+    code = "ChildNotFoundException"
+
+
+class ConcurrentModification(ApiError):
+    code = "ConcurrentModificationException"
+
+
+class ConstraintViolation(ApiError):
+    code = "ConstraintViolationException"
+
+
+class CreateAccountStatusNotFound(ApiError):
+    code = "CreateAccountStatusNotFoundException"
+
+
+class DestinationParentNotFound(ApiError):
+    code = "DestinationParentNotFoundException"
+
+
+class DuplicateAccount(ApiError):
+    code = "DuplicateAccountException"
+
+
+class DuplicateHandshake(ApiError):
+    code = "DuplicateHandshakeException"
+
+
+class DuplicateOrganizationalUnit(ApiError):
+    code = "DuplicateOrganizationalUnitException"
+
+
+class DuplicatePolicy(ApiError):
+    code = "DuplicatePolicyException"
+
+
+class DuplicatePolicyAttachment(ApiError):
+    code = "DuplicatePolicyAttachmentException"
+
+
+class HandshakeAlreadyInState(ApiError):
+    code = "HandshakeAlreadyInStateException"
+
+
+class HandshakeConstraintViolation(ApiError):
+    code = "HandshakeConstraintViolationException"
+
+
+class HandshakeNotFound(ApiError):
+    code = "HandshakeNotFoundException"
+
+
+class InvalidHandshakeTransition(ApiError):
+    code = "InvalidHandshakeTransitionException"
+
+
+class MasterCannotLeaveOrganization(ApiError):
+    code = "MasterCannotLeaveOrganizationException"
+
+
+class OrganizationNotEmpty(ApiError):
+    code = "OrganizationNotEmptyException"
+
+
+class OrganizationalUnitNotEmpty(ApiError):
+    code = "OrganizationalUnitNotEmptyException"
+
+
+class OrganizationalUnitNotFound(ApiError):
+    code = "OrganizationalUnitNotFoundException"
+
+
+class OrganizationsInvalidInput(ApiError):
+    """Organizations tells a reason besides, IAM does not."""
+
+    code = "InvalidInputException"
+
+
+class OrganizationsNotInUse(ApiError):
+    code = "AWSOrganizationsNotInUseException"
+
+
+class ParentNotFound(ApiError):
+    code = "ParentNotFoundException"
+
+
+class PolicyInUse(ApiError):
+    code = "PolicyInUseException"
+
+
+class PolicyNotAttached(ApiError):
+    code = "PolicyNotAttachedException"
+
+
+class PolicyNotFound(ApiError):
+    code = "PolicyNotFoundException"
+
+
+class PolicyTypeAlreadyEnabled(ApiError):
+    code = "PolicyTypeAlreadyEnabledException"
+
+
+class PolicyTypeNotAvailable(ApiError):
+    code = "PolicyTypeNotAvailableForOrganizationException"
+
+
+class PolicyTypeNotEnabled(ApiError):
+    code = "PolicyTypeNotEnabledException"
+
+
+class RootNotFound(ApiError):
+    code = "RootNotFoundException"
+
+
+class SourceParentNotFound(ApiError):
+    code = "SourceParentNotFoundException"
+
+
+class TargetNotFound(ApiError):
+    code = "TargetNotFoundException"
 
 
 # ------------------------------------------------------------------------ crypto errors

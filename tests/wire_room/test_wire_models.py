@@ -6,12 +6,16 @@ import importlib.util
 from pathlib import Path
 from types import ModuleType
 
+import msgspec
 import pytest
 from botocore.loaders import Loader
 
+from keystead import errors
 from keystead.wire.model import Shape
-from keystead.wire.models import kms, sts
+from keystead.wire.models import iam, kms, organizations, sts
+from keystead.wire.protocols import json
 
+MODELS = {"iam": iam, "kms": kms, "organizations": organizations, "sts": sts}
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -29,10 +33,10 @@ def shapes(module: ModuleType) -> list[type[Shape]]:
     return [value for value in vars(module).values() if isinstance(value, type) and issubclass(value, Shape)]
 
 
-def test_every_operation_of_the_installed_botocore_has_its_shapes() -> None:
-    model = Loader().load_service_model("kms", "service-2")
-    assert set(kms.OPERATIONS) == set(model["operations"])
-    assert set(sts.OPERATIONS) == {"GetCallerIdentity"}
+@pytest.mark.parametrize("service", MODELS)
+def test_every_operation_of_the_installed_botocore_has_its_shapes(service: str) -> None:
+    model = Loader().load_service_model(service, "service-2")
+    assert set(MODELS[service].OPERATIONS) == set(model["operations"])
 
 
 def test_the_committed_modules_are_what_the_generator_writes(generator: ModuleType) -> None:
@@ -74,29 +78,48 @@ def test_a_correction_sets_and_drops(generator: ModuleType) -> None:
     assert model["A"]["min"] == 1
 
 
-def test_a_shape_that_contains_itself_is_refused(generator: ModuleType) -> None:
+def test_a_request_that_contains_itself_is_refused_and_an_answer_is_not(generator: ModuleType) -> None:
     model = {
-        "A": {"type": "structure", "members": {"B": {"shape": "L"}}},
+        "A": {"type": "structure", "members": {"B": {"shape": "L"}, "C": {"shape": "S"}}},
         "L": {"type": "list", "member": {"shape": "A"}},
+        "S": {"type": "string"},
     }
     with pytest.raises(ValueError, match="contains itself"):
-        generator.in_order(["A"], model)
+        generator.refuse_endless_requests({"Put": {"input": {"shape": "A"}}}, model)
+    generator.refuse_endless_requests({"Get": {"output": {"shape": "A"}}}, model)
+    written = generator.structure("A", model)
+    assert 'b: list["A"] | None' in written
+    assert [line.strip() for line in written.splitlines() if "Member" in line] == [
+        'Member("c", "C", "c", _S),'
+    ]
 
 
 def test_a_pattern_that_python_lacks_is_refused(generator: ModuleType) -> None:
     with pytest.raises(ValueError, match="pattern of A"):
-        generator.rule("A", {"type": "string", "pattern": r"[\p{L}]+"})
+        generator.rule("A", {"type": "string", "pattern": r"[\p{Lu}]+"})
 
 
 def test_names_that_the_module_needs_get_an_underscore(generator: ModuleType) -> None:
     assert [generator.attribute(name) for name in ("KeyId", "Str", "From")] == ["key_id", "str_", "from_"]
 
 
-@pytest.mark.parametrize("module", [kms, sts])
-def test_members_and_fields_agree(module: ModuleType) -> None:
-    for shape in shapes(module):
-        assert [member.attribute for member in shape.MEMBERS] == list(shape.__struct_fields__)
-        assert [member.name for member in shape.MEMBERS] == list(shape.__struct_encode_fields__)
+@pytest.mark.parametrize("service", MODELS)
+def test_members_and_fields_agree(service: str) -> None:
+    recursive = {"HandshakeResource": ["resources"]}
+    for shape in shapes(MODELS[service]):
+        named = [member.attribute for member in shape.MEMBERS] + recursive.get(shape.__name__, [])
+        assert named == list(shape.__struct_fields__)
+        if shape.__name__ not in recursive:
+            assert [member.name for member in shape.MEMBERS] == list(shape.__struct_encode_fields__)
+
+
+def test_an_answer_can_hold_its_own_kind() -> None:
+    inner = organizations.HandshakeResource(type="OWNER_NAME", value="n")
+    outer = organizations.HandshakeResource(type="ORGANIZATION", resources=[inner])
+    assert msgspec.json.decode(json.encode(outer)) == {
+        "Type": "ORGANIZATION",
+        "Resources": [{"Type": "OWNER_NAME", "Value": "n"}],
+    }
 
 
 def test_secrets_are_marked() -> None:
@@ -127,3 +150,53 @@ def test_services_say_how_they_are_told_apart() -> None:
     assert (sts.SERVICE.name, sts.SERVICE.protocol, sts.SERVICE.version) == ("sts", "query", "2011-06-15")
     assert "KMSInvalidStateException" in kms.OPERATIONS["Encrypt"].errors
     assert kms.OPERATIONS["PutKeyPolicy"].output is None
+    assert (iam.SERVICE.name, iam.SERVICE.protocol, iam.SERVICE.version) == ("iam", "query", "2010-05-08")
+    described = organizations.SERVICE
+    assert (described.name, described.protocol) == ("organizations", "json")
+    assert (described.target_prefix, described.message) == ("AWSOrganizationsV20161128", "Message")
+
+
+def test_errors_say_what_they_are_called_on_the_wire() -> None:
+    assert iam.ERRORS["NoSuchEntityException"] == ("NoSuchEntity", 404)
+    assert iam.ERRORS["LimitExceededException"] == ("LimitExceeded", 409)
+    assert "ExpiredTokenException" not in sts.ERRORS
+    assert kms.ERRORS == organizations.ERRORS == {}
+
+
+@pytest.mark.parametrize("service", MODELS)
+def test_a_module_takes_its_errors_from_the_installed_botocore(service: str) -> None:
+    known = Loader().load_service_model(service, "service-2")["shapes"]
+    module = MODELS[service]
+    listed = {name for operation in module.OPERATIONS.values() for name in operation.errors}
+    assert listed >= set(module.ERRORS)
+    for name in listed:
+        traits = known[name].get("error", {})
+        expected = (traits.get("code", name), traits.get("httpStatusCode", 400))
+        assert module.ERRORS.get(name, (name, 400)) == expected
+
+
+def test_a_class_of_errors_is_named_as_a_model_or_the_common_errors_name_it() -> None:
+    listed = {
+        name
+        for module in MODELS.values()
+        for operation in module.OPERATIONS.values()
+        for name in operation.errors
+    }
+    common = {
+        "AccessDeniedException",
+        "ExpiredTokenException",
+        "IncompleteSignatureException",
+        "InternalFailure",
+        "InvalidParameterValue",
+        "InvalidSignatureException",
+        "MissingAuthenticationTokenException",
+        "NotAuthorizedException",
+        "RequestEntityTooLargeException",
+        "RequestTimeoutException",
+        "SerializationException",
+        "ThrottlingException",
+        "UnknownOperationException",
+        "UnrecognizedClientException",
+        "ValidationException",
+    }
+    assert {kind.code for kind in errors.ApiError.__subclasses__()} <= listed | common

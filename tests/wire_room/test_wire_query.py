@@ -235,7 +235,7 @@ def test_any_text_makes_well_formed_xml(text: str) -> None:
     ],
 )
 def test_botocore_reads_errors(error: ApiError, code: str, status: int, fault: str) -> None:
-    assert query.code_and_status(error) == (code, status)
+    assert query.code_and_status(sts.SERVICE, error) == (code, status)
     body = query.encode_error(sts.SERVICE, error, ID)
     parser = botocore.parsers.create_parser("query")
     parsed = parser.parse({"status_code": status, "headers": {}, "body": body}, None)

@@ -41,9 +41,9 @@ class JsonEncoding:
     def answer(self, _service: model.Service, _operation: str, answer: Any, request_id: str) -> Response:
         return Response(200, (("x-amzn-RequestId", request_id), self._TYPE, NO_STORE), json.encode(answer))
 
-    def refusal(self, _service: model.Service, error: errors.ApiError, request_id: str) -> Response:
+    def refusal(self, service: model.Service, error: errors.ApiError, request_id: str) -> Response:
         headers = (("x-amzn-RequestId", request_id), self._TYPE, NO_STORE)
-        return Response(error.status, headers, json.encode_error(error))
+        return Response(error.status, headers, json.encode_error(error, service.message))
 
 
 class QueryEncoding:
@@ -59,7 +59,7 @@ class QueryEncoding:
         return Response(200, (("x-amzn-RequestId", request_id), self._TYPE, NO_STORE), body)
 
     def refusal(self, service: model.Service, error: errors.ApiError, request_id: str) -> Response:
-        _, status = query.code_and_status(error)
+        _, status = query.code_and_status(service, error)
         headers = (("x-amzn-RequestId", request_id), self._TYPE, NO_STORE)
         return Response(status, headers, query.encode_error(service, error, request_id))
 

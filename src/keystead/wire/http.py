@@ -19,6 +19,8 @@ class Request(msgspec.Struct, frozen=True, gc=False):
         body: the whole body, transfer coding removed.
         peer: the client's IP address as text.
         secure: whether the connection is TLS.
+        certificate: the client certificate (DER) that the connection was opened with, once TLS has verified
+            it; empty without one.
     """
 
     method: str
@@ -27,6 +29,7 @@ class Request(msgspec.Struct, frozen=True, gc=False):
     body: bytes
     peer: str
     secure: bool
+    certificate: bytes = b""
 
     def __repr__(self) -> str:
         """Nothing of headers and body: they hold credentials and plaintext."""

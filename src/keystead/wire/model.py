@@ -17,7 +17,8 @@ Protocol = Literal["json", "query"]
 class Shape(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A request, an answer or a structure within one; None is an absent member.
 
-    No shape holds a cycle, so the collector need not look at them.
+    No shape holds a cycle, so the collector need not look at them. A member whose values hold their own
+    kind is a field without a row in MEMBERS: answers of the JSON protocol carry it, nothing else sees it.
     """
 
     MEMBERS: ClassVar[tuple[Member, ...]] = ()
@@ -81,7 +82,7 @@ class Member(msgspec.Struct, frozen=True):
 
 
 class OperationShape(msgspec.Struct, frozen=True):
-    """An operation: its shapes, and the error codes that its model lists.
+    """An operation: its shapes, and the names of the errors that its model lists.
 
     Attributes:
         result: the element around the answer in the Query protocol.
@@ -104,6 +105,8 @@ class Service(msgspec.Struct, frozen=True):
         target_prefix: what stands before the operation in X-Amz-Target (json).
         namespace: the XML namespace of its answers (query).
         operations: by name.
+        errors: by name, the code and the HTTP status of errors where these are not the name and 400.
+        message: what errors call their message (json).
     """
 
     name: str
@@ -112,3 +115,5 @@ class Service(msgspec.Struct, frozen=True):
     target_prefix: str
     namespace: str
     operations: dict[str, OperationShape]
+    errors: dict[str, tuple[str, int]] = {}
+    message: str = "message"

@@ -7,7 +7,6 @@ Values that the model calls sensitive, and all blobs, are never echoed.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import islice
@@ -15,6 +14,7 @@ from typing import Any
 
 from keystead.errors import Validation
 from keystead.wire.model import Rule, Shape
+from keystead.wire.pattern import compiled
 
 Test = Callable[[Any], bool]
 Constraint = tuple[Test, str]
@@ -61,9 +61,9 @@ def _bounds(rule: Rule) -> Iterator[Constraint]:
 
 
 def _forms(rule: Rule) -> Iterator[Constraint]:
-    """The strings that are allowed; a pattern's classes are ASCII, as in the Java original."""
+    """The strings that are allowed."""
     if rule.pattern is not None:
-        matches = re.compile(rule.pattern, re.ASCII).fullmatch
+        matches = compiled(rule.pattern).fullmatch
         yield (
             (lambda value: matches(value) is not None),
             f"Member must satisfy regular expression pattern: {rule.pattern}",

@@ -1629,4 +1629,6 @@ SENSITIVE: frozenset[tuple[str, str]] = frozenset({
     ("XksProxyConfigurationType", "AccessKeyId"),
 })
 
-SERVICE = Service("kms", "json", "2014-11-01", "TrentService", "", OPERATIONS)
+ERRORS: dict[str, tuple[str, int]] = {}
+
+SERVICE = Service("kms", "json", "2014-11-01", "TrentService", "", OPERATIONS, ERRORS)

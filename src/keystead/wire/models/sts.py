@@ -5,14 +5,320 @@ from msgspec import field
 
 from keystead.wire.model import Member, OperationShape, Rule, Service, Shape
 
+_arnType = Rule("string", minimum=20, maximum=2048, pattern="[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u0085\\u00A0-\\uD7FF\\uE000-\\uFFFD\\u10000-\\u10FFFF]+")
+
+_roleSessionNameType = Rule("string", minimum=2, maximum=64, pattern="[\\w+=,.@-]*")
+
+class PolicyDescriptorType(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("arn", "arn", "arn", _arnType),
+    )
+    arn: str | None = field(default=None, name="arn")
+
+_PolicyDescriptorType = Rule("structure", shape=PolicyDescriptorType)
+
+_policyDescriptorListType = Rule("list", item=_PolicyDescriptorType)
+
+_unrestrictedSessionPolicyDocumentType = Rule("string", minimum=1, pattern="[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+")
+
+_roleDurationSecondsType = Rule("integer", minimum=900, maximum=43200)
+
+_tagKeyType = Rule("string", minimum=1, maximum=128, pattern="[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+")
+
+_tagValueType = Rule("string", maximum=256, pattern="[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*")
+
+class Tag(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("key", "Key", "key", _tagKeyType, required=True),
+        Member("value", "Value", "value", _tagValueType, required=True),
+    )
+    key: str | None = field(default=None, name="Key")
+    value: str | None = field(default=None, name="Value")
+
+_Tag = Rule("structure", shape=Tag)
+
+_tagListType = Rule("list", maximum=50, item=_Tag)
+
+_tagKeyListType = Rule("list", maximum=50, item=_tagKeyType)
+
+_externalIdType = Rule("string", minimum=2, maximum=1224, pattern="[\\w+=,.@:\\/-]*")
+
+_serialNumberType = Rule("string", minimum=9, maximum=256, pattern="[\\w+=/:,.@-]*")
+
+_tokenCodeType = Rule("string", minimum=6, maximum=6, pattern="[\\d]*")
+
+_sourceIdentityType = Rule("string", minimum=2, maximum=64, pattern="[\\w+=,.@-]*")
+
+_contextAssertionType = Rule("string", minimum=4, maximum=2048)
+
+class ProvidedContext(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("provider_arn", "ProviderArn", "providerArn", _arnType),
+        Member("context_assertion", "ContextAssertion", "contextAssertion", _contextAssertionType),
+    )
+    provider_arn: str | None = field(default=None, name="ProviderArn")
+    context_assertion: str | None = field(default=None, name="ContextAssertion")
+
+_ProvidedContext = Rule("structure", shape=ProvidedContext)
+
+_ProvidedContextsListType = Rule("list", minimum=1, maximum=5, item=_ProvidedContext)
+
+_minimumSessionTokenSizeType = Rule("integer", maximum=4096, minimum=0)
+
+class AssumeRoleRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("role_arn", "RoleArn", "roleArn", _arnType, required=True),
+        Member("role_session_name", "RoleSessionName", "roleSessionName", _roleSessionNameType, required=True),
+        Member("policy_arns", "PolicyArns", "policyArns", _policyDescriptorListType),
+        Member("policy", "Policy", "policy", _unrestrictedSessionPolicyDocumentType),
+        Member("duration_seconds", "DurationSeconds", "durationSeconds", _roleDurationSecondsType),
+        Member("tags", "Tags", "tags", _tagListType),
+        Member("transitive_tag_keys", "TransitiveTagKeys", "transitiveTagKeys", _tagKeyListType),
+        Member("external_id", "ExternalId", "externalId", _externalIdType),
+        Member("serial_number", "SerialNumber", "serialNumber", _serialNumberType),
+        Member("token_code", "TokenCode", "tokenCode", _tokenCodeType),
+        Member("source_identity", "SourceIdentity", "sourceIdentity", _sourceIdentityType),
+        Member("provided_contexts", "ProvidedContexts", "providedContexts", _ProvidedContextsListType),
+        Member("minimum_session_token_size", "MinimumSessionTokenSize", "minimumSessionTokenSize", _minimumSessionTokenSizeType),
+    )
+    role_arn: str | None = field(default=None, name="RoleArn")
+    role_session_name: str | None = field(default=None, name="RoleSessionName")
+    policy_arns: list[PolicyDescriptorType] | None = field(default=None, name="PolicyArns")
+    policy: str | None = field(default=None, name="Policy")
+    duration_seconds: int | None = field(default=None, name="DurationSeconds")
+    tags: list[Tag] | None = field(default=None, name="Tags")
+    transitive_tag_keys: list[str] | None = field(default=None, name="TransitiveTagKeys")
+    external_id: str | None = field(default=None, name="ExternalId")
+    serial_number: str | None = field(default=None, name="SerialNumber")
+    token_code: str | None = field(default=None, name="TokenCode")
+    source_identity: str | None = field(default=None, name="SourceIdentity")
+    provided_contexts: list[ProvidedContext] | None = field(default=None, name="ProvidedContexts")
+    minimum_session_token_size: int | None = field(default=None, name="MinimumSessionTokenSize")
+
+_accessKeyIdType = Rule("string", minimum=16, maximum=128, pattern="[\\w]*")
+
+_accessKeySecretType = Rule("string", sensitive=True)
+
+_tokenType = Rule("string")
+
+_dateType = Rule("timestamp")
+
+class Credentials(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("access_key_id", "AccessKeyId", "accessKeyId", _accessKeyIdType, required=True),
+        Member("secret_access_key", "SecretAccessKey", "secretAccessKey", _accessKeySecretType, required=True),
+        Member("session_token", "SessionToken", "sessionToken", _tokenType, required=True),
+        Member("expiration", "Expiration", "expiration", _dateType, required=True),
+    )
+    access_key_id: str | None = field(default=None, name="AccessKeyId")
+    secret_access_key: str | None = field(default=None, name="SecretAccessKey")
+    session_token: str | None = field(default=None, name="SessionToken")
+    expiration: float | None = field(default=None, name="Expiration")
+
+_Credentials = Rule("structure", shape=Credentials)
+
+_assumedRoleIdType = Rule("string", minimum=2, maximum=193, pattern="[\\w+=,.@:-]*")
+
+class AssumedRoleUser(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("assumed_role_id", "AssumedRoleId", "assumedRoleId", _assumedRoleIdType, required=True),
+        Member("arn", "Arn", "arn", _arnType, required=True),
+    )
+    assumed_role_id: str | None = field(default=None, name="AssumedRoleId")
+    arn: str | None = field(default=None, name="Arn")
+
+_AssumedRoleUser = Rule("structure", shape=AssumedRoleUser)
+
+_nonNegativeIntegerType = Rule("integer", minimum=0)
+
+_sessionTokenUtilizationType = Rule("integer", minimum=0)
+
+_sessionTokenSizeType = Rule("integer", minimum=0)
+
+class AssumeRoleResponse(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("credentials", "Credentials", "credentials", _Credentials),
+        Member("assumed_role_user", "AssumedRoleUser", "assumedRoleUser", _AssumedRoleUser),
+        Member("packed_policy_size", "PackedPolicySize", "packedPolicySize", _nonNegativeIntegerType),
+        Member("source_identity", "SourceIdentity", "sourceIdentity", _sourceIdentityType),
+        Member("session_token_utilization", "SessionTokenUtilization", "sessionTokenUtilization", _sessionTokenUtilizationType),
+        Member("session_token_size", "SessionTokenSize", "sessionTokenSize", _sessionTokenSizeType),
+    )
+    credentials: Credentials | None = field(default=None, name="Credentials")
+    assumed_role_user: AssumedRoleUser | None = field(default=None, name="AssumedRoleUser")
+    packed_policy_size: int | None = field(default=None, name="PackedPolicySize")
+    source_identity: str | None = field(default=None, name="SourceIdentity")
+    session_token_utilization: int | None = field(default=None, name="SessionTokenUtilization")
+    session_token_size: int | None = field(default=None, name="SessionTokenSize")
+
+_SAMLAssertionType = Rule("string", minimum=4, maximum=100000, sensitive=True)
+
+_sessionPolicyDocumentType = Rule("string", minimum=1, maximum=2048, pattern="[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+")
+
+class AssumeRoleWithSAMLRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("role_arn", "RoleArn", "roleArn", _arnType, required=True),
+        Member("principal_arn", "PrincipalArn", "principalArn", _arnType, required=True),
+        Member("saml_assertion", "SAMLAssertion", "sAMLAssertion", _SAMLAssertionType, required=True),
+        Member("policy_arns", "PolicyArns", "policyArns", _policyDescriptorListType),
+        Member("policy", "Policy", "policy", _sessionPolicyDocumentType),
+        Member("duration_seconds", "DurationSeconds", "durationSeconds", _roleDurationSecondsType),
+        Member("minimum_session_token_size", "MinimumSessionTokenSize", "minimumSessionTokenSize", _minimumSessionTokenSizeType),
+    )
+    role_arn: str | None = field(default=None, name="RoleArn")
+    principal_arn: str | None = field(default=None, name="PrincipalArn")
+    saml_assertion: str | None = field(default=None, name="SAMLAssertion")
+    policy_arns: list[PolicyDescriptorType] | None = field(default=None, name="PolicyArns")
+    policy: str | None = field(default=None, name="Policy")
+    duration_seconds: int | None = field(default=None, name="DurationSeconds")
+    minimum_session_token_size: int | None = field(default=None, name="MinimumSessionTokenSize")
+
+_Subject = Rule("string")
+
+_SubjectType = Rule("string")
+
+_Issuer = Rule("string")
+
+_Audience = Rule("string")
+
+_NameQualifier = Rule("string")
+
+class AssumeRoleWithSAMLResponse(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("credentials", "Credentials", "credentials", _Credentials),
+        Member("assumed_role_user", "AssumedRoleUser", "assumedRoleUser", _AssumedRoleUser),
+        Member("packed_policy_size", "PackedPolicySize", "packedPolicySize", _nonNegativeIntegerType),
+        Member("subject", "Subject", "subject", _Subject),
+        Member("subject_type", "SubjectType", "subjectType", _SubjectType),
+        Member("issuer", "Issuer", "issuer", _Issuer),
+        Member("audience", "Audience", "audience", _Audience),
+        Member("name_qualifier", "NameQualifier", "nameQualifier", _NameQualifier),
+        Member("source_identity", "SourceIdentity", "sourceIdentity", _sourceIdentityType),
+        Member("session_token_utilization", "SessionTokenUtilization", "sessionTokenUtilization", _sessionTokenUtilizationType),
+        Member("session_token_size", "SessionTokenSize", "sessionTokenSize", _sessionTokenSizeType),
+    )
+    credentials: Credentials | None = field(default=None, name="Credentials")
+    assumed_role_user: AssumedRoleUser | None = field(default=None, name="AssumedRoleUser")
+    packed_policy_size: int | None = field(default=None, name="PackedPolicySize")
+    subject: str | None = field(default=None, name="Subject")
+    subject_type: str | None = field(default=None, name="SubjectType")
+    issuer: str | None = field(default=None, name="Issuer")
+    audience: str | None = field(default=None, name="Audience")
+    name_qualifier: str | None = field(default=None, name="NameQualifier")
+    source_identity: str | None = field(default=None, name="SourceIdentity")
+    session_token_utilization: int | None = field(default=None, name="SessionTokenUtilization")
+    session_token_size: int | None = field(default=None, name="SessionTokenSize")
+
+_clientTokenType = Rule("string", minimum=4, maximum=20000, sensitive=True)
+
+_urlType = Rule("string", minimum=4, maximum=2048)
+
+class AssumeRoleWithWebIdentityRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("role_arn", "RoleArn", "roleArn", _arnType, required=True),
+        Member("role_session_name", "RoleSessionName", "roleSessionName", _roleSessionNameType, required=True),
+        Member("web_identity_token", "WebIdentityToken", "webIdentityToken", _clientTokenType, required=True),
+        Member("provider_id", "ProviderId", "providerId", _urlType),
+        Member("policy_arns", "PolicyArns", "policyArns", _policyDescriptorListType),
+        Member("policy", "Policy", "policy", _sessionPolicyDocumentType),
+        Member("duration_seconds", "DurationSeconds", "durationSeconds", _roleDurationSecondsType),
+        Member("minimum_session_token_size", "MinimumSessionTokenSize", "minimumSessionTokenSize", _minimumSessionTokenSizeType),
+    )
+    role_arn: str | None = field(default=None, name="RoleArn")
+    role_session_name: str | None = field(default=None, name="RoleSessionName")
+    web_identity_token: str | None = field(default=None, name="WebIdentityToken")
+    provider_id: str | None = field(default=None, name="ProviderId")
+    policy_arns: list[PolicyDescriptorType] | None = field(default=None, name="PolicyArns")
+    policy: str | None = field(default=None, name="Policy")
+    duration_seconds: int | None = field(default=None, name="DurationSeconds")
+    minimum_session_token_size: int | None = field(default=None, name="MinimumSessionTokenSize")
+
+_webIdentitySubjectType = Rule("string", minimum=6, maximum=255)
+
+class AssumeRoleWithWebIdentityResponse(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("credentials", "Credentials", "credentials", _Credentials),
+        Member("subject_from_web_identity_token", "SubjectFromWebIdentityToken", "subjectFromWebIdentityToken", _webIdentitySubjectType),
+        Member("assumed_role_user", "AssumedRoleUser", "assumedRoleUser", _AssumedRoleUser),
+        Member("packed_policy_size", "PackedPolicySize", "packedPolicySize", _nonNegativeIntegerType),
+        Member("provider", "Provider", "provider", _Issuer),
+        Member("audience", "Audience", "audience", _Audience),
+        Member("source_identity", "SourceIdentity", "sourceIdentity", _sourceIdentityType),
+        Member("session_token_utilization", "SessionTokenUtilization", "sessionTokenUtilization", _sessionTokenUtilizationType),
+        Member("session_token_size", "SessionTokenSize", "sessionTokenSize", _sessionTokenSizeType),
+    )
+    credentials: Credentials | None = field(default=None, name="Credentials")
+    subject_from_web_identity_token: str | None = field(default=None, name="SubjectFromWebIdentityToken")
+    assumed_role_user: AssumedRoleUser | None = field(default=None, name="AssumedRoleUser")
+    packed_policy_size: int | None = field(default=None, name="PackedPolicySize")
+    provider: str | None = field(default=None, name="Provider")
+    audience: str | None = field(default=None, name="Audience")
+    source_identity: str | None = field(default=None, name="SourceIdentity")
+    session_token_utilization: int | None = field(default=None, name="SessionTokenUtilization")
+    session_token_size: int | None = field(default=None, name="SessionTokenSize")
+
+_TargetPrincipalType = Rule("string", minimum=12, maximum=2048)
+
+_RootDurationSecondsType = Rule("integer", maximum=900, minimum=0)
+
+class AssumeRootRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("target_principal", "TargetPrincipal", "targetPrincipal", _TargetPrincipalType, required=True),
+        Member("task_policy_arn", "TaskPolicyArn", "taskPolicyArn", _PolicyDescriptorType, required=True),
+        Member("duration_seconds", "DurationSeconds", "durationSeconds", _RootDurationSecondsType),
+        Member("minimum_session_token_size", "MinimumSessionTokenSize", "minimumSessionTokenSize", _minimumSessionTokenSizeType),
+    )
+    target_principal: str | None = field(default=None, name="TargetPrincipal")
+    task_policy_arn: PolicyDescriptorType | None = field(default=None, name="TaskPolicyArn")
+    duration_seconds: int | None = field(default=None, name="DurationSeconds")
+    minimum_session_token_size: int | None = field(default=None, name="MinimumSessionTokenSize")
+
+class AssumeRootResponse(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("credentials", "Credentials", "credentials", _Credentials),
+        Member("source_identity", "SourceIdentity", "sourceIdentity", _sourceIdentityType),
+        Member("session_token_utilization", "SessionTokenUtilization", "sessionTokenUtilization", _sessionTokenUtilizationType),
+        Member("session_token_size", "SessionTokenSize", "sessionTokenSize", _sessionTokenSizeType),
+    )
+    credentials: Credentials | None = field(default=None, name="Credentials")
+    source_identity: str | None = field(default=None, name="SourceIdentity")
+    session_token_utilization: int | None = field(default=None, name="SessionTokenUtilization")
+    session_token_size: int | None = field(default=None, name="SessionTokenSize")
+
+_encodedMessageType = Rule("string", minimum=1, maximum=10240)
+
+class DecodeAuthorizationMessageRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("encoded_message", "EncodedMessage", "encodedMessage", _encodedMessageType, required=True),
+    )
+    encoded_message: str | None = field(default=None, name="EncodedMessage")
+
+_decodedMessageType = Rule("string")
+
+class DecodeAuthorizationMessageResponse(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("decoded_message", "DecodedMessage", "decodedMessage", _decodedMessageType),
+    )
+    decoded_message: str | None = field(default=None, name="DecodedMessage")
+
+class GetAccessKeyInfoRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("access_key_id", "AccessKeyId", "accessKeyId", _accessKeyIdType, required=True),
+    )
+    access_key_id: str | None = field(default=None, name="AccessKeyId")
+
+_accountType = Rule("string")
+
+class GetAccessKeyInfoResponse(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("account", "Account", "account", _accountType),
+    )
+    account: str | None = field(default=None, name="Account")
+
 class GetCallerIdentityRequest(Shape, frozen=True, kw_only=True):
     pass
 
 _userIdType = Rule("string")
-
-_accountType = Rule("string")
-
-_arnType = Rule("string", minimum=20, maximum=2048, pattern="[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u0085\\u00A0-\\uD7FF\\uE000-\\uFFFD\\u10000-\\u10FFFF]+")
 
 class GetCallerIdentityResponse(Shape, frozen=True, kw_only=True):
     MEMBERS = (
@@ -24,10 +330,153 @@ class GetCallerIdentityResponse(Shape, frozen=True, kw_only=True):
     account: str | None = field(default=None, name="Account")
     arn: str | None = field(default=None, name="Arn")
 
+_tradeInTokenType = Rule("string", sensitive=True)
+
+class GetDelegatedAccessTokenRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("trade_in_token", "TradeInToken", "tradeInToken", _tradeInTokenType, required=True),
+    )
+    trade_in_token: str | None = field(default=None, name="TradeInToken")
+
+class GetDelegatedAccessTokenResponse(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("credentials", "Credentials", "credentials", _Credentials),
+        Member("packed_policy_size", "PackedPolicySize", "packedPolicySize", _nonNegativeIntegerType),
+        Member("assumed_principal", "AssumedPrincipal", "assumedPrincipal", _arnType),
+    )
+    credentials: Credentials | None = field(default=None, name="Credentials")
+    packed_policy_size: int | None = field(default=None, name="PackedPolicySize")
+    assumed_principal: str | None = field(default=None, name="AssumedPrincipal")
+
+_userNameType = Rule("string", minimum=2, maximum=32, pattern="[\\w+=,.@-]*")
+
+_durationSecondsType = Rule("integer", minimum=900, maximum=129600)
+
+class GetFederationTokenRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("name", "Name", "name", _userNameType, required=True),
+        Member("policy", "Policy", "policy", _sessionPolicyDocumentType),
+        Member("policy_arns", "PolicyArns", "policyArns", _policyDescriptorListType),
+        Member("duration_seconds", "DurationSeconds", "durationSeconds", _durationSecondsType),
+        Member("tags", "Tags", "tags", _tagListType),
+        Member("minimum_session_token_size", "MinimumSessionTokenSize", "minimumSessionTokenSize", _minimumSessionTokenSizeType),
+    )
+    name: str | None = field(default=None, name="Name")
+    policy: str | None = field(default=None, name="Policy")
+    policy_arns: list[PolicyDescriptorType] | None = field(default=None, name="PolicyArns")
+    duration_seconds: int | None = field(default=None, name="DurationSeconds")
+    tags: list[Tag] | None = field(default=None, name="Tags")
+    minimum_session_token_size: int | None = field(default=None, name="MinimumSessionTokenSize")
+
+_federatedIdType = Rule("string", minimum=2, maximum=193, pattern="[\\w+=,.@\\:-]*")
+
+class FederatedUser(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("federated_user_id", "FederatedUserId", "federatedUserId", _federatedIdType, required=True),
+        Member("arn", "Arn", "arn", _arnType, required=True),
+    )
+    federated_user_id: str | None = field(default=None, name="FederatedUserId")
+    arn: str | None = field(default=None, name="Arn")
+
+_FederatedUser = Rule("structure", shape=FederatedUser)
+
+class GetFederationTokenResponse(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("credentials", "Credentials", "credentials", _Credentials),
+        Member("federated_user", "FederatedUser", "federatedUser", _FederatedUser),
+        Member("packed_policy_size", "PackedPolicySize", "packedPolicySize", _nonNegativeIntegerType),
+        Member("session_token_utilization", "SessionTokenUtilization", "sessionTokenUtilization", _sessionTokenUtilizationType),
+        Member("session_token_size", "SessionTokenSize", "sessionTokenSize", _sessionTokenSizeType),
+    )
+    credentials: Credentials | None = field(default=None, name="Credentials")
+    federated_user: FederatedUser | None = field(default=None, name="FederatedUser")
+    packed_policy_size: int | None = field(default=None, name="PackedPolicySize")
+    session_token_utilization: int | None = field(default=None, name="SessionTokenUtilization")
+    session_token_size: int | None = field(default=None, name="SessionTokenSize")
+
+class GetSessionTokenRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("duration_seconds", "DurationSeconds", "durationSeconds", _durationSecondsType),
+        Member("serial_number", "SerialNumber", "serialNumber", _serialNumberType),
+        Member("token_code", "TokenCode", "tokenCode", _tokenCodeType),
+        Member("minimum_session_token_size", "MinimumSessionTokenSize", "minimumSessionTokenSize", _minimumSessionTokenSizeType),
+    )
+    duration_seconds: int | None = field(default=None, name="DurationSeconds")
+    serial_number: str | None = field(default=None, name="SerialNumber")
+    token_code: str | None = field(default=None, name="TokenCode")
+    minimum_session_token_size: int | None = field(default=None, name="MinimumSessionTokenSize")
+
+class GetSessionTokenResponse(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("credentials", "Credentials", "credentials", _Credentials),
+        Member("session_token_utilization", "SessionTokenUtilization", "sessionTokenUtilization", _sessionTokenUtilizationType),
+        Member("session_token_size", "SessionTokenSize", "sessionTokenSize", _sessionTokenSizeType),
+    )
+    credentials: Credentials | None = field(default=None, name="Credentials")
+    session_token_utilization: int | None = field(default=None, name="SessionTokenUtilization")
+    session_token_size: int | None = field(default=None, name="SessionTokenSize")
+
+_webIdentityTokenAudienceStringType = Rule("string", minimum=1, maximum=1000)
+
+_webIdentityTokenAudienceListType = Rule("list", minimum=1, maximum=10, item=_webIdentityTokenAudienceStringType)
+
+_webIdentityTokenDurationSecondsType = Rule("integer", minimum=60, maximum=3600)
+
+_jwtAlgorithmType = Rule("string", minimum=5, maximum=5)
+
+class GetWebIdentityTokenRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("audience", "Audience", "audience", _webIdentityTokenAudienceListType, required=True),
+        Member("duration_seconds", "DurationSeconds", "durationSeconds", _webIdentityTokenDurationSecondsType),
+        Member("signing_algorithm", "SigningAlgorithm", "signingAlgorithm", _jwtAlgorithmType, required=True),
+        Member("tags", "Tags", "tags", _tagListType),
+    )
+    audience: list[str] | None = field(default=None, name="Audience")
+    duration_seconds: int | None = field(default=None, name="DurationSeconds")
+    signing_algorithm: str | None = field(default=None, name="SigningAlgorithm")
+    tags: list[Tag] | None = field(default=None, name="Tags")
+
+_webIdentityTokenType = Rule("string", sensitive=True)
+
+class GetWebIdentityTokenResponse(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("web_identity_token", "WebIdentityToken", "webIdentityToken", _webIdentityTokenType),
+        Member("expiration", "Expiration", "expiration", _dateType),
+    )
+    web_identity_token: str | None = field(default=None, name="WebIdentityToken")
+    expiration: float | None = field(default=None, name="Expiration")
+
 OPERATIONS: dict[str, OperationShape] = {
+    "AssumeRole": OperationShape("AssumeRole", AssumeRoleRequest, AssumeRoleResponse, ("MalformedPolicyDocumentException", "PackedPolicyTooLargeException", "RegionDisabledException", "ExpiredTokenException"), result="AssumeRoleResult"),
+    "AssumeRoleWithSAML": OperationShape("AssumeRoleWithSAML", AssumeRoleWithSAMLRequest, AssumeRoleWithSAMLResponse, ("MalformedPolicyDocumentException", "PackedPolicyTooLargeException", "IDPRejectedClaimException", "InvalidIdentityTokenException", "ExpiredTokenException", "RegionDisabledException"), result="AssumeRoleWithSAMLResult"),
+    "AssumeRoleWithWebIdentity": OperationShape("AssumeRoleWithWebIdentity", AssumeRoleWithWebIdentityRequest, AssumeRoleWithWebIdentityResponse, ("MalformedPolicyDocumentException", "PackedPolicyTooLargeException", "IDPRejectedClaimException", "IDPCommunicationErrorException", "InvalidIdentityTokenException", "ExpiredTokenException", "RegionDisabledException"), result="AssumeRoleWithWebIdentityResult"),
+    "AssumeRoot": OperationShape("AssumeRoot", AssumeRootRequest, AssumeRootResponse, ("RegionDisabledException", "ExpiredTokenException"), result="AssumeRootResult"),
+    "DecodeAuthorizationMessage": OperationShape("DecodeAuthorizationMessage", DecodeAuthorizationMessageRequest, DecodeAuthorizationMessageResponse, ("InvalidAuthorizationMessageException",), result="DecodeAuthorizationMessageResult"),
+    "GetAccessKeyInfo": OperationShape("GetAccessKeyInfo", GetAccessKeyInfoRequest, GetAccessKeyInfoResponse, (), result="GetAccessKeyInfoResult"),
     "GetCallerIdentity": OperationShape("GetCallerIdentity", GetCallerIdentityRequest, GetCallerIdentityResponse, (), result="GetCallerIdentityResult"),
+    "GetDelegatedAccessToken": OperationShape("GetDelegatedAccessToken", GetDelegatedAccessTokenRequest, GetDelegatedAccessTokenResponse, ("ExpiredTradeInTokenException", "RegionDisabledException", "PackedPolicyTooLargeException"), result="GetDelegatedAccessTokenResult"),
+    "GetFederationToken": OperationShape("GetFederationToken", GetFederationTokenRequest, GetFederationTokenResponse, ("MalformedPolicyDocumentException", "PackedPolicyTooLargeException", "RegionDisabledException"), result="GetFederationTokenResult"),
+    "GetSessionToken": OperationShape("GetSessionToken", GetSessionTokenRequest, GetSessionTokenResponse, ("RegionDisabledException",), result="GetSessionTokenResult"),
+    "GetWebIdentityToken": OperationShape("GetWebIdentityToken", GetWebIdentityTokenRequest, GetWebIdentityTokenResponse, ("SessionDurationEscalationException", "OutboundWebIdentityFederationDisabledException", "JWTPayloadSizeExceededException"), result="GetWebIdentityTokenResult"),
 }
 
-SENSITIVE: frozenset[tuple[str, str]] = frozenset()
+SENSITIVE: frozenset[tuple[str, str]] = frozenset({
+    ("AssumeRoleWithSAMLRequest", "SAMLAssertion"),
+    ("AssumeRoleWithWebIdentityRequest", "WebIdentityToken"),
+    ("Credentials", "SecretAccessKey"),
+    ("GetDelegatedAccessTokenRequest", "TradeInToken"),
+    ("GetWebIdentityTokenResponse", "WebIdentityToken"),
+})
 
-SERVICE = Service("sts", "query", "2011-06-15", "", "https://sts.amazonaws.com/doc/2011-06-15/", OPERATIONS)
+ERRORS: dict[str, tuple[str, int]] = {
+    "IDPCommunicationErrorException": ("IDPCommunicationError", 400),
+    "IDPRejectedClaimException": ("IDPRejectedClaim", 403),
+    "InvalidIdentityTokenException": ("InvalidIdentityToken", 400),
+    "MalformedPolicyDocumentException": ("MalformedPolicyDocument", 400),
+    "OutboundWebIdentityFederationDisabledException": ("OutboundWebIdentityFederationDisabledException", 403),
+    "PackedPolicyTooLargeException": ("PackedPolicyTooLarge", 400),
+    "RegionDisabledException": ("RegionDisabledException", 403),
+    "SessionDurationEscalationException": ("SessionDurationEscalationException", 403),
+}
+
+SERVICE = Service("sts", "query", "2011-06-15", "", "https://sts.amazonaws.com/doc/2011-06-15/", OPERATIONS, ERRORS)

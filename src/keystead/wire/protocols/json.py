@@ -65,14 +65,17 @@ def encode(answer: Shape | None) -> bytes:
     return b"" if answer is None else _encoder.encode(answer)
 
 
-def encode_error(error: ApiError) -> bytes:
-    """The body of an error: `__type`, and `message` in lower case if it has one.
+def encode_error(error: ApiError, label: str = "message") -> bytes:
+    """The body of an error: `__type`, its message as `label` if it has one, and `Reason`.
 
     KMS has answered denials with `Message`; they carry both, since clients read either.
     """
-    said = {} if error.message is None else {"message": error.message}
-    if error.message is not None and error.code == AccessDenied.code:
-        said["Message"] = error.message
+    said = {}
+    if error.message is not None:
+        denied = error.code == AccessDenied.code
+        said = dict.fromkeys(("message", "Message") if denied else (label,), error.message)
+    if error.reason is not None:
+        said["Reason"] = error.reason
     return _encoder.encode({"__type": error.code, **said})
 
 

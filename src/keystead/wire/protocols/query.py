@@ -15,7 +15,8 @@ from typing import Any
 from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
 
-from keystead.errors import ApiError, Serialization, UnknownOperation
+from keystead import errors
+from keystead.errors import ApiError, Serialization
 from keystead.wire.http import Request
 from keystead.wire.model import Member, OperationShape, Rule, Service, Shape
 
@@ -25,19 +26,20 @@ CONTENT_TYPE = "text/xml"
 MOST_FIELDS = 2000
 DEEPEST_NAME = 16
 
-# The same errors have other codes here than in the JSON protocol, and 403 where a caller is not
-# who it says or may not do what it asks (IAM API Reference, "Common Errors").
-CODES = {
-    "AccessDeniedException": ("AccessDenied", 403),
-    "ExpiredTokenException": ("ExpiredToken", 403),
-    "IncompleteSignatureException": ("IncompleteSignature", 400),
-    "InvalidSignatureException": ("SignatureDoesNotMatch", 403),
-    "MissingAuthenticationTokenException": ("MissingAuthenticationToken", 403),
-    "SerializationException": ("MalformedInput", 400),
-    "ThrottlingException": ("Throttling", 400),
-    "UnknownOperationException": ("InvalidAction", 400),
-    "UnrecognizedClientException": ("InvalidClientTokenId", 403),
-    "ValidationException": ("ValidationError", 400),
+# Errors that any operation may answer have other codes here than in the JSON protocol, and 403 where a
+# caller is not who it says or may not do what it asks (IAM API Reference, "Common Errors").
+COMMON: dict[type[errors.ApiError], tuple[str, int]] = {
+    errors.AccessDenied: ("AccessDenied", 403),
+    errors.ExpiredToken: ("ExpiredToken", 403),
+    errors.IncompleteSignature: ("IncompleteSignature", 400),
+    errors.InvalidSignature: ("SignatureDoesNotMatch", 403),
+    errors.MissingAuthenticationToken: ("MissingAuthenticationToken", 403),
+    errors.Serialization: ("MalformedInput", 400),
+    errors.Throttling: ("Throttling", 400),
+    errors.UnknownOperation: ("InvalidAction", 400),
+    errors.UnrecognizedClient: ("InvalidClientTokenId", 403),
+    errors.UnsupportedOperation: ("UnsupportedOperation", 400),
+    errors.Validation: ("ValidationError", 400),
 }
 
 Node = dict[str, Any]  # a parameter name's parts, down to text
@@ -64,13 +66,18 @@ def decode(service: Service, operation: str, fields: Mapping[str, str]) -> Shape
     """The request of `operation` in form fields; those that it does not know are ignored.
 
     Raises:
-        UnknownOperation: the service has no such operation.
+        errors.UnknownOperation: the service has no such operation.
         Serialization: a value is not of its member's type.
     """
     shape = service.operations.get(operation)
     if shape is None:
-        raise UnknownOperation(f"Could not find operation {operation} for version {service.version}")
+        raise unknown(service, operation)
     return _structure(shape.input, _tree(fields))
+
+
+def unknown(service: Service, operation: str) -> errors.UnknownOperation:
+    """The refusal of an operation that the service does not have."""
+    return errors.UnknownOperation(f"Could not find operation {operation} for version {service.version}")
 
 
 def encode(service: Service, operation: str, answer: Shape | None, request_id: str) -> bytes:
@@ -87,7 +94,7 @@ def encode(service: Service, operation: str, answer: Shape | None, request_id: s
 
 def encode_error(service: Service, error: ApiError, request_id: str) -> bytes:
     """The body of an error."""
-    code, status = code_and_status(error)
+    code, status = code_and_status(service, error)
     fault = "Receiver" if status >= 500 else "Sender"  # noqa: PLR2004 -- HTTP's server errors
     said = "" if error.message is None else f"<Message>{_text(error.message)}</Message>"
     return (
@@ -96,9 +103,9 @@ def encode_error(service: Service, error: ApiError, request_id: str) -> bytes:
     ).encode()
 
 
-def code_and_status(error: ApiError) -> tuple[str, int]:
-    """What this protocol calls an error, and its HTTP status."""
-    return CODES.get(error.code, (error.code, error.status))
+def code_and_status(service: Service, error: ApiError) -> tuple[str, int]:
+    """What this protocol calls an error of a service, and its HTTP status."""
+    return COMMON.get(type(error)) or service.errors.get(error.code, (error.code, error.status))
 
 
 # ------------------------------------------------------------------------------- reading
