@@ -38,6 +38,7 @@ OF_TAGS = {
         ("Role", {"RoleName": "it"}),
         ("Policy", {"PolicyArn": ARN}),
         ("OpenIDConnectProvider", {"OpenIDConnectProviderArn": PROVIDER}),
+        ("MFADevice", {"SerialNumber": f"arn:aws:iam::{ACCOUNT}:mfa/it"}),
     ]
     for verb, rest, members in [
         ("Tag", "", {"Tags": [{"Key": "a", "Value": "b"}]}),
@@ -186,3 +187,22 @@ def test_a_boundary_can_be_prescribed_for_new_roles(world, refused):
     delegate.create_role(RoleName="bounded", AssumeRolePolicyDocument=TRUST, PermissionsBoundary=ARN)
     with refused("AccessDenied"):
         delegate.create_role(RoleName="unbounded", AssumeRolePolicyDocument=TRUST)
+
+
+@pytest.mark.parametrize(
+    ("operation", "members"),
+    [
+        ("CreateInstanceProfile", {"InstanceProfileName": "p"}),
+        ("CreateSAMLProvider", {"Name": "p", "SAMLMetadataDocument": "x" * 1000}),
+        ("ListSAMLProviders", {}),
+        (
+            "ListPoliciesGrantingServiceAccess",
+            {"Arn": f"arn:aws:iam::{ACCOUNT}:user/it", "ServiceNamespaces": ["kms"]},
+        ),
+        ("GenerateServiceLastAccessedDetails", {"Arn": f"arn:aws:iam::{ACCOUNT}:user/it"}),
+    ],
+)
+def test_what_is_not_offered_says_so(world, operation, members):
+    code, message = outcome(world.client("iam"), operation, members)
+    assert code == "UnsupportedOperation"
+    assert message == f"Operation {operation} is not supported by this server."

@@ -81,7 +81,7 @@ def test_trust_is_in_the_principal_and_not_in_its_name(server, iam, refused):
     iam.delete_user(UserName="alice")
     namesake = server.user("alice").client("sts")
     with refused("AccessDenied"):
-        namesake.assume_role(RoleArn=f"arn:aws:iam::{ACCOUNT}:role/r", RoleSessionName="s")
+        namesake.assume_role(RoleArn=f"arn:aws:iam::{ACCOUNT}:role/r", RoleSessionName="session")
 
 
 @pytest.mark.parametrize(
