@@ -25,6 +25,7 @@ from keystead.api.directory import root_credentials_of
 from keystead.api.limits import Quotas
 from keystead.api.metrics import CallCounter
 from keystead.api.operations_door import OperationsDoor
+from keystead.api.outside import Outside, outside_of
 from keystead.api.pipeline import Parts, Pipeline
 from keystead.api.scheduler import Scheduler, Work
 from keystead.api.usage import USES_UP_TO, UsageTracker, replay
@@ -41,6 +42,7 @@ from keystead.seal.file import FileSeal
 from keystead.services.kms.due import handlers
 from keystead.services.kms.service import KMS, KeyRelations
 from keystead.services.kms.tables import KEYS
+from keystead.services.organizations import ORGANIZATIONS
 from keystead.services.sts import STS
 from keystead.settings import Settings
 from keystead.storage import BACKENDS, Store, Transaction
@@ -48,7 +50,7 @@ from keystead.wire.http import Request, Response
 
 log = structlog.get_logger("keystead")
 
-SERVICES = {service.name: service for service in (KMS, STS)}
+SERVICES = {service.name: service for service in (KMS, STS, ORGANIZATIONS)}
 STORE = "store.db"
 WORKER = "w0"
 _TICK = 1.0
@@ -185,6 +187,7 @@ class App:
         clock: Clock,
         wall: Clock,
         attestation: AttestationTrust,
+        outside: Outside,
         entropy: Entropy | None = None,
     ) -> None:
         self.settings = settings
@@ -195,6 +198,7 @@ class App:
         self.entropy = entropy or SystemEntropy()
         self.journal = journal
         self._attestation = attestation
+        self._outside = outside
         self.counter = CallCounter()
         self.usage = UsageTracker()
         self.committer: Committer | None = None
@@ -246,6 +250,7 @@ class App:
                 relations=KeyRelations(),
                 attestation=self._attestation,
                 decisions=Decisions(self.directory, self.journal.worker, keyring),
+                outside=self._outside,
                 changed=self._kick.set,
                 count=self.counter.count,
                 regions=frozenset(self.settings.regions),
@@ -282,6 +287,7 @@ class App:
             ):  # the journal has the uses; the next start finds them
                 await self.scheduler.flush()
         await asyncio.get_running_loop().run_in_executor(None, self._pool.shutdown)
+        self._outside.pool.shutdown(wait=False, cancel_futures=True)
         if self.committer is not None:
             self.committer.close()
         self.store.close()
@@ -368,14 +374,14 @@ def build(
     HTTP answers, as clients' own clocks do.
 
     Raises:
-        errors.SettingsError: a root of attestation cannot be read.
+        errors.SettingsError: a file of certificates cannot be read.
         errors.JournalError: another server has the directory, or its journal cannot be read.
     """
     clock = clock or (ManualClock() if settings.manual_clock else SystemClock())
     wall = wall or SystemClock()
-    attestation = _attestation(settings, wall)
+    attestation, outside = _attestation(settings, wall), outside_of(settings)
     journal = Journal.open(directory, WORKER)
-    return App(settings, store, directory, journal, clock, wall, attestation, entropy)
+    return App(settings, store, directory, journal, clock, wall, attestation, outside, entropy)
 
 
 def accounts(store: Store) -> list[str]:

@@ -44,6 +44,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_connections: Annotated[int, _about("Connections beyond this are refused.")] = 10_000
     log_format: Annotated[str, _about("`text`, `json`, or `auto`: text on a terminal.")] = "auto"
     log_level: Annotated[str, _about("`debug`, `info`, `warning` or `error`.")] = "info"
+    client_ca: Annotated[
+        str | None, _about("PEM file of the authorities whose client certificates count; needs TLS.")
+    ] = None
+    oidc_ca: Annotated[
+        str | None, _about("PEM file of authorities that identity providers' hosts may also be certified by.")
+    ] = None
+    oidc_allow_private_issuers: Annotated[
+        tuple[str, ...],
+        _about(
+            "Identity providers (`https://HOST/PATH`) whose hosts may have private or loopback addresses."
+        ),
+    ] = ()
     attestation_roots: Annotated[
         tuple[str, ...],
         _about("PEM files of the roots whose attestation documents count; empty refuses every `Recipient`."),
@@ -71,7 +83,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return int(self.listen.rpartition(":")[2])
 
 
-LISTS = frozenset({"attestation_roots", "regions"})
+LISTS = frozenset({"attestation_roots", "oidc_allow_private_issuers", "regions"})
 """Settings that take several texts."""
 
 CHOICES = {
@@ -129,6 +141,8 @@ def _checked(merged: dict[str, Any]) -> Settings:
         raise errors.SettingsError("workers must be 1: more than one worker is not supported yet")
     if (settings.tls_cert is None) != (settings.tls_key is None):
         raise errors.SettingsError("tls_cert and tls_key go together")
+    if settings.client_ca is not None and settings.tls_cert is None:
+        raise errors.SettingsError("client_ca needs tls_cert and tls_key: certificates are shown in TLS only")
     if (settings.access_key_id is None) != (settings.secret_access_key is None):
         raise errors.SettingsError("access_key_id and secret_access_key go together")
     return settings

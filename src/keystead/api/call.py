@@ -66,7 +66,8 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     """One request of one caller, authenticated. Times are epoch seconds.
 
     `standing` is the caller with its policies; `standings` finds what binds other accounts. `via` is set
-    where a service makes the request with the caller's permissions.
+    where a service makes the request with the caller's permissions. `proof` is what an unsigned request has
+    proved (see `api.unsigned`).
     """
 
     operation: str
@@ -90,6 +91,7 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     perform: Perform
     decisions: Decisions
     via: Via | None = None
+    proof: Any = None
 
     @property
     def account(self) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from keystead.api.call import Call, Target
+from keystead.api.unsigned import Identify
 
 Perform = Callable[..., Any]
 Targets = Callable[[Call, Any], tuple[Target, ...]]
@@ -20,6 +21,7 @@ class Operation(msgspec.Struct, frozen=True):
     `changes`: the operation writes, so its event is stored with the change and a replay is refused.
     `slow`: says for a request whether it takes milliseconds and belongs in a thread.
     `tracks_use`: a success counts for GetKeyLastUsage of every key target.
+    `identify`: its requests are not signed, and this says who calls; see `api.unsigned`.
     """
 
     name: str
@@ -28,6 +30,7 @@ class Operation(msgspec.Struct, frozen=True):
     changes: bool
     slow: Slow
     tracks_use: bool
+    identify: Identify | None = None
 
 
 def never(_request: Any, _targets: tuple[Target, ...]) -> bool:
@@ -47,10 +50,11 @@ def operation(
     changes: bool = False,
     slow: Slow = never,
     tracks_use: bool = False,
+    identify: Identify | None = None,
 ) -> Callable[[Perform], Operation]:
     """A decorator that makes a function the operation called `name`."""
 
     def wrap(perform: Perform) -> Operation:
-        return Operation(name, perform, targets, changes, slow, tracks_use)
+        return Operation(name, perform, targets, changes, slow, tracks_use, identify)
 
     return wrap

@@ -15,6 +15,9 @@ anybody's account. From step 3 on each call has exactly one event, whether it su
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import functools
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from typing import Any
@@ -26,20 +29,23 @@ from keystead import errors
 from keystead.api.attestation import AttestationTrust
 from keystead.api.authenticate import Authenticator
 from keystead.api.authorize import authorize
-from keystead.api.call import Call, Relations, Target
+from keystead.api.call import Call, Relations, Target, Via
 from keystead.api.decisions import Decisions, Refusal, Refused
 from keystead.api.evidence import record_of
 from keystead.api.limits import Quotas
 from keystead.api.operation import Operation
+from keystead.api.outside import Outside
 from keystead.api.replay import refuse_replay
 from keystead.api.routing import Route, Router
 from keystead.api.service import Service
+from keystead.api.standing import Standing
+from keystead.api.unsigned import Identified, Identify, Unsigned
 from keystead.api.usage import LastUse, UsageTracker
 from keystead.audit.commit import Committer, Submission
 from keystead.clock import Clock
 from keystead.entropy import Entropy
 from keystead.keyring import Keyring
-from keystead.storage import Store
+from keystead.storage import Store, Transaction
 from keystead.wire import sigv4
 from keystead.wire.http import Request, Response
 from keystead.wire.validate import validate
@@ -71,6 +77,7 @@ class Parts(msgspec.Struct, frozen=True):
     relations: Relations
     attestation: AttestationTrust
     decisions: Decisions
+    outside: Outside
     changed: Callable[[], None]
     """Called on the loop's thread after each durable change, before its answer."""
     count: Callable[[str, str, str], None]
@@ -123,6 +130,9 @@ class Pipeline:
             parts.count("", "", error.code)
             done(self._router.fallback().refusal(error, request_id))
             return
+        if _identifying(route) is not None:
+            self._start_unsigned(request, done, route, (request_id, event_id), number)
+            return
         tx, now = parts.store.transaction(), parts.clock.now()
         try:
             standing, claim, via = parts.authenticator.authenticate(
@@ -131,22 +141,35 @@ class Pipeline:
             if parts.regions and claim.region not in parts.regions and route.service.name not in _GLOBAL:
                 raise errors.UnrecognizedClient(f"Region {claim.region} is not served here.")
         except errors.ApiError as error:
-            parts.count(route.service.name, route.operation, error.code)
-            log.info("refused", peer=request.peer, operation=route.operation, error=error.code)
-            done(route.refusal(error, request_id))
+            self._turn_away(request, done, route, error, request_id)
             return
         except errors.StorageError as error:
             done(route.refusal(self._unavailable(route, error), request_id))
             return
         parts.usage.callers.note(standing.caller, now, route.service.name, claim.region)
-        call = Call(
+        call = self._call(request, route, standing, claim.region, (request_id, event_id), tx, now, via)
+        self._admit(_Attempt(request, done, route, call, claim, number))
+
+    def _call(
+        self,
+        request: Request,
+        route: Route,
+        standing: Standing,
+        region: str,
+        ids: tuple[str, str],
+        tx: Transaction,
+        now: float,
+        via: Via | None,
+        proof: Any = None,
+    ) -> Call:
+        parts = self._parts
+        return Call(
             route.operation,
             standing.caller,
             standing,
-            claim.region,
+            region,
             now,
-            request_id,
-            event_id,
+            *ids,
             request.peer,
             request.headers.get("user-agent", ""),
             request.secure,
@@ -161,8 +184,47 @@ class Pipeline:
             self.perform,
             parts.decisions,
             via,
+            proof,
         )
-        self._admit(_Attempt(request, done, route, call, claim, number))
+
+    def _start_unsigned(
+        self, request: Request, done: Done, route: Route, ids: tuple[str, str], number: int
+    ) -> None:
+        """Step 2 for a request that proves by itself who calls, in a thread; the rest is as for any other."""
+        parts, loop = self._parts, asyncio.get_running_loop()
+        identify = _identifying(route)
+        assert identify is not None
+
+        def find_out() -> None:
+            try:
+                asked = route.decode(request)
+                validate(asked)
+                unsigned = Unsigned(request, parts.store.transaction(), parts.wall.now(), parts.outside)
+                follow = functools.partial(go_on, identify(unsigned, asked))
+            except Exception as failure:  # noqa: BLE001  every failure is answered in one place
+                follow = functools.partial(turn_away, self._translate(route, failure))
+            with contextlib.suppress(RuntimeError):  # the server has stopped
+                loop.call_soon_threadsafe(follow)
+
+        def turn_away(error: errors.ApiError) -> None:
+            self._turn_away(request, done, route, error, ids[0])
+
+        def go_on(found: Identified) -> None:
+            tx, now = parts.store.transaction(), parts.clock.now()
+            standing = parts.authenticator.standings.of_outsider(found.caller, found.principal, tx)
+            region = parts.outside.region
+            call = self._call(request, route, standing, region, ids, tx, now, None, found.proof)
+            self._admit(_Attempt(request, done, route, call, None, number))
+
+        parts.outside.pool.submit(find_out)
+
+    def _turn_away(
+        self, request: Request, done: Done, route: Route, error: errors.ApiError, request_id: str
+    ) -> None:
+        """Answer that nobody is known to call: such a request is no event of anybody's account."""
+        self._parts.count(route.service.name, route.operation, error.code)
+        log.info("refused", peer=request.peer, operation=route.operation, error=error.code)
+        done(route.refusal(error, request_id))
 
     def perform(self, call: Call, service: str, request: Any, settled: Settled, number: int = 1) -> None:
         """Steps 3 to 7 for a call that is made in this process; `settled` is told once it is recorded.
@@ -214,7 +276,7 @@ class Pipeline:
         self, attempt: _Attempt, answer: Any, failure: Exception | None, *, changed: bool = False
     ) -> None:
         """Steps 7 and 8: one event, durable, then the answer. May run in a pool thread."""
-        error = None if failure is None else self._translate(attempt, failure)
+        error = None if failure is None else self._translate(attempt.route, failure)
         if isinstance(error, errors.AccessDenied):
             self._note_refusal(attempt.call, error)
         tx = attempt.call.tx if changed else None
@@ -224,7 +286,7 @@ class Pipeline:
                 attempt.call, attempt.route.service.name, attempt.input, answer, attempt.targets, error
             )
         except Exception as defect:  # noqa: BLE001  what cannot be recorded does not happen, and is answered
-            error, tx = self._translate(attempt, defect), None
+            error, tx = self._translate(attempt.route, defect), None
 
         def settled(problem: Exception | None) -> None:
             if tx is not None and problem is None:
@@ -289,19 +351,19 @@ class Pipeline:
             )
         )
 
-    def _translate(self, attempt: _Attempt, failure: Exception) -> errors.ApiError:
+    def _translate(self, route: Route, failure: Exception) -> errors.ApiError:
         """The error to answer: API errors as they are, everything else opaque, its detail in the log."""
         if isinstance(failure, errors.ApiError):
             return failure
         if isinstance(failure, errors.StorageError):
-            return self._unavailable(attempt.route, failure)
+            return self._unavailable(route, failure)
         log.error(
             "internal failure",
-            operation=attempt.route.operation,
+            operation=route.operation,
             kind=type(failure).__name__,
             where=errors.places(failure),
         )
-        return _failure(attempt.route, "An internal error occurred; the server's log has the details.")
+        return _failure(route, "An internal error occurred; the server's log has the details.")
 
     def _unavailable(self, route: Route, problem: Exception) -> errors.ApiError:
         if isinstance(problem, errors.ApiError):
@@ -314,6 +376,12 @@ def _failure(route: Route, message: str) -> errors.ApiError:
     """What a service answers when it cannot; a retry may succeed."""
     failure = errors.KmsInternal if route.service.name == "kms" else errors.InternalFailure
     return failure(message)
+
+
+def _identifying(route: Route) -> Identify | None:
+    """How the operation itself says who calls, None if its requests are signed."""
+    operation = route.service.operations.get(route.operation)
+    return None if operation is None else operation.identify
 
 
 def _nobody(_response: Response) -> None:

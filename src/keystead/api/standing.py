@@ -88,6 +88,10 @@ class Standings:
             self._sessions, session.access_key_id, tx, lambda reading: _of_session(reading, session)
         )
 
+    def of_outsider(self, caller: Caller, principal: Principal, tx: Transaction) -> Standing:
+        """The standing of who proves what it is with each request, and has no policies of its own."""
+        return Standing(caller, principal, Policies(), self.place(caller.account, tx), plain=True)
+
     def place(self, account: str, tx: Transaction) -> Place:
         """Where an account stands in its organization."""
         stamp = self._generation(), self._store.view.era

@@ -16,7 +16,14 @@ from msgspec import UNSET, UnsetType
 
 from keystead.audit.redact import redaction
 from keystead.errors import ApiError
-from keystead.identity.caller import ASSUMED_ROLE, AWS_SERVICE, FEDERATED_USER, IAM_USER, Caller
+from keystead.identity.caller import (
+    ASSUMED_ROLE,
+    AWS_SERVICE,
+    FEDERATED_USER,
+    IAM_USER,
+    WEB_IDENTITY,
+    Caller,
+)
 from keystead.identity.session import Session
 from keystead.wire.model import Shape
 
@@ -71,6 +78,7 @@ class UserIdentity(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     user_name: str | UnsetType = UNSET
     session_context: SessionContext | UnsetType = UNSET
     invoked_by: str | UnsetType = UNSET
+    identity_provider: str | UnsetType = UNSET
 
 
 @lru_cache(maxsize=4096)
@@ -78,6 +86,13 @@ def identity_of(caller: Caller) -> UserIdentity:
     """The identity of a caller in its own account's events."""
     if caller.kind == AWS_SERVICE:
         return service_identity(caller.name)
+    if caller.kind == WEB_IDENTITY:
+        return UserIdentity(
+            type=caller.kind,
+            principal_id=caller.principal_id,
+            user_name=caller.name,
+            identity_provider=caller.provider,
+        )
     return UserIdentity(
         type=caller.kind,
         principal_id=caller.principal_id,

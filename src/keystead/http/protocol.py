@@ -150,7 +150,8 @@ class Connection(asyncio.Protocol):
             self._transport.close()
             return
         self._secure = transport.get_extra_info("sslcontext") is not None
-        self._reader = Reader(door.limits, _address(transport.get_extra_info("peername")), self._secure)
+        peer = _address(transport.get_extra_info("peername"))
+        self._reader = Reader(door.limits, peer, self._secure, _certificate(transport))
         door.connections.add(self)
         self._enter(_IDLE, door.limits.idle_timeout)
 
@@ -347,6 +348,13 @@ class Connection(asyncio.Protocol):
     def _close(self) -> None:
         self._enter(Phase.CLOSING, self._door.limits.body_timeout)
         self._transport.close()
+
+
+def _certificate(transport: asyncio.BaseTransport) -> bytes:
+    """The client's certificate (DER), which the handshake has verified; empty without one."""
+    tls = transport.get_extra_info("ssl_object")
+    certificate: bytes | None = None if tls is None else tls.getpeercert(binary_form=True)
+    return certificate or b""
 
 
 def _address(peername: object) -> str:

@@ -39,6 +39,7 @@ class Reader:
 
     __slots__ = (
         "_body",
+        "_certificate",
         "_fed",
         "_fields",
         "_headers",
@@ -62,12 +63,13 @@ class Reader:
     _path: str
     _headers: dict[str, str]
 
-    def __init__(self, limits: Limits, peer: str, secure: bool) -> None:
+    def __init__(self, limits: Limits, peer: str, secure: bool, certificate: bytes = b"") -> None:
         self.ready: deque[Arrival | Refusal] = deque()
         self.finished = False
         self._limits = limits
         self._peer = peer
         self._secure = secure
+        self._certificate = certificate
         self._known_host = ""  # found valid before, so that a kept connection checks it once
         self._parser: HttpRequestParser | None = HttpRequestParser(self)
         self._start_over()
@@ -207,7 +209,13 @@ class Reader:
         else:
             connection = KEEP if self._version == "1.1" else KEEP_1_0
         request = Request(
-            self._method, self._path, self._headers, bytes(self._body), self._peer, self._secure
+            self._method,
+            self._path,
+            self._headers,
+            bytes(self._body),
+            self._peer,
+            self._secure,
+            self._certificate,
         )
         self.ready.append((request, connection))
         self._start_over()

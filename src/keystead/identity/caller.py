@@ -13,6 +13,7 @@ IAM_USER: Final = "IAMUser"
 ASSUMED_ROLE: Final = "AssumedRole"
 FEDERATED_USER: Final = "FederatedUser"
 AWS_SERVICE: Final = "AWSService"
+WEB_IDENTITY: Final = "WebIdentityUser"
 
 
 class Issuer(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,9 +34,10 @@ class Caller(msgspec.Struct, frozen=True, gc=False, eq=False):
     Attributes:
         kind: a userIdentity type.
         principal_id: the account id for an account's root, `AROA…:session` for a role's session.
-        name: the user's name, the session's name, or the service principal's.
+        name: the user's name, the session's name, or the service principal's; a web identity's subject.
         session: for temporary credentials.
         issuer: for temporary credentials, what they come from.
+        provider: the ARN of the identity provider, of a web identity; its account is that of the role it asks for.
     """
 
     kind: str
@@ -46,3 +48,4 @@ class Caller(msgspec.Struct, frozen=True, gc=False, eq=False):
     name: str = ""
     session: Session | None = None
     issuer: Issuer | None = None
+    provider: str = ""

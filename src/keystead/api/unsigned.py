@@ -1,0 +1,40 @@
+"""Requests that carry no signature: how an operation says who calls, from what the request itself proves.
+
+A web identity token or a client certificate stands in the place of a signature. Checking it may take as
+long as another machine's answer does, so it happens in threads of its own: neither the event loop nor the
+threads of slow operations wait for an identity provider.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from keystead.api.outside import Outside
+from keystead.identity import Caller
+from keystead.policy import Principal
+from keystead.storage import Transaction
+from keystead.wire.http import Request
+
+
+class Unsigned(msgspec.Struct, frozen=True):
+    """An unsigned request as its operation sees it; `wall` is the host's time in epoch seconds."""
+
+    request: Request
+    tx: Transaction
+    wall: float
+    outside: Outside
+
+
+class Identified(msgspec.Struct, frozen=True):
+    """Who calls, as events and as policies see it; `proof` is what the operation wants to know again later."""
+
+    caller: Caller
+    principal: Principal
+    proof: Any
+
+
+Identify = Callable[[Unsigned, Any], Identified]
+"""Who calls, by an unsigned request and its decoded input; raises `errors.ApiError` if it is nobody."""
