@@ -1,24 +1,11 @@
-"""GetCallerIdentity, which providers and scanners ask for first."""
+"""The STS service: all its chapters put together."""
 
 from __future__ import annotations
 
-from keystead.api import Call, operation
 from keystead.api.service import service
+from keystead.services.sts import access_keys, assume_role, caller_identity, federation, session_token
 from keystead.wire.models import sts as wire
 
+CHAPTERS = (access_keys, assume_role, caller_identity, federation, session_token)
 
-def _nothing(_call: Call, _request: object) -> tuple[()]:
-    """GetCallerIdentity needs no permission (AWS STS API Reference)."""
-    return ()
-
-
-@operation("GetCallerIdentity", targets=_nothing)
-def get_caller_identity(
-    call: Call, _request: wire.GetCallerIdentityRequest
-) -> wire.GetCallerIdentityResponse:
-    """Return the account, ARN and unique id of the caller."""
-    caller = call.caller
-    return wire.GetCallerIdentityResponse(user_id=caller.principal_id, account=caller.account, arn=caller.arn)
-
-
-STS = service(wire.SERVICE, (get_caller_identity,))
+STS = service(wire.SERVICE, (operation for chapter in CHAPTERS for operation in chapter.OPERATIONS))
