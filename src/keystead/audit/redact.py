@@ -1,8 +1,8 @@
 """What an event may show of a request and its answer: what `rules` names, and nothing else.
 
 The rules are compiled against the generated shapes once for each operation. A path that leads nowhere,
-or to a member that the model marks as sensitive, is a defect that compiling finds, so it cannot wait
-in an operation that nobody has called yet: a test compiles them all.
+or to a secret member, is a defect that compiling finds, so it cannot wait in an operation that nobody has
+called yet: a test compiles them all.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import cache
 from itertools import groupby
 from typing import Any
 
-from keystead.audit.rules import HIDDEN, RULES, Paths, Rule
+from keystead.audit.rules import EVERYTHING, HIDDEN, SECRET, Paths, Rule, rule_of
 from keystead.wire.model import Member, Shape
 from keystead.wire.model import Rule as Type
 
@@ -26,11 +26,12 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 class Redaction:
     """What one operation's event shows; compiled when its first call comes."""
 
-    __slots__ = ("_rule", "_show_request", "event_source", "read_only")
+    __slots__ = ("_rule", "_show_request", "_show_response", "event_source", "read_only")
 
     def __init__(self, service: str, rule: Rule) -> None:
         self._rule = rule
         self._show_request: dict[type[Shape], Callable[[Shape], Shown]] = {}
+        self._show_response: dict[type[Shape], Callable[[Shape], Shown]] = {}
         self.event_source = f"{service}.amazonaws.com"
         self.read_only = rule.read_only
 
@@ -39,7 +40,7 @@ class Redaction:
         shape = type(request)
         show = self._show_request.get(shape)
         if show is None:
-            show = _members(shape, self._rule.request, self._rule.hidden, tuple(self._rule.defaults.items()))
+            show = _members(shape, *_request_paths(shape, self._rule), tuple(self._rule.defaults.items()))
             self._show_request[shape] = show
         return show(request) or None
 
@@ -48,12 +49,18 @@ class Redaction:
         rule = self._rule
         shown: Shown = {}
         if response is not None and rule.response:
-            shown = _members(type(response), rule.response)(response)
+            shown = self._response_shower(type(response))(response)
         if rule.echoed:
             shown |= _members(type(request), rule.echoed)(request)
         if rule.key_arn and key_arn is not None:
             shown["keyId"] = key_arn
         return shown or None
+
+    def _response_shower(self, shape: type[Shape]) -> Callable[[Shape], Shown]:
+        show = self._show_response.get(shape)
+        if show is None:
+            show = self._show_response[shape] = _members(shape, _response_paths(shape, self._rule))
+        return show
 
 
 @cache
@@ -63,7 +70,7 @@ def redaction(service: str, operation: str) -> Redaction:
     Raises:
         KeyError: there is no rule for it.
     """
-    return Redaction(service, RULES[service][operation])
+    return Redaction(service, rule_of(service, operation))
 
 
 def event_date(seconds: float) -> str:
@@ -82,6 +89,31 @@ def event_date(seconds: float) -> str:
 
 
 # ---------------------------------------------------------------------------- compiling
+
+
+def _request_paths(shape: type[Shape], rule: Rule) -> tuple[Paths, Paths]:
+    """The shown paths of a request, and those shown as hidden."""
+    return _everything(shape) if rule.request == EVERYTHING else (rule.request, rule.hidden)
+
+
+def _response_paths(shape: type[Shape], rule: Rule) -> Paths:
+    return _everything(shape)[0] if rule.response == EVERYTHING else rule.response
+
+
+def _everything(shape: type[Shape]) -> tuple[Paths, Paths]:
+    """The paths of all members at any depth: those that may be shown, and the secret ones."""
+    shown: list[str] = []
+    secret: list[str] = []
+    for member in shape.MEMBERS:
+        label, inner = _label(member), _structure(member.rule)
+        if _is_secret(member):
+            secret.append(label)
+        elif inner is None:
+            shown.append(label)
+        else:
+            for paths, found in zip((shown, secret), _everything(inner), strict=True):
+                paths += [f"{label}.{path}" for path in found]
+    return tuple(shown), tuple(secret)
 
 
 @cache
@@ -108,9 +140,9 @@ def _members(
 
 
 def _label(member: Member) -> str:
-    """The member's name in events; `AWSAccountId` stays as it is."""
+    """The member's name in events; `AWSAccountId` stays as it is, `AWSServiceName` does not."""
     name = member.name
-    return name if name.startswith("AWS") else name[0].lower() + name[1:]
+    return name if name == "AWSAccountId" else name[0].lower() + name[1:]
 
 
 def _branches(shown: Paths, hidden: Paths) -> Iterable[tuple[str, Paths, Paths]]:
@@ -134,15 +166,23 @@ def _converter(member: Member, shown: Paths, hidden: Paths) -> _Convert | None:
     shape = _structure(member.rule)
     if shape is not None:
         inner = _members(shape, shown, hidden)
-        return (lambda items: [inner(item) for item in items]) if member.rule.kind == "list" else inner
-    if (shown, hidden) != (("",), ()) or _is_sensitive(member.rule):
+        if member.rule.kind == "list":
+            return lambda items: [inner(item) for item in items]
+        if member.rule.kind == "map":
+            return lambda items: {key: inner(item) for key, item in items.items()}
+        return inner
+    if (shown, hidden) != (("",), ()) or _is_secret(member):
         raise ValueError(f"{member.name} cannot be shown as {shown} with {hidden} hidden")
     return event_date if member.rule.kind == "timestamp" else None
 
 
 def _structure(rule: Type) -> type[Shape] | None:
-    """The structure that members of this type hold, directly or in a list."""
-    return rule.item.shape if rule.kind == "list" and rule.item is not None else rule.shape
+    """The structure that members of this type hold, directly, in a list or in a map."""
+    return rule.item.shape if rule.item is not None else rule.shape
+
+
+def _is_secret(member: Member) -> bool:
+    return member.name in SECRET or _is_sensitive(member.rule)
 
 
 def _is_sensitive(rule: Type) -> bool:
@@ -156,11 +196,11 @@ def compile_rule(rule: Rule, request: type[Shape], response: type[Shape] | None)
 
     Raises:
         KeyError: a path names no member.
-        ValueError: a path would show a sensitive member, or a whole structure.
+        ValueError: a path would show a secret member, or a whole structure.
     """
-    _members(request, rule.request, rule.hidden)
+    _members(request, *_request_paths(request, rule))
     _members(request, rule.echoed)
     if response is not None:
-        _members(response, rule.response)
-    elif rule.response:
+        _members(response, _response_paths(response, rule))
+    elif rule.response not in {(), EVERYTHING}:
         raise ValueError("the operation has no answer to show")

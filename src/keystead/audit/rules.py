@@ -3,6 +3,10 @@
 A path names a member as events do, the first letter in lower case, with a dot before a member of a
 structure (`tags.tagKey`, also where the structure stands in a list). The source of the KMS rows is
 the AWS KMS Developer Guide, "Logging AWS KMS API calls with AWS CloudTrail" and the entries below it.
+
+What IAM, STS and Organizations take are names and policies, so their events show all of it but what is
+secret, and the answers of what changes something: AWS CloudTrail User Guide, "CloudTrail record contents";
+IAM User Guide, "Logging IAM and AWS STS API calls with AWS CloudTrail".
 """
 
 from __future__ import annotations
@@ -15,6 +19,11 @@ HIDDEN = "HIDDEN_DUE_TO_SECURITY_REASONS"
 SYMMETRIC_DEFAULT = "SYMMETRIC_DEFAULT"
 
 Paths = tuple[str, ...]
+EVERYTHING: Paths = ("*",)
+SECRET = frozenset(
+    {"AuthenticationCode1", "AuthenticationCode2", "ContextAssertion", "SessionToken", "TokenCode"}
+)
+"""Members that are secret though no model marks them as sensitive: one-time passwords and bearer tokens."""
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,10 +31,12 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         read_only: the operation changes nothing.
-        request: paths of the request that requestParameters shows.
+        request: paths of the request that requestParameters shows, or EVERYTHING: what is secret of it is
+            shown as `HIDDEN`.
         hidden: paths of the request that are shown as `HIDDEN` when they were sent.
         defaults: what requestParameters says for a member that was not sent.
-        response: paths of the answer that responseElements shows; nothing shown makes it null.
+        response: paths of the answer that responseElements shows, or EVERYTHING but what is secret; nothing
+            shown makes it null.
         echoed: members of the request that responseElements repeats.
         key_arn: responseElements holds the key's ARN as keyId, so that searches by ARN find changes.
     """
@@ -244,6 +255,20 @@ KMS: Mapping[str, Rule] = {
     "DescribeCustomKeyStores": _use("customKeyStoreId", "customKeyStoreName", *_PAGE),
 }
 
-STS: Mapping[str, Rule] = {"GetCallerIdentity": Rule(read_only=True)}
+_READS = {"iam": ("Get", "List", "Simulate", "Generate"), "sts": ("",), "organizations": ("Describe", "List")}
+"""How the operations of a service that change nothing begin; no operation of STS does."""
+_ANSWERING = ("AssumeRole", "AssumeRoot", "GetSessionToken", "GetFederationToken")
+"""How the operations of STS begin whose answers are told, though they change nothing: who became whom."""
 
-RULES: Mapping[str, Mapping[str, Rule]] = {"kms": KMS, "sts": STS}
+
+def rule_of(service: str, operation: str) -> Rule:
+    """What the events of an operation show.
+
+    Raises:
+        KeyError: nothing is known of the service, or of an operation of KMS.
+    """
+    if service == "kms":
+        return KMS[operation]
+    read_only = operation.startswith(_READS[service])
+    told = not read_only or (service == "sts" and operation.startswith(_ANSWERING))
+    return Rule(read_only=read_only, request=EVERYTHING, response=EVERYTHING if told else ())

@@ -1,0 +1,162 @@
+"""What events of IAM, STS and Organizations show: all that was asked, and never a secret."""
+
+import re
+
+import msgspec
+import pytest
+from botocore.loaders import Loader
+
+from keystead.audit.redact import redaction
+from keystead.audit.rules import HIDDEN, SECRET, rule_of
+from keystead.wire.models import iam, organizations, sts
+
+MODELS = {"iam": iam, "sts": sts, "organizations": organizations}
+RAW = {service: Loader().load_service_model(service, "service-2")["shapes"] for service in MODELS}
+OPERATIONS = [(service, name) for service, model in MODELS.items() for name in sorted(model.OPERATIONS)]
+
+SUSPICIOUS = re.compile(
+    r"secret|passw|token|private|seed|png|assertion|credential|certificate|code|signature|keybody",
+    re.IGNORECASE,
+)
+HARMLESS = {
+    # names, identifiers, settings, times and public halves
+    "AllowUsersToChangePassword",
+    "AssertionEncryptionMode",
+    "CertificateBody",
+    "CertificateChain",
+    "CertificateId",
+    "ConnectProviderArn",
+    "CredentialAgeDays",
+    "EncodedMessage",
+    "ErrorCode",
+    "GlobalEndpointTokenVersion",
+    "MaxPasswordAge",
+    "MinimumPasswordLength",
+    "MinimumSessionTokenSize",
+    "NextToken",
+    "PasswordLastUsed",
+    "PasswordResetRequired",
+    "PasswordReusePrevention",
+    "RemovePrivateKey",
+    "SSHPublicKeyBody",
+    "ServerCertificateId",
+    "ServerCertificateName",
+    "NewServerCertificateName",
+    "ServiceCredentialAlias",
+    "ServiceSpecificCredentialId",
+    "SessionTokenSize",
+    "SessionTokenUtilization",
+    "SubjectFromWebIdentityToken",
+}
+
+
+def mark(shape, member):
+    return f"<{shape.__name__}.{member.name}>"
+
+
+def filled(shape):
+    return shape(**{member.attribute: value(member.rule, mark(shape, member)) for member in shape.MEMBERS})
+
+
+def value(rule, text):
+    """A value of this type; its strings and blobs are `text`."""
+    if rule.kind == "structure":
+        return filled(rule.shape)
+    if rule.kind == "list":
+        return [value(rule.item, text)]
+    if rule.kind == "map":
+        return {text: value(rule.item, text)}
+    return {"string": text, "blob": text.encode(), "boolean": True, "timestamp": 1.5}.get(rule.kind, 7)
+
+
+def is_sensitive(service, name):
+    """By the model as botocore has it, not as it was generated."""
+    shape = RAW[service][name]
+    parts = [shape[part]["shape"] for part in ("member", "key", "value") if part in shape]
+    return shape.get("sensitive", False) or any(is_sensitive(service, part) for part in parts)
+
+
+def marks(service, shape, *, secret):
+    """The marks of strings at any depth of a shape that are secret, or those that are not."""
+    for member in shape.MEMBERS:
+        reference = RAW[service][shape.__name__]["members"][member.name]["shape"]
+        hidden = is_sensitive(service, reference) or member.name in SECRET
+        inner = member.rule.item.shape if member.rule.item is not None else member.rule.shape
+        if inner is not None and not hidden:
+            yield from marks(service, inner, secret=secret)
+        elif hidden == secret and (member.rule.item or member.rule).kind == "string":
+            yield mark(shape, member)
+
+
+@pytest.mark.parametrize(("service", "operation"), OPERATIONS)
+def test_a_full_event_shows_everything_but_secrets(service, operation):
+    shape, show = MODELS[service].OPERATIONS[operation], redaction(service, operation)
+    request, answer = filled(shape.input), None if shape.output is None else filled(shape.output)
+    asked = msgspec.json.encode(show.request_parameters(request)).decode()
+    told = msgspec.json.encode(show.response_elements(request, answer, None)).decode()
+    for text in marks(service, shape.input, secret=True):
+        assert text not in asked + told
+    for text in marks(service, shape.input, secret=False):
+        assert text in asked
+    if shape.output is not None:
+        for text in marks(service, shape.output, secret=True):
+            assert text not in asked + told
+        for text in marks(service, shape.output, secret=False):
+            assert (text in told) == bool(rule_of(service, operation).response)
+
+
+@pytest.mark.parametrize(("service", "operation"), OPERATIONS)
+def test_what_sounds_secret_is_hidden_or_known_to_be_harmless(service, operation):
+    shape, rule = MODELS[service].OPERATIONS[operation], rule_of(service, operation)
+    shown = list(marks(service, shape.input, secret=False))
+    if rule.response and shape.output is not None:
+        shown += marks(service, shape.output, secret=False)
+    names = {text.strip("<>").rpartition(".")[2] for text in shown}
+    assert {name for name in names if SUSPICIOUS.search(name)} <= HARMLESS
+
+
+@pytest.mark.parametrize("service", ["iam", "organizations"])
+def test_only_what_reads_is_read_only(service):
+    reads = ("Get", "List", "Describe", "Simulate", "Generate")
+    for name in MODELS[service].OPERATIONS:
+        assert rule_of(service, name).read_only == name.startswith(reads), name
+    assert all(rule_of("sts", name).read_only for name in sts.OPERATIONS)
+
+
+def test_a_new_access_key_is_told_without_its_secret():
+    answer = iam.CreateAccessKeyResponse(
+        access_key=iam.AccessKey(
+            user_name="alice", access_key_id="AKIA", status="Active", secret_access_key="s", create_date=0.0
+        )
+    )
+    told = redaction("iam", "CreateAccessKey").response_elements(iam.CreateAccessKeyRequest(), answer, None)
+    assert told == {
+        "accessKey": {
+            "userName": "alice",
+            "accessKeyId": "AKIA",
+            "status": "Active",
+            "createDate": "Jan 1, 1970, 12:00:00 AM",
+        }
+    }
+
+
+def test_an_assumed_role_is_told_without_its_token():
+    answer = sts.AssumeRoleResponse(
+        credentials=sts.Credentials(
+            access_key_id="ASIA", secret_access_key="s", session_token="t", expiration=0.0
+        ),
+        assumed_role_user=sts.AssumedRoleUser(assumed_role_id="AROA:s", arn="arn"),
+    )
+    show = redaction("sts", "AssumeRole")
+    assert show.response_elements(sts.AssumeRoleRequest(), answer, None) == {
+        "credentials": {"accessKeyId": "ASIA", "expiration": "Jan 1, 1970, 12:00:00 AM"},
+        "assumedRoleUser": {"assumedRoleId": "AROA:s", "arn": "arn"},
+    }
+    request = sts.AssumeRoleRequest(role_arn="r", external_id="e", token_code="123456")
+    assert show.request_parameters(request) == {"roleArn": "r", "externalId": "e", "tokenCode": HIDDEN}
+
+
+def test_a_members_first_letter_is_lower_case():
+    role = iam.CreateServiceLinkedRoleRequest(aws_service_name="x.amazonaws.com")
+    show = redaction("iam", "CreateServiceLinkedRole")
+    assert show.request_parameters(role) == {"aWSServiceName": "x.amazonaws.com"}
