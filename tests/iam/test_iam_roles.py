@@ -84,6 +84,10 @@ def test_trust_is_in_the_principal_and_not_in_its_name(server, iam, refused):
         namesake.assume_role(RoleArn=f"arn:aws:iam::{ACCOUNT}:role/r", RoleSessionName="session")
 
 
+def test_an_account_that_is_trusted_need_not_be_there(iam):
+    iam.create_role(RoleName="r", AssumeRolePolicyDocument=trust({"AWS": "arn:aws:iam::999988887777:root"}))
+
+
 @pytest.mark.parametrize(
     "document",
     [

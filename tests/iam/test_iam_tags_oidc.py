@@ -170,3 +170,10 @@ def test_a_provider_is_registered_once_and_within_limits(server, iam, refused):
         iam.create_open_id_connect_provider(
             Url="https://b.example.org", ClientIDList=[f"c{number}" for number in range(101)]
         )
+
+
+def test_an_issuer_may_have_a_port_and_no_thumbprint(iam):
+    """AWS's may not have the one, and AWS fetches the other: what is trusted here is said by the operator."""
+    arn = iam.create_open_id_connect_provider(Url="https://localhost:8443")["OpenIDConnectProviderArn"]
+    assert arn == f"arn:aws:iam::{ACCOUNT}:oidc-provider/localhost:8443"
+    assert iam.get_open_id_connect_provider(OpenIDConnectProviderArn=arn)["ThumbprintList"] == []
