@@ -64,6 +64,48 @@ class OrgPolicy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     tags: dict[str, str] = {}
 
 
+class Handshake(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An invitation of an account to an organization; `invited` is how the account was named (id or address).
+
+    `state` is what became of it, `OPEN` as long as nothing did; `ended` when. It expires by itself.
+    """
+
+    id: str
+    organization: str
+    account: str
+    invited: str
+    invited_by: str
+    """`ACCOUNT` or `EMAIL`."""
+    requested: float
+    expires: float
+    state: str = "OPEN"
+    ended: float = 0.0
+    notes: str = ""
+    tags: dict[str, str] = {}
+
+    def __repr__(self) -> str:
+        return f"Handshake({self.id})"
+
+
+class AccountCreation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What became of a request to create an account; `failure` is AWS's word for why there is none."""
+
+    id: str
+    organization: str
+    name: str
+    requested: float
+    account: str = ""
+    failure: str = ""
+
+    @property
+    def state(self) -> str:
+        """`SUCCEEDED` or `FAILED`."""
+        return "FAILED" if self.failure else "SUCCEEDED"
+
+    def __repr__(self) -> str:
+        return f"AccountCreation({self.id})"
+
+
 _ALLOW_ALL: Final = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'
 _ALLOW_ALL_PRINCIPALS: Final = (
     '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]}'
@@ -111,6 +153,21 @@ def new_unit_id(root: str, entropy: Entropy) -> str:
 def new_org_policy_id(entropy: Entropy) -> str:
     """A fresh policy id: `p-` and 8 of a-z, 2-7."""
     return "p-" + _letters(entropy, 8)
+
+
+def new_handshake_id(entropy: Entropy) -> str:
+    """A fresh handshake id: `h-` and 32 of a-z, 2-7."""
+    return "h-" + _letters(entropy, 32)
+
+
+def new_creation_id(entropy: Entropy) -> str:
+    """A fresh id of a request to create an account: `car-` and 32 of a-z, 2-7."""
+    return "car-" + _letters(entropy, 32)
+
+
+def new_account_id(entropy: Entropy) -> str:
+    """A fresh account id: 12 digits, of which the first is not 0."""
+    return str(10**11 + int.from_bytes(entropy.random(16)) % (9 * 10**11))
 
 
 def _letters(entropy: Entropy, count: int) -> str:

@@ -2,3 +2,7 @@
 
 Refuses to know anything of keys and identities; what its policies mean is decided where every call is.
 """
+
+from keystead.services.organizations.service import ORGANIZATIONS
+
+__all__ = ["ORGANIZATIONS"]
