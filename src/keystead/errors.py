@@ -79,6 +79,10 @@ class UnknownOperation(ApiError):
     code = "UnknownOperationException"
 
 
+class MissingAction(ApiError):
+    code = "MissingAction"
+
+
 class MissingAuthenticationToken(ApiError):
     code = "MissingAuthenticationTokenException"
 

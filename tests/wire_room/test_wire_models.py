@@ -189,6 +189,7 @@ def test_a_class_of_errors_is_named_as_a_model_or_the_common_errors_name_it() ->
         "InternalFailure",
         "InvalidParameterValue",
         "InvalidSignatureException",
+        "MissingAction",
         "MissingAuthenticationTokenException",
         "NotAuthorizedException",
         "RequestEntityTooLargeException",

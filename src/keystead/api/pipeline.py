@@ -128,7 +128,7 @@ class Pipeline:
             route = self._router.route(request)  # 1
         except errors.ApiError as error:
             parts.count("", "", error.code)
-            done(self._router.fallback().refusal(error, request_id))
+            done(self._router.fallback(request).refusal(error, request_id))
             return
         if _identifying(route) is not None:
             self._start_unsigned(request, done, route, (request_id, event_id), number)

@@ -71,13 +71,13 @@ def decode(service: Service, operation: str, fields: Mapping[str, str]) -> Shape
     """
     shape = service.operations.get(operation)
     if shape is None:
-        raise unknown(service, operation)
+        raise unknown(operation, service.version)
     return _structure(shape.input, _tree(fields))
 
 
-def unknown(service: Service, operation: str) -> errors.UnknownOperation:
-    """The refusal of an operation that the service does not have."""
-    return errors.UnknownOperation(f"Could not find operation {operation} for version {service.version}")
+def unknown(operation: str, version: str) -> errors.UnknownOperation:
+    """The refusal of an operation that a service does not have in this version of its API."""
+    return errors.UnknownOperation(f"Could not find operation {operation} for version {version}")
 
 
 def encode(service: Service, operation: str, answer: Shape | None, request_id: str) -> bytes:
