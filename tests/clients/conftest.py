@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -85,3 +86,85 @@ def kms(server):
 def new_key(kms):
     """The metadata of a new key with those members."""
     return lambda **members: kms.create_key(**members)["KeyMetadata"]
+
+
+# ---------------------------------------------------------------------------------- Terraform
+#
+# The provider comes from a filesystem mirror, since a test fetches nothing: the directory that
+# KEYSTEAD_TF_PLUGINS names, or one of Terraform's own places for mirrors.
+
+PROVIDER = "hashicorp/aws"
+PLACES = (
+    os.environ.get("KEYSTEAD_TF_PLUGINS", "/opt/tf-plugins"),
+    str(Path.home() / ".terraform.d/plugins"),
+    "/usr/local/share/terraform/plugins",
+    "/usr/share/terraform/plugins",
+)
+
+
+@pytest.fixture
+def mirror(tmp_path):
+    """A command-line configuration of Terraform that takes providers from the mirror and from nowhere else."""
+    place = next((place for place in PLACES if any(Path(place).glob(f"*/{PROVIDER}"))), None)
+    if place is None:
+        pytest.skip(f"no mirror with {PROVIDER} in {', '.join(PLACES)}")
+    configuration = tmp_path / "terraformrc"
+    configuration.write_text(
+        f'provider_installation {{\n  filesystem_mirror {{\n    path = "{place}"\n  }}\n}}\n'
+    )
+    return configuration
+
+
+@pytest.fixture
+def deployment(tmp_path, program, clean_environment):
+    """The environment of clients of a `keystead dev` of its own, as the lines that it prints set it."""
+    command = [program("keystead"), "dev", "--listen", "127.0.0.1:0", "--data-dir", str(tmp_path / "data")]
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=log, text=True, env=clean_environment(tmp_path)
+        )
+    with process:
+        assert process.stdout is not None
+        exports = {}
+        for line in process.stdout:
+            words = line.strip().removeprefix("export ")
+            name, is_export, value = words.partition("=")
+            if is_export and name.startswith("AWS_"):
+                exports[name] = value.strip("'\"")
+            if {"AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"} <= set(
+                exports
+            ):
+                break
+        else:
+            pytest.fail((tmp_path / "log").read_text())
+        yield clean_environment(tmp_path, **exports)
+        process.send_signal(signal.SIGTERM)
+        process.stdout.read()
+    assert process.returncode == 0
+
+
+@pytest.fixture
+def terraform(program, mirror, deployment, example, tmp_path):
+    """`terraform(*words)`: its standard output, in a directory that holds what the fixture `example` names."""
+    found = shutil.which("terraform")
+    if found is None:
+        pytest.skip("the program terraform is not installed")
+    directory = tmp_path / "example"
+    shutil.copytree(example, directory, ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*"))
+    variables = {
+        **deployment,
+        "TF_CLI_CONFIG_FILE": str(mirror),
+        "TF_IN_AUTOMATION": "1",
+        "CHECKPOINT_DISABLE": "1",
+    }
+
+    def call(*words, override=None):
+        if override is not None:
+            (directory / "override.tf").write_text(override)
+        done = subprocess.run(
+            [found, *words], cwd=directory, env=variables, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f"terraform {words}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    return call
