@@ -13,7 +13,10 @@ from typing import Any, Final
 from keystead.errors import LimitExceeded, MalformedPolicyDocument
 from keystead.policy import condition, variables
 from keystead.policy.document import DEFAULT_VERSION, EVERYONE, decode
+from keystead.policy.kinds import validate_policy
 from keystead.policy.principal import account_of
+
+__all__ = ["INVALID_PRINCIPALS", "LOCKOUT", "LONGEST", "validate_key_policy", "validate_policy"]
 
 LONGEST: Final = 32768
 """Bytes of a key policy (KMS Developer Guide, "Resource quotas")."""
