@@ -5,35 +5,30 @@ What is there already, by name, stays as it is: only access keys are added to it
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
 from keystead import errors
 from keystead.api.directory import (
     CREDENTIALS,
-    GROUPS,
-    NAMES,
     POLICIES,
     ROLES,
-    USERS,
-    Name,
     bind,
     document_of,
     group_named,
-    name_place,
     policy_place,
     role_named,
     user_named,
 )
+from keystead.api.identities import counter, insert
 from keystead.entropy import Entropy
 from keystead.identity import Credential, Group, ManagedPolicy, PolicyVersion, Role, User
 from keystead.identity import names as ids
 from keystead.identity.credential import check_credential
 from keystead.policy import named_principals, parse
-from keystead.storage import Table, Transaction
+from keystead.storage import Transaction
 
-E = TypeVar("E", User, Group, Role)
 Document = dict[str, Any] | str
 """A policy: written as YAML, or as its text."""
 
@@ -142,7 +137,7 @@ def put_policy(make: Maker, account: str, given: SeedPolicy) -> str:
         tags=given.tags,
     )
     make.tx.insert(POLICIES, place, policy)
-    make.tx.bump(f"iam-policy/{account}", 1)
+    make.tx.bump(counter(account, "policy"), 1)
     return policy.arn
 
 
@@ -160,7 +155,7 @@ def put_group(make: Maker, account: str, given: SeedGroup) -> Group:
         inline=_texts(given.policies),
         attached=_existing(make.tx, given.attached),
     )
-    return _insert(make.tx, GROUPS, "group", group)
+    return insert(make.tx, group)
 
 
 def put_user(make: Maker, account: str, given: SeedUser) -> User:
@@ -188,7 +183,7 @@ def _new_user(make: Maker, account: str, given: SeedUser) -> User:
         attached=_existing(make.tx, given.attached),
         groups=tuple(_group(make.tx, account, name).id for name in given.groups),
     )
-    return _insert(make.tx, USERS, "user", user)
+    return insert(make.tx, user)
 
 
 def put_access_key(make: Maker, user: User, given: AccessKey) -> Credential:
@@ -234,7 +229,7 @@ def put_role(make: Maker, account: str, given: SeedRole) -> Role:
         attached=_existing(make.tx, given.attached),
     )
     make.roles.append(role)
-    return _insert(make.tx, ROLES, "role", role)
+    return insert(make.tx, role)
 
 
 def bind_trusts(make: Maker) -> None:
@@ -252,13 +247,6 @@ def bind_trusts(make: Maker) -> None:
             )
         trusting = msgspec.structs.replace(role, trusted=tuple(sorted(bound.items())))
         make.tx.put(ROLES, f"{role.account}/{role.id}", trusting)
-
-
-def _insert(tx: Transaction, table: Table[E], kind: str, entity: E) -> E:
-    tx.insert(NAMES, name_place(kind, entity.account, entity.name), Name(entity.id))
-    tx.insert(table, f"{entity.account}/{entity.id}", entity)
-    tx.bump(f"iam-{kind}/{entity.account}", 1)
-    return entity
 
 
 def _texts(policies: dict[str, Document]) -> dict[str, str]:

@@ -7,6 +7,7 @@ from typing import Final
 
 from keystead import errors
 from keystead.api import Call
+from keystead.api.identities import counter
 
 PER_ACCOUNT: Final[Mapping[str, tuple[str, int]]] = {
     "user": ("UsersPerAccount", 5000),
@@ -40,18 +41,14 @@ def count_new(call: Call, kind: str) -> None:
         errors.LimitExceeded: it has as many as it may.
     """
     check_quota(PER_ACCOUNT[kind], counted(call, kind))
-    call.tx.bump(_counter(call, kind), 1)
+    call.tx.bump(counter(call.account, kind), 1)
 
 
 def count_gone(call: Call, kind: str) -> None:
     """None; the account will have one less of this kind."""
-    call.tx.bump(_counter(call, kind), -1)
+    call.tx.bump(counter(call.account, kind), -1)
 
 
 def counted(call: Call, kind: str) -> int:
     """How many of this kind the account has."""
-    return call.tx.count(_counter(call, kind))
-
-
-def _counter(call: Call, kind: str) -> str:
-    return f"iam-{kind}/{call.account}"
+    return call.tx.count(counter(call.account, kind))
