@@ -84,6 +84,25 @@ def test_trust_is_in_the_principal_and_not_in_its_name(server, iam, refused):
         namesake.assume_role(RoleArn=f"arn:aws:iam::{ACCOUNT}:role/r", RoleSessionName="session")
 
 
+def test_a_trust_policy_shows_its_principals_as_they_are_now(iam):
+    """One who moved under the new ARN, one who is gone by the unique id."""
+    user = iam.create_user(UserName="alice")["User"]
+    document = trust({"AWS": [user["Arn"], f"arn:aws:iam::{ACCOUNT}:root"]})
+    iam.create_role(RoleName="r", AssumeRolePolicyDocument=document)
+
+    def shown():
+        (statement,) = iam.get_role(RoleName="r")["Role"]["AssumeRolePolicyDocument"]["Statement"]
+        return statement["Principal"]["AWS"][0]
+
+    assert shown() == user["Arn"]
+    iam.update_user(UserName="alice", NewUserName="bob", NewPath="/eng/")
+    assert shown() == f"arn:aws:iam::{ACCOUNT}:user/eng/bob"
+    iam.delete_user(UserName="bob")
+    assert shown() == user["UserId"]
+    (detail,) = iam.get_account_authorization_details(Filter=["Role"])["RoleDetailList"]
+    assert detail["AssumeRolePolicyDocument"]["Statement"][0]["Principal"]["AWS"][0] == user["UserId"]
+
+
 def test_an_account_that_is_trusted_need_not_be_there(iam):
     iam.create_role(RoleName="r", AssumeRolePolicyDocument=trust({"AWS": "arn:aws:iam::999988887777:root"}))
 

@@ -3,7 +3,10 @@
 import json
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from keystead.services.iam.matched import places
 from keystead.testing import allow, deny
 
 ACCOUNT = "000000000000"
@@ -75,6 +78,46 @@ def test_the_statements_that_decided_are_placed_in_their_documents(iam):
     (denied,) = custom(iam, text, deny("kms:Encrypt"))
     assert [one["SourcePolicyId"] for one in denied["MatchedStatements"]] == ["PolicyInputList.2"]
     assert custom(iam, allow("s3:*"))[0]["MatchedStatements"] == []
+
+
+SPACES = st.text(alphabet=" \t\r\n", max_size=4)
+
+
+@given(
+    st.lists(
+        st.dictionaries(st.sampled_from(["Sid", "Effect", "Action", "{", '"', "[,]"]), st.text(max_size=6)),
+        min_size=1,
+        max_size=4,
+    ),
+    st.dictionaries(
+        st.text(max_size=5), st.recursive(st.text(max_size=4), st.lists, max_leaves=4), max_size=3
+    ),
+    st.booleans(),
+    SPACES,
+)
+@settings(max_examples=60)
+def test_places_are_those_of_the_statements(statements, others, first, space):
+    members = {**others, "Statement": statements} if first else {"Statement": statements, **others}
+    text = (
+        space + json.dumps(members, indent=len(space), separators=("," + space, space + ":" + space)) + space
+    )
+    lines = text.split("\n")
+    starts = [sum(len(line) + 1 for line in lines[:number]) for number in range(len(lines))]
+    found = [
+        json.loads(text[starts[start[0] - 1] + start[1] - 1 : starts[end[0] - 1] + end[1]])
+        for start, end in places(text)
+    ]
+    assert found == members["Statement"]
+
+
+def test_an_answer_makes_a_bounded_number_of_decisions(iam):
+    resources = [f"arn:aws:s3:::{number}" for number in range(900)]
+    given = {"PolicyInputList": [json.dumps(allow("*"))], "ResourceArns": resources}
+    actions = [f"s3:Get{letter}" for letter in "ABCDEFG"]
+    answer = iam.simulate_custom_policy(**given, ActionNames=actions)
+    assert [one["EvalActionName"] for one in answer["EvaluationResults"]] == actions[:5]
+    rest = iam.simulate_custom_policy(**given, ActionNames=actions, Marker=answer["Marker"])
+    assert [one["EvalActionName"] for one in rest["EvaluationResults"]] == actions[5:]
 
 
 def test_a_lone_statement_needs_no_list(iam):

@@ -10,6 +10,7 @@ from keystead.api.directory import GROUPS, POLICIES, ROLES, USERS
 from keystead.api.operation import always
 from keystead.identity import Group, ManagedPolicy, Role, User
 from keystead.policy.aws_managed import AWS_MANAGED, AwsManagedPolicy
+from keystead.services.iam.documents import shown_trust
 from keystead.services.iam.groups import groups_of
 from keystead.services.iam.paging import named_rows, page
 from keystead.services.iam.shown import (
@@ -79,7 +80,7 @@ def _role(call: Call, role: Role) -> wire.RoleDetail:
         role_id=role.id,
         arn=role.arn,
         create_date=role.created,
-        assume_role_policy_document=shown_document(role.trust),
+        assume_role_policy_document=shown_trust(call, role),
         instance_profile_list=[],
         role_policy_list=shown_inline(role.inline),
         attached_managed_policies=shown_attached(role.attached),

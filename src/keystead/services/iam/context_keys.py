@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from keystead.api import Call, Target, operation
+from keystead.api.operation import always
 from keystead.policy import CompiledPolicy, Statement
 from keystead.policy.variables import VERSION_WITH_VARIABLES, Variable, parse
 from keystead.services.iam.simulation import Source, entity_at, input_sources, on_source, sources_of
@@ -39,7 +40,7 @@ def _all_keys(sources: Iterable[Source]) -> list[str]:
     return sorted(found.values())
 
 
-@operation("GetContextKeysForCustomPolicy", targets=on_account("GetContextKeysForCustomPolicy"))
+@operation("GetContextKeysForCustomPolicy", targets=on_account("GetContextKeysForCustomPolicy"), slow=always)
 def get_context_keys_for_custom_policy(
     _call: Call, request: wire.GetContextKeysForCustomPolicyRequest, _account: Target
 ) -> wire.GetContextKeysForPolicyResponse:
@@ -48,7 +49,9 @@ def get_context_keys_for_custom_policy(
     return wire.GetContextKeysForPolicyResponse(context_key_names=_all_keys(sources))
 
 
-@operation("GetContextKeysForPrincipalPolicy", targets=on_source("GetContextKeysForPrincipalPolicy"))
+@operation(
+    "GetContextKeysForPrincipalPolicy", targets=on_source("GetContextKeysForPrincipalPolicy"), slow=always
+)
 def get_context_keys_for_principal_policy(
     call: Call, request: wire.GetContextKeysForPrincipalPolicyRequest, _source: Target
 ) -> wire.GetContextKeysForPolicyResponse:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Final
+import json
+from typing import Any, Final
 
 import msgspec
 
 from keystead import errors
 from keystead.api import Call
-from keystead.api.directory import bind
+from keystead.api.directory import ROLES, USERS, bind
+from keystead.identity import Role
+from keystead.identity.names import USER
 from keystead.policy import named_principals
 from keystead.policy.lint import validate_policy
+from keystead.services.iam.shown import shown_document
+from keystead.storage import Table
 
 LARGEST_TRUST: Final = 2048
 LARGEST_MANAGED: Final = 6144
@@ -62,6 +67,22 @@ def checked_trust(call: Call, text: str | None) -> CheckedTrust:
     if missing:
         raise errors.MalformedPolicyDocument(f'Invalid principal in policy: "AWS":"{missing[0]}"')
     return CheckedTrust(document, tuple(sorted(bound.items())))
+
+
+def shown_trust(call: Call, role: Role) -> str:
+    """The role's trust policy with its principals as they are now.
+
+    A user or role that has moved has its new ARN, and one that is gone its unique id (IAM User Guide, "AWS
+    JSON policy elements: Principal").
+    """
+    text = role.trust
+    for bound, identity in role.trusted:
+        table: Table[Any] = USERS if identity.startswith(USER) else ROLES
+        found = call.tx.get(table, f"{bound.split(':')[4]}/{identity}")
+        now = found.arn if found is not None else identity
+        if now != bound and ":iam:" in bound:
+            text = text.replace(json.dumps(bound), json.dumps(now))
+    return shown_document(text)
 
 
 def length(document: str) -> int:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from keystead import errors
 from keystead.api import Call, Target, operation
 from keystead.api.directory import POLICIES, policy_place
+from keystead.api.operation import always
 from keystead.identity import Group, ManagedPolicy, PolicyVersion, Role, User
 from keystead.identity.names import POLICY, new_unique_id
 from keystead.policy.aws_managed import AWS_MANAGED
@@ -113,7 +114,7 @@ def delete_policy(call: Call, request: wire.DeletePolicyRequest, _policy: Target
 # ------------------------------------------------------------------------------ ListPolicies
 
 
-@operation("ListPolicies", targets=on_listing("ListPolicies", "policy"))
+@operation("ListPolicies", targets=on_listing("ListPolicies", "policy"), slow=always)
 def list_policies(
     call: Call, request: wire.ListPoliciesRequest, _policies: Target
 ) -> wire.ListPoliciesResponse:
@@ -176,7 +177,7 @@ def _local(call: Call, after: str | None) -> Iterator[tuple[str, Managed]]:
 _FILTERS: Final[dict[str, type[User | Group | Role]]] = {"User": User, "Group": Group, "Role": Role}
 
 
-@operation("ListEntitiesForPolicy", targets=on_policy("ListEntitiesForPolicy"))
+@operation("ListEntitiesForPolicy", targets=on_policy("ListEntitiesForPolicy"), slow=always)
 def list_entities_for_policy(
     call: Call, request: wire.ListEntitiesForPolicyRequest, _policy: Target
 ) -> wire.ListEntitiesForPolicyResponse:

@@ -9,16 +9,17 @@ import msgspec
 from keystead import errors
 from keystead.api import Call, Target, operation
 from keystead.api.directory import ROLES
+from keystead.api.operation import always
 from keystead.api.usage import forget_caller
 from keystead.identity import Role
 from keystead.identity.names import ROLE, new_unique_id
 from keystead.identity.role import SERVICE_LINKED_PATH
-from keystead.services.iam.documents import checked_trust
+from keystead.services.iam.documents import checked_trust, shown_trust
 from keystead.services.iam.entities import check_boundary, existing_role, put, remove, take_name
 from keystead.services.iam.holders import modifiable_role
 from keystead.services.iam.paging import page_of_names, under
 from keystead.services.iam.quotas import count_gone, count_new
-from keystead.services.iam.shown import shown_boundary, shown_document, shown_tags
+from keystead.services.iam.shown import shown_boundary, shown_tags
 from keystead.services.iam.tag_rules import new_tags
 from keystead.services.iam.targets import asked_boundary, on_listing, on_new, on_role, request_tags, together
 from keystead.wire.models import iam as wire
@@ -27,7 +28,9 @@ _LONGEST_SESSION = 3600
 """Seconds, where the request does not say (IAM API Reference, CreateRole)."""
 
 
-def shown_role(role: Role, *, whole: bool = True, last_used: wire.RoleLastUsed | None = None) -> wire.Role:
+def shown_role(
+    call: Call, role: Role, *, whole: bool = True, last_used: wire.RoleLastUsed | None = None
+) -> wire.Role:
     """The role; lists leave out the tags and the permissions boundary (`whole` False)."""
     return wire.Role(
         path=role.path,
@@ -35,7 +38,7 @@ def shown_role(role: Role, *, whole: bool = True, last_used: wire.RoleLastUsed |
         role_id=role.id,
         arn=role.arn,
         create_date=role.created,
-        assume_role_policy_document=shown_document(role.trust),
+        assume_role_policy_document=shown_trust(call, role),
         description=role.description or None,
         max_session_duration=role.max_session,
         permissions_boundary=shown_boundary(role.boundary) if whole else None,
@@ -81,7 +84,7 @@ def create_role(call: Call, request: wire.CreateRoleRequest, *_targets: Target) 
     if role.boundary:
         check_boundary(call, role.boundary)
     add_role(call, role)
-    return wire.CreateRoleResponse(role=shown_role(role))
+    return wire.CreateRoleResponse(role=shown_role(call, role))
 
 
 def add_role(call: Call, role: Role) -> None:
@@ -100,15 +103,15 @@ def add_role(call: Call, role: Role) -> None:
 def get_role(call: Call, request: wire.GetRoleRequest, _role: Target) -> wire.GetRoleResponse:
     """Return a role, with its trust policy and its last use."""
     role = existing_role(call, request.role_name)
-    return wire.GetRoleResponse(role=shown_role(role, last_used=role_last_used(call, role)))
+    return wire.GetRoleResponse(role=shown_role(call, role, last_used=role_last_used(call, role)))
 
 
-@operation("ListRoles", targets=on_listing("ListRoles", "role"))
+@operation("ListRoles", targets=on_listing("ListRoles", "role"), slow=always)
 def list_roles(call: Call, request: wire.ListRolesRequest, _roles: Target) -> wire.ListRolesResponse:
     """Return a page of the account's roles, by name."""
     roles, marker = page_of_names(call, request, "role", ROLES, want=under(request))
     return wire.ListRolesResponse(
-        roles=[shown_role(role, whole=False) for role in roles],
+        roles=[shown_role(call, role, whole=False) for role in roles],
         is_truncated=marker is not None,
         marker=marker,
     )
@@ -138,7 +141,7 @@ def update_role_description(
 ) -> wire.UpdateRoleDescriptionResponse:
     """Change a role's description."""
     role = _change(call, existing_role(call, request.role_name), description=request.description or "")
-    return wire.UpdateRoleDescriptionResponse(role=shown_role(role))
+    return wire.UpdateRoleDescriptionResponse(role=shown_role(call, role))
 
 
 @operation("UpdateAssumeRolePolicy", targets=on_role("UpdateAssumeRolePolicy"), changes=True)

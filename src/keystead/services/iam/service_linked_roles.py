@@ -109,7 +109,7 @@ def create_service_linked_role(
         service_linked=service,
     )
     add_role(call, role)
-    return wire.CreateServiceLinkedRoleResponse(role=shown_role(role))
+    return wire.CreateServiceLinkedRoleResponse(role=shown_role(call, role))
 
 
 def _trust(service: str) -> str:

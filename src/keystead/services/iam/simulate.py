@@ -13,6 +13,7 @@ import msgspec
 
 from keystead import errors
 from keystead.api import Call, Target, operation
+from keystead.api.operation import always
 from keystead.policy import Level, Principal
 from keystead.services.iam.matched import MatchedStatement
 from keystead.services.iam.paging import page_list
@@ -37,13 +38,17 @@ from keystead.wire.models import iam as wire
 
 _STRICTEST: Final = ("explicitDeny", "implicitDeny", "allowed")
 _EVERYTHING: Final = "*"
+_PAGE: Final = 100
+"""Actions of one answer where the request does not say (IAM API Reference, MaxItems)."""
+_MOST_DECISIONS: Final = 5000
+"""In one answer, unless one action alone has more resources."""
 _KEY_TEMPLATE: Final = "arn:${Partition}:kms:${Region}:${Account}:key/${KeyId}"
 
 
 # ---------------------------------------------------------------------------------- operations
 
 
-@operation("SimulatePrincipalPolicy", targets=on_source("SimulatePrincipalPolicy"))
+@operation("SimulatePrincipalPolicy", targets=on_source("SimulatePrincipalPolicy"), slow=always)
 def simulate_principal_policy(
     call: Call, request: wire.SimulatePrincipalPolicyRequest, _source: Target
 ) -> wire.SimulatePolicyResponse:
@@ -61,7 +66,7 @@ def simulate_principal_policy(
     return _answer(call, request, _with_inputs(side, request.policy_input_list))
 
 
-@operation("SimulateCustomPolicy", targets=on_account("SimulateCustomPolicy"))
+@operation("SimulateCustomPolicy", targets=on_account("SimulateCustomPolicy"), slow=always)
 def simulate_custom_policy(
     call: Call, request: wire.SimulateCustomPolicyRequest, _account: Target
 ) -> wire.SimulatePolicyResponse:
@@ -101,7 +106,10 @@ def _answer(call: Call, request: Any, side: CallerSide) -> wire.SimulatePolicyRe
         owner=owner_of(request.resource_owner) if request.resource_owner is not None else "",
     )
     resources = request.resource_arns or [_EVERYTHING]
-    actions, marker = page_list(call, request, request.action_names or [])
+    # IAM "might return fewer results, even when there are more results available".
+    most = max(1, _MOST_DECISIONS // len(resources))
+    asked = msgspec.structs.replace(request, max_items=min(request.max_items or _PAGE, most))
+    actions, marker = page_list(call, asked, request.action_names or [])
     return wire.SimulatePolicyResponse(
         evaluation_results=[_evaluated(call, scenario, action, resources) for action in actions],
         is_truncated=marker is not None,
