@@ -39,6 +39,7 @@ from keystead.identity.credential import new_access_key
 from keystead.keyring import Keyring
 from keystead.seal import SEALS, Seal, SealOptions, create_root, next_root, seal_name, unseal
 from keystead.seal.file import FileSeal
+from keystead.services.iam import IAM
 from keystead.services.kms.due import handlers
 from keystead.services.kms.service import KMS, KeyRelations
 from keystead.services.kms.tables import KEYS
@@ -50,7 +51,7 @@ from keystead.wire.http import Request, Response
 
 log = structlog.get_logger("keystead")
 
-SERVICES = {service.name: service for service in (KMS, STS, ORGANIZATIONS)}
+SERVICES = {service.name: service for service in (KMS, STS, IAM, ORGANIZATIONS)}
 STORE = "store.db"
 WORKER = "w0"
 _TICK = 1.0
