@@ -135,4 +135,6 @@ def _get(connection: http.client.HTTPSConnection, parts: SplitResult) -> bytes:
     body = answer.read(LARGEST + 1)
     if len(body) > LARGEST:
         raise UnreachableError(f"{parts.hostname} answered with more than {LARGEST} bytes")
+    if answer.length:  # http.client tells of a short body only who reads without a limit
+        raise http.client.IncompleteRead(body, answer.length)
     return body

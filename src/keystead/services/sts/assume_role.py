@@ -16,7 +16,7 @@ from keystead.identity.names import session_arn
 from keystead.identity.session import ROLE_SESSION
 from keystead.services.sts.issue import credentials, new_session
 from keystead.services.sts.restrictions import refuse_session, second_factor
-from keystead.services.sts.session_terms import Terms, asked_tags, inherited_tags, terms_of
+from keystead.services.sts.session_terms import Terms, asked_tags, inherited_tags, session_tags, terms_of
 from keystead.services.sts.trust import (
     SET_SOURCE_IDENTITY,
     TAG_SESSION,
@@ -85,7 +85,8 @@ def assume_role(call: Call, request: wire.AssumeRoleRequest, *_targets: Target) 
     """Return temporary credentials that have the role's permissions."""
     role = existing_role(call, request.role_arn or "")
     chained = call.caller.session is not None and call.caller.session.kind == ROLE_SESSION
-    terms = terms_of(call, request, role.account)
+    tags = session_tags(asked_tags(request), request.transitive_tag_keys or (), inherited_tags(call))
+    terms = terms_of(call, request, role.account, tags)
     session = role_session(
         call,
         role,

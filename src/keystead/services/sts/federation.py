@@ -14,7 +14,7 @@ from keystead.identity.caller import IAM_USER
 from keystead.identity.names import federated_arn
 from keystead.identity.session import FEDERATED_SESSION
 from keystead.services.sts.issue import credentials, new_session
-from keystead.services.sts.session_terms import asked_tags, terms_of
+from keystead.services.sts.session_terms import Tags, asked_tags, terms_of
 from keystead.services.sts.session_token import lasting, long_term_only
 from keystead.services.sts.trust import TAG_SESSION, tag_facts
 from keystead.wire.models import sts as wire
@@ -37,7 +37,7 @@ def get_federation_token(
     call: Call, request: wire.GetFederationTokenRequest, *_targets: Target
 ) -> wire.GetFederationTokenResponse:
     """Return temporary credentials for a federated user."""
-    terms = terms_of(call, request, call.account)
+    terms = terms_of(call, request, call.account, Tags(asked_tags(request)))
     name = request.name or ""
     session = new_session(
         call,

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from keystead.api.service import service
-from keystead.services.sts import access_keys, assume_role, caller_identity, federation, session_token
+from keystead.services.sts import (
+    access_keys,
+    assume_role,
+    caller_identity,
+    federation,
+    session_token,
+    web_identity,
+)
 from keystead.wire.models import sts as wire
 
-CHAPTERS = (access_keys, assume_role, caller_identity, federation, session_token)
+CHAPTERS = (access_keys, assume_role, caller_identity, federation, session_token, web_identity)
 
 STS = service(wire.SERVICE, (operation for chapter in CHAPTERS for operation in chapter.OPERATIONS))

@@ -7,7 +7,8 @@ STS" and "IAM and AWS STS quotas".
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
@@ -26,6 +27,7 @@ PACKED_LIMIT: Final = 4096
 """Bytes that the session policies and tags may take when packed; AWS does not say what its limit is."""
 _RESERVED: Final = "aws:"
 _PERCENT: Final = 100
+_NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -43,13 +45,20 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     packed: int | None = None
 
 
-def terms_of(call: Call, request: Any, account: str) -> Terms:
-    """The terms that `request` asks for, for a session in `account`.
+class Tags(msgspec.Struct, frozen=True):
+    """A session's tags, and which of them it hands on along a chain of roles."""
+
+    tags: dict[str, str] = {}
+    transitive: tuple[str, ...] = ()
+
+
+def terms_of(call: Call, request: Any, account: str, tags: Tags) -> Terms:
+    """The terms that `request` asks for, for a session in `account` that has these tags.
 
     Raises:
         errors.MalformedPolicyDocument: the session policy is none, or a managed one does not exist.
         errors.PackedPolicyTooLarge: policies and tags do not fit.
-        errors.Validation, errors.InvalidParameterValue: a policy ARN or a tag that cannot be.
+        errors.Validation: a policy ARN that cannot be.
     """
     policies = session_policies(request.policy)
     arns = managed_policies(call, request.policy_arns, account)
@@ -57,8 +66,7 @@ def terms_of(call: Call, request: Any, account: str) -> Terms:
         raise errors.PackedPolicyTooLarge(
             f"The session policies exceed the allowed {LONGEST_POLICIES} characters."
         )
-    tags, transitive = session_tags(call, request)
-    terms = Terms(policies=policies, policy_arns=arns, tags=tags, transitive=transitive)
+    terms = Terms(policies=policies, policy_arns=arns, tags=tags.tags, transitive=tags.transitive)
     return msgspec.structs.replace(terms, packed=_packed(terms))
 
 
@@ -102,35 +110,27 @@ def _account_of(name: str) -> str:
 # ------------------------------------------------------------------------------------- tags
 
 
-def session_tags(call: Call, request: Any) -> tuple[dict[str, str], tuple[str, ...]]:
-    """A session's tags, those inherited from the caller's session among them, and which are handed on.
+def session_tags(tags: Mapping[str, str], asked: Iterable[str], inherited: Mapping[str, str] = _NONE) -> Tags:
+    """A session's tags: those that are passed, with `asked` of them transitive, and those that it inherits.
 
     Texts of refusals are those that AWS was seen to answer.
 
     Raises:
-        errors.InvalidParameterValue: a key that comes twice (case does not count), that is inherited
-            already, or that is to be transitive and is no tag.
-        errors.Validation: a key that is reserved, or more than 50 tags.
+        errors.InvalidParameterValue: a key that is inherited already, or that is to be transitive and is no tag.
     """
-    tags = asked_tags(request)
-    asked = tuple(getattr(request, "transitive_tag_keys", None) or ())
-    inherited = inherited_tags(call)
     folded = {key.lower() for key in tags}
     if folded & {key.lower() for key in inherited}:
         raise errors.InvalidParameterValue(
             "One of the specified transitive tag keys can't be set because it conflicts with a transitive tag "
             "key from the calling session."
         )
-    if not {key.lower() for key in asked} <= folded:
+    wanted = {key.lower() for key in asked}
+    if not wanted <= folded:
         raise errors.InvalidParameterValue(
             "The specified transitive tag key must be included in the requested tags."
         )
-    return {**inherited, **tags}, (*inherited, *_as_spelt(asked, tags))
-
-
-def _as_spelt(keys: Iterable[str], tags: Mapping[str, str]) -> list[str]:
-    wanted = {key.lower() for key in keys}
-    return [key for key in tags if key.lower() in wanted]
+    handed_on = (key for key in tags if key.lower() in wanted)
+    return Tags({**inherited, **tags}, (*inherited, *handed_on))
 
 
 def asked_tags(request: Any) -> dict[str, str]:
@@ -140,7 +140,11 @@ def asked_tags(request: Any) -> dict[str, str]:
         errors.InvalidParameterValue: a key comes twice; case does not count.
         errors.Validation: a key begins with `aws:`, or there are more than 50.
     """
-    given = [(tag.key or "", tag.value or "") for tag in getattr(request, "tags", None) or ()]
+    return checked_tags([(tag.key or "", tag.value or "") for tag in request.tags or ()])
+
+
+def checked_tags(given: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """The tags by key; raises as `asked_tags` does."""
     if len({key.lower() for key, _ in given}) < len(given):
         raise errors.InvalidParameterValue(
             "Duplicate tag keys found. Please note that Tag keys are case insensitive."

@@ -42,6 +42,15 @@ def existing_role(call: Call, role_arn: str) -> Role:
     return role
 
 
+def account_of_role(role_arn: str) -> str:
+    """The account in a role's ARN, whether the role exists or not.
+
+    Raises:
+        errors.Validation: it is no ARN of a role.
+    """
+    return _parts(role_arn).account
+
+
 def _parts(role_arn: str) -> arn.Arn:
     try:
         parts = arn.parse(role_arn)
