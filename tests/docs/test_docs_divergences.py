@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 
 ROOT = Path(__file__).parent.parent.parent
 DIVERGENCES = (ROOT / "docs/divergences.md").read_text()
@@ -41,13 +42,29 @@ def test_calls_are_not_throttled(server):
     assert len(answers) == 200
 
 
-def test_principals_of_a_policy_need_not_exist(server):
+def test_accounts_in_a_policy_need_not_exist(server):
     kms = server.client("kms")
     policy = json.loads(kms.get_key_policy(KeyId=kms.create_key()["KeyMetadata"]["KeyId"])["Policy"])
-    nobody = {"AWS": "arn:aws:iam::999988887777:role/Nobody"}
-    statement = {"Effect": "Allow", "Principal": nobody, "Action": "kms:Decrypt", "Resource": "*"}
+    somebody = {"AWS": "arn:aws:iam::999988887777:root", "Service": "nothing.amazonaws.com"}
+    statement = {"Effect": "Allow", "Principal": somebody, "Action": "kms:Decrypt", "Resource": "*"}
     policy["Statement"].append(statement)
     assert kms.create_key(Policy=json.dumps(policy))["KeyMetadata"]["Enabled"]
+
+
+def test_there_are_no_vpc_endpoints(server):
+    """The keys of endpoints are absent, so a Deny for who does not come through one denies everybody."""
+    kms = server.client("kms")
+    policy = json.loads(kms.get_key_policy(KeyId=kms.create_key()["KeyMetadata"]["KeyId"])["Policy"])
+    condition = {
+        "StringNotEquals": {"aws:SourceVpce": "vpce-1"},
+        "IpAddress": {"aws:SourceIp": "127.0.0.0/8"},
+    }
+    policy["Statement"].append(
+        {"Effect": "Deny", "Principal": "*", "Action": "kms:Encrypt", "Resource": "*", "Condition": condition}
+    )
+    key = kms.create_key(Policy=json.dumps(policy))["KeyMetadata"]["KeyId"]
+    with pytest.raises(ClientError, match="with an explicit deny in a resource-based policy"):
+        kms.encrypt(KeyId=key, Plaintext=b"x")
 
 
 def test_any_region_name_is_a_key_space(server):
