@@ -11,9 +11,11 @@ from keystead import __version__
 from keystead.errors import OperatorError
 
 COMMANDS = {
+    "account": ("keystead.cli.account", "account", "Add accounts, and see which there are."),
     "audit": ("keystead.cli.audit", "audit", "Read and verify the evidence."),
     "backup": ("keystead.cli.backup", "backup", "Create, restore and try out backups."),
     "decrypt": ("keystead.cli.data", "decrypt", "Decrypt bytes with a KMS key."),
+    "demo": ("keystead.cli.demo.command", "demo", "Play a story that shows what is enforced."),
     "dev": ("keystead.cli.dev", "dev", "Run a server on loopback for development and trials."),
     "doctor": ("keystead.cli.doctor", "doctor", "Check a deployment and its machine."),
     "encrypt": ("keystead.cli.data", "encrypt", "Encrypt bytes with a KMS key."),
@@ -23,6 +25,7 @@ COMMANDS = {
     "service": ("keystead.cli.service", "service", "Register services that call for their callers."),
     "serve": ("keystead.cli.serve", "serve", "Run a deployment's server."),
     "sign": ("keystead.cli.data", "sign", "Sign bytes with a KMS key."),
+    "why": ("keystead.cli.why", "why", "Explain why a request was refused."),
     "verify": ("keystead.cli.data", "verify", "Verify a signature with a KMS key."),
 }
 """Command: module, name in it, one line of help."""

@@ -7,12 +7,13 @@ from keystead.services.sts import (
     access_keys,
     assume_role,
     caller_identity,
+    decode,
     federation,
     session_token,
     web_identity,
 )
 from keystead.wire.models import sts as wire
 
-CHAPTERS = (access_keys, assume_role, caller_identity, federation, session_token, web_identity)
+CHAPTERS = (access_keys, assume_role, caller_identity, decode, federation, session_token, web_identity)
 
 STS = service(wire.SERVICE, (operation for chapter in CHAPTERS for operation in chapter.OPERATIONS))

@@ -1,0 +1,1 @@
+"""Demonstrations: stories that are played with real calls against a running server."""

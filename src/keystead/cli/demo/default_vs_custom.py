@@ -1,0 +1,298 @@
+"""The story of default and custom keys: the same stolen role reads one and not the other."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from keystead.cli.demo.documents import Documents
+from keystead.cli.demo.stage import Credentials, Stage
+from keystead.cli.output import Failed
+
+ACCOUNT = "000000000000"
+PARTNER = "111122223333"
+ROOT = f"arn:aws:iam::{ACCOUNT}:root"
+LETTER = b"Dear partner, the merger is on for Friday."
+INVOICE = b"Invoice 7: 1,200"
+DEFAULT = "alias/aws/s3"
+CUSTOM = "alias/documents"
+
+
+def play(stage: Stage) -> None:
+    """Tell the whole story.
+
+    Raises:
+        Failed: something did not go as the story says.
+    """
+    Story(stage).play()
+
+
+class Story:
+    """The people of the story, and what happens to them, one chapter after the other."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.documents = Documents(stage)
+        self.key = self.second = ""
+
+    def play(self) -> None:
+        """All chapters."""
+        for chapter in (
+            self.people,
+            self.default_key,
+            self.custom_key,
+            self.stolen_role,
+            self.separate_duties,
+            self.partner,
+            self.repoint,
+            self.disable,
+            self.shred,
+        ):
+            chapter()
+
+    # ----------------------------------------------------------------------- chapters
+
+    def people(self) -> None:
+        """Three roles of one account, and a user of another one."""
+        self.stage.chapter("The people")
+        self.stage.say(
+            "A company's account has three roles. App writes and reads documents. KeyAdmin looks after keys. "
+            "Batch makes reports at night; it may read documents from the storage service, and has no permission "
+            "for any key. The documents lie in a storage service that encrypts each with a KMS key, as S3 does."
+        )
+        self.operator = self._user(ACCOUNT, self.stage.root, "operator", _allow("sts:AssumeRole"))
+        self.app = self._role("App", _allow("kms:Encrypt", "kms:Decrypt"))
+        self.admin = self._role("KeyAdmin", _allow("kms:CreateKey", "kms:CreateAlias", "kms:UpdateAlias"))
+        self.batch = self._role("Batch", None)
+        partner_root = self._account(PARTNER)
+        self.auditor = self._user(PARTNER, partner_root, "auditor", _allow("kms:Decrypt"))
+        self.stage.say("Now the worst case: somebody steals the credentials of Batch.")
+
+    def default_key(self) -> None:
+        """What the stolen role does with data under the default key."""
+        self.stage.chapter("The default key")
+        self.stage.say(
+            "App stores a letter, and leaves the choice of the key to the service: the default key."
+        )
+        self.documents.put(self.app, "letter", LETTER, DEFAULT)
+        self.stage.show("stored")
+        self.stage.say(
+            "The thief asks the storage service for the letter, with the stolen role. The default key lets "
+            "everybody in the account in, as long as they come through the service."
+        )
+        self._read(self.batch, "letter", LETTER)
+        self.stage.say(
+            "Can the default key be told not to do that? Nobody can change its policy, not even the root."
+        )
+        key = self.stage.quietly(self.stage.root, "kms", "describe_key", KeyId=DEFAULT)["KeyMetadata"][
+            "KeyId"
+        ]
+        policy = _policy(("Deny", {"AWS": _role_arn("Batch")}, ["kms:Decrypt"], {}))
+        self.stage.refused(self.stage.root, "kms", "put_key_policy", KeyId=key, Policy=policy)
+        self.stage.say("Nor can it be disabled in an emergency, or shared.")
+        self.stage.refused(self.stage.root, "kms", "disable_key", KeyId=key)
+
+    def custom_key(self) -> None:
+        """A key with a policy of the company's own."""
+        self.stage.chapter("A custom key")
+        self.stage.say(
+            "KeyAdmin makes a key of the company's own. Its policy says: KeyAdmin administers it and cannot use it. "
+            "App uses it and cannot administer it, and only through the storage service, and only for documents "
+            "of the department 'finance'. The partner's account may decrypt those documents."
+        )
+        self.key = self._new_key()
+        self.stage.run(self.admin, "kms", "create_alias", AliasName=CUSTOM, TargetKeyId=self.key)
+        self.documents.put(self.app, "invoice", INVOICE, CUSTOM, department="finance")
+        self.stage.show("stored")
+        self._read(self.app, "invoice", INVOICE)
+
+    def stolen_role(self) -> None:
+        """The same theft again."""
+        self.stage.chapter("The same stolen role again")
+        self.stage.say("The thief asks for the invoice, just as before.")
+        print("\nBatch > GET /invoice")
+        self.stage.is_refused(lambda: self.documents.read(self.batch, "invoice"))
+        self.stage.say("The thief steals App's role as well, and takes the encrypted document from the disk. Directly, "
+                       "past the service, the key is closed to App, too.")  # fmt: skip
+        taken = self.documents.stolen("invoice")
+        self.stage.refused(
+            self.app, "kms", "decrypt", CiphertextBlob=taken.blob, EncryptionContext=taken.context
+        )
+        self.stage.say(
+            "And App cannot use the key for what it is not meant for: a document of another department."
+        )
+        print(f"\nApp > PUT /gossip, to be encrypted under {CUSTOM}")
+        self.stage.is_refused(lambda: self._quiet_put("gossip", department="rumours"))
+
+    def separate_duties(self) -> None:
+        """Who administers a key does not use it, and the other way round."""
+        self.stage.chapter("Separate duties")
+        self.stage.say("KeyAdmin looks after the key but cannot read what it protects.")
+        taken = self.documents.stolen("invoice")
+        self.stage.refused(
+            self.admin, "kms", "decrypt", CiphertextBlob=taken.blob, EncryptionContext=taken.context
+        )
+        self.stage.say("App reads what the key protects but cannot change who may do so.")
+        self.stage.refused(self.app, "kms", "schedule_key_deletion", KeyId=self.key)
+
+    def partner(self) -> None:
+        """Sharing with another account, and with no other."""
+        self.stage.chapter("Sharing")
+        self.stage.say(
+            "The key policy lets the partner's account decrypt, and the partner's own policy lets its auditor."
+        )
+        taken = self.documents.stolen("invoice")
+        answer = self.stage.run(
+            self.auditor, "kms", "decrypt", CiphertextBlob=taken.blob, EncryptionContext=taken.context
+        )
+        self._same(answer["Plaintext"], INVOICE)
+        self.stage.say("The letter under the default key cannot be shared at all.")
+        letter = self.documents.stolen("letter")
+        self.stage.refused(
+            self.auditor, "kms", "decrypt", CiphertextBlob=letter.blob, EncryptionContext=letter.context
+        )
+
+    def repoint(self) -> None:
+        """A new key behind the same alias."""
+        self.stage.chapter("A new key, and nobody notices")
+        self.stage.say("KeyAdmin makes a second key and points the alias to it. App goes on as before.")
+        self.second = self._new_key()
+        self.stage.run(self.admin, "kms", "update_alias", AliasName=CUSTOM, TargetKeyId=self.second)
+        answer = self.documents.put(self.app, "invoice-8", INVOICE, CUSTOM, department="finance")
+        self._must(answer["KeyId"].endswith(self.second))
+        self.stage.show("stored, under the new key")
+        self._read(self.app, "invoice", INVOICE)
+        self._read(self.app, "invoice-8", INVOICE)
+
+    def disable(self) -> None:
+        """An emergency stop."""
+        self.stage.chapter("Stop")
+        self.stage.say(
+            "Something is wrong: KeyAdmin disables the first key. The very next request is refused."
+        )
+        self.stage.run(self.admin, "kms", "disable_key", KeyId=self.key)
+        print("\nApp > GET /invoice")
+        self._must(
+            self.stage.is_refused(lambda: self.documents.read(self.app, "invoice")) == "DisabledException"
+        )
+        self.stage.say("A false alarm: the key is enabled again, and the document is there.")
+        self.stage.run(self.admin, "kms", "enable_key", KeyId=self.key)
+        self._read(self.app, "invoice", INVOICE)
+
+    def shred(self) -> None:
+        """Deleting data by deleting its key."""
+        self.stage.chapter("Shred")
+        self.stage.say(
+            "Years later all documents under the first key must go, with every copy and backup of them. "
+            "KeyAdmin deletes the key. Seven days are left to think better of it."
+        )
+        self.stage.run(self.admin, "kms", "schedule_key_deletion", KeyId=self.key, PendingWindowInDays=7)
+        self.stage.say("Seven days later …")
+        self.stage.pass_days(8)
+        self.app = self._session("App")  # the old session has ended meanwhile
+        print("\nApp > GET /invoice")
+        code = self.stage.is_refused(lambda: self.documents.read(self.app, "invoice"))
+        self._must(code == "InvalidCiphertextException")
+        self.stage.say(
+            "The document still lies on the disk. Nobody will ever read it again. The other one is untouched."
+        )
+        self._read(self.app, "invoice-8", INVOICE)
+
+    # ------------------------------------------------------------------------- steps
+
+    def _read(self, who: Credentials, name: str, expected: bytes) -> None:
+        text = self.documents.get(who, name)
+        self._same(text, expected)
+
+    def _same(self, text: bytes, expected: bytes) -> None:
+        self._must(text == expected)
+        self.stage.show(text.decode())
+
+    def _must(self, holds: bool) -> None:
+        if not holds:
+            raise Failed("the story fails here: the answer is not the expected one")
+
+    def _quiet_put(self, name: str, **context: str) -> Any:
+        stage, documents = self.stage, self.documents
+        signed = stage.signed_for(self.app, "s3", "PUT", f"/{name}")
+        bound = {"object": name, **context}
+        own = documents.own
+        return stage.forwarded(
+            own, signed, "encrypt", KeyId=CUSTOM, Plaintext=b"psst", EncryptionContext=bound
+        )
+
+    def _new_key(self) -> str:
+        made = self.stage.run(
+            self.admin, "kms", "create_key", Description="Documents of finance", Policy=custom_policy()
+        )
+        key: str = made["KeyMetadata"]["KeyId"]
+        self.stage.show(f"KeyId: {key}")
+        return key
+
+    def _role(self, name: str, policy: str | None) -> Credentials:
+        root, stage = self.stage.root, self.stage
+        trust = _policy(("Allow", {"AWS": ROOT}, ["sts:AssumeRole"], {}), resource=None)
+        stage.quietly(root, "iam", "create_role", RoleName=name, AssumeRolePolicyDocument=trust)
+        if policy is not None:
+            stage.quietly(
+                root, "iam", "put_role_policy", RoleName=name, PolicyName="own", PolicyDocument=policy
+            )
+        return self._session(name)
+
+    def _session(self, name: str) -> Credentials:
+        """A session of a role, for an hour."""
+        answer = self.stage.quietly(
+            self.operator, "sts", "assume_role", RoleArn=_role_arn(name), RoleSessionName="demo"
+        )
+        given = answer["Credentials"]
+        return Credentials(name, given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
+
+    def _user(self, account: str, root: Credentials, name: str, policy: str) -> Credentials:
+        stage = self.stage
+        stage.quietly(root, "iam", "create_user", UserName=name)
+        stage.quietly(root, "iam", "put_user_policy", UserName=name, PolicyName="own", PolicyDocument=policy)
+        given = stage.quietly(root, "iam", "create_access_key", UserName=name)["AccessKey"]
+        shown = name if account == ACCOUNT else f"{name} of account {account}"
+        return Credentials(shown, given["AccessKeyId"], given["SecretAccessKey"])
+
+    def _account(self, account: str) -> Credentials:
+        made = self.stage.keystead("account", "add", "--account-id", account)
+        return Credentials("root", made["access_key_id"], made["secret_access_key"])
+
+
+def _role_arn(name: str) -> str:
+    return f"arn:aws:iam::{ACCOUNT}:role/{name}"
+
+
+def _policy(*rows: tuple[str, Any, list[str], dict[str, Any]], resource: str | None = "*") -> str:
+    statements = []
+    for effect, principal, actions, condition in rows:
+        statement: dict[str, Any] = {"Effect": effect, "Principal": principal, "Action": actions}
+        if resource is not None:
+            statement["Resource"] = resource
+        if condition:
+            statement["Condition"] = condition
+        statements.append(statement)
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
+
+
+def _allow(*actions: str) -> str:
+    statement = {"Effect": "Allow", "Action": list(actions), "Resource": "*"}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def custom_policy() -> str:
+    """The key policy of the story: who administers, who uses and how, who shares."""
+    administer = [
+        "kms:Create*", "kms:Describe*", "kms:Enable*", "kms:List*", "kms:Put*", "kms:Update*", "kms:Revoke*",
+        "kms:Disable*", "kms:Get*", "kms:TagResource", "kms:UntagResource", "kms:ScheduleKeyDeletion",
+        "kms:CancelKeyDeletion",
+    ]  # fmt: skip
+    finance = {"kms:EncryptionContext:department": "finance"}
+    through = {"kms:ViaService": "s3.us-east-1.amazonaws.com"}
+    return _policy(
+        ("Allow", {"AWS": _role_arn("KeyAdmin")}, administer, {}),
+        ("Allow", {"AWS": _role_arn("App")}, ["kms:Encrypt", "kms:Decrypt"],
+         {"StringEquals": {**through, **finance}}),
+        ("Allow", {"AWS": f"arn:aws:iam::{PARTNER}:root"}, ["kms:Decrypt"], {"StringEquals": finance}),
+    )  # fmt: skip
