@@ -216,7 +216,7 @@ def test_policies_of_aws_are_read_and_attached_and_not_changed(holder, iam, refu
     shown = iam.get_policy(PolicyArn=ADMIN)["Policy"]
     assert shown["PolicyName"] == "AdministratorAccess"
     version = iam.get_policy_version(PolicyArn=ADMIN, VersionId=shown["DefaultVersionId"])["PolicyVersion"]
-    assert version["Document"]["Statement"][0]["Action"] == "*"
+    assert version["Document"]["Statement"][0]["Action"] == ["*"]
     assert len(iam.list_policy_versions(PolicyArn=ADMIN)["Versions"]) == 1
     holder("attach_{}_policy", PolicyArn=ADMIN)
     assert iam.get_policy(PolicyArn=ADMIN)["Policy"]["AttachmentCount"] == 1

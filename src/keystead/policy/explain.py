@@ -1,7 +1,7 @@
 """What a decision says: who decided, and the text of AccessDeniedException.
 
 Texts: IAM User Guide, "Troubleshoot access denied error messages", and answers of AWS KMS seen in public.
-Nothing about another account's key is disclosed: that it is missing, that its policy does not allow and
+Nothing about another account's KMS key is disclosed: that it is missing, that its policy does not allow and
 that its policy denies are one text.
 """
 
@@ -98,13 +98,14 @@ def _denied(request: AuthorizationRequest, policy_type: PolicyType, reason: str)
         return f"Not authorized to perform {request.action}"
     caller = f"User: {principal.arn or principal.service} is not authorized to perform: {request.action}"
     foreign = bool(principal.account) and principal.account != request.account
-    if foreign and policy_type in _TELLING:
+    hiding = foreign and request.action[:4].lower() == "kms:"
+    if hiding and policy_type in _TELLING:
         where = (
             "on the resource associated with this ciphertext"
             if request.from_ciphertext
             else "on this resource"
         )
         return f"{caller} {where} {_HIDDEN_REASON}"
-    if foreign and request.from_ciphertext:
+    if hiding and request.from_ciphertext:
         return f"{caller} on the resource associated with this ciphertext {reason}"
     return f"{caller} on resource: {request.resource} {reason}"
