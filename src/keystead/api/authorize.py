@@ -13,11 +13,13 @@ import msgspec
 
 from keystead import errors
 from keystead.api.call import Call, Target
-from keystead.api.condition_keys import NOT_A_KEY, CheckContext, facts_of
+from keystead.api.condition_keys import CheckContext, facts_of
 from keystead.api.decisions import Refused
+from keystead.api.guardrails import Place
 from keystead.api.standing import Standing
 from keystead.keys import Key
 from keystead.keys import grant as key_grants
+from keystead.keys.key import AWS, CUSTOMER
 from keystead.policy import (
     AuthorizationRequest,
     ChildGrant,
@@ -37,8 +39,18 @@ from keystead.policy.record import record_policies, record_request
 _MOST_COMPILED: Final = 4096
 _MOST_TOGETHER: Final = 16_384
 _KEY: Final = ResourceDescription(trust="keyPolicy")
-_OF_AWS: Final = ResourceDescription(trust="keyPolicy", key_manager="AWS")
+_DESCRIPTIONS: Final = {
+    (manager, management): ResourceDescription(
+        trust="standard" if not manager else "keyPolicy",
+        key_manager="AWS" if manager == AWS else "CUSTOMER",
+        management_account=management,
+    )
+    for manager in ("", CUSTOMER, AWS)
+    for management in (False, True)
+}
+"""What the evaluator itself looks at of a resource, by who manages the key (nobody: it is none)."""
 _NO_CHILD: Final = ChildGrant()
+_NO_CONTEXT: Final[dict[str, str]] = {}
 _RETIRE: Final = "kms:RetireGrant"
 
 
@@ -58,29 +70,28 @@ def check(call: Call, target: Target) -> None:
     Raises:
         errors.AccessDenied: it has not.
     """
-    request = _request(call, target)
-    decision, policies = decision_on(call, target, request)
+    place = call.standing.place
+    if target.account != call.account:
+        place = call.standings.place(target.account, call.tx)
+    request = _request(call, target, _described(target, place))
+    decision, policies = decision_on(call, target, request, place)
     if not decision.allowed:
         asked = record_request(request, derive(facts_of(call, target)))
         raise errors.AccessDenied(decision.message, Refused(asked, record_policies(policies), decision))
 
 
-def decision_on(call: Call, target: Target, request: AuthorizationRequest) -> tuple[Decision, Policies]:
-    """The decision on one target, and the policies that had a say."""
+def decision_on(
+    call: Call, target: Target, request: AuthorizationRequest, place: Place
+) -> tuple[Decision, Policies]:
+    """The decision on one target, and the policies that had a say; `place` is that of the target's account."""
     key = target.key
-    if key is None:
-        policies = _around(call, target, call.standing.policies, target.trust)
-        return decide(request, policies), policies
-    policy = key_policy(key)
+    policies = _together(call.standing, place, target.trust if key is None else key_policy(key))
     if target.action == _RETIRE:
         # The grant decides (KMS Developer Guide, "Retiring and revoking grants"); no other has a say.
         assert target.grant is not None
-        policies = _around(call, target, call.standing.policies, policy)
         policies = msgspec.structs.replace(policies, grants=(_as_policy(target.grant),))
-        return decide(request, policies), policies
-    policies = _around(call, target, _together(call.standing, policy), None)
     decision = decide(request, policies)
-    if decision.effect == "implicitDeny":
+    if key is not None and decision.effect == "implicitDeny" and target.action != _RETIRE:
         # Grants only ever allow, so they are looked up only where nothing else does.
         grants = grants_on(call, key)
         if grants:
@@ -97,7 +108,8 @@ def grants_on(call: Call, key: Key) -> tuple[Grant, ...]:
 def may_change_policy(call: Call, policy: CompiledPolicy, account: str) -> bool:
     """True if `policy` on a key of `account` would let the caller call PutKeyPolicy later."""
     target = Target("kms:PutKeyPolicy", f"arn:aws:kms:{call.region}:{account}:key/*", account)
-    policies = _around(call, target, call.standing.policies, policy)
+    place = call.standings.place(account, call.tx)
+    policies = _together(call.standing, place, policy)
     return decide(_request(call, target, _KEY), policies).allowed
 
 
@@ -125,52 +137,31 @@ def _key_policy(text: str, bound: tuple[tuple[str, str], ...]) -> CompiledPolicy
 
 
 @lru_cache(_MOST_TOGETHER)
-def _together(standing: Standing, policy: CompiledPolicy) -> Policies:
-    """The policies on both sides; remembered as long as neither changes."""
-    return msgspec.structs.replace(standing.policies, resource=policy)
+def _together(standing: Standing, place: Place, policy: CompiledPolicy | None) -> Policies:
+    """The caller's policies, the resource's, and those that bind its account; kept until one of them changes."""
+    return msgspec.structs.replace(
+        standing.policies, resource=policy, resource_control=place.resource_control
+    )
 
 
-def _around(call: Call, target: Target, policies: Policies, policy: CompiledPolicy | None) -> Policies:
-    """`policies` with the resource's policy, if one is given, and what binds the resource's account."""
-    if policy is not None:
-        policies = msgspec.structs.replace(policies, resource=policy)
-    place = call.standing.place
-    if target.account != call.account:
-        place = call.standings.place(target.account, call.tx)
-    if place.resource_control:
-        policies = msgspec.structs.replace(policies, resource_control=place.resource_control)
-    return policies
-
-
-def _request(
-    call: Call, target: Target, description: ResourceDescription | None = None
-) -> AuthorizationRequest:
+def _request(call: Call, target: Target, description: ResourceDescription) -> AuthorizationRequest:
     return AuthorizationRequest(
         principal=call.standing.principal,
         action=target.action,
         resource=target.resource,
         account=target.account,
         context=CheckContext(call, target),
-        description=description or _described(call, target),
-        encryption_context=target.context or {},
+        description=description,
+        encryption_context=target.context or _NO_CONTEXT,
         child=_child(target.grant) if target.grant is not None else _NO_CHILD,
         from_ciphertext=target.from_ciphertext,
     )
 
 
-def _described(call: Call, target: Target) -> ResourceDescription:
-    """Of the resource what the evaluator itself looks at; conditions look at the rest."""
-    place = call.standing.place
-    if target.account != call.account:
-        place = call.standings.place(target.account, call.tx)
-    key = target.key
-    if key is None:
-        described = NOT_A_KEY if target.trust is None else _KEY
-    else:
-        described = _KEY if key.manager == "CUSTOMER" else _OF_AWS
-    if place.management:
-        return msgspec.structs.replace(described, management_account=True)
-    return described
+def _described(target: Target, place: Place) -> ResourceDescription:
+    if target.key is not None:
+        return _DESCRIPTIONS[target.key.manager, place.management]
+    return _DESCRIPTIONS["" if target.trust is None else CUSTOMER, place.management]
 
 
 def _child(grant: key_grants.Grant) -> ChildGrant:

@@ -72,6 +72,8 @@ class Call(msgspec.Struct, frozen=True, gc=False):
 
     operation: str
     caller: Caller
+    account: str
+    """The account that the caller belongs to."""
     standing: Standing
     region: str
     now: float
@@ -92,11 +94,6 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     decisions: Decisions
     via: Via | None = None
     proof: Any = None
-
-    @property
-    def account(self) -> str:
-        """The account that the caller's credential belongs to."""
-        return self.caller.account
 
 
 class Target(msgspec.Struct, frozen=True, gc=False):

@@ -122,8 +122,7 @@ class Pipeline:
 
     def _start(self, request: Request, done: Done, number: int) -> None:
         parts = self._parts
-        ids = parts.entropy.random(32).hex()
-        request_id, event_id = _uuid(ids[:32]), _uuid(ids[32:])
+        request_id, _ = ids = _uuids(parts.entropy.random(32).hex())
         try:
             route = self._router.route(request)  # 1
         except errors.ApiError as error:
@@ -131,7 +130,7 @@ class Pipeline:
             done(self._router.fallback(request).refusal(error, request_id))
             return
         if _identifying(route) is not None:
-            self._start_unsigned(request, done, route, (request_id, event_id), number)
+            self._start_unsigned(request, done, route, ids, number)
             return
         tx, now = parts.store.transaction(), parts.clock.now()
         try:
@@ -147,7 +146,7 @@ class Pipeline:
             done(route.refusal(self._unavailable(route, error), request_id))
             return
         parts.usage.callers.note(standing.caller, now, route.service.name, claim.region)
-        call = self._call(request, route, standing, claim.region, (request_id, event_id), tx, now, via)
+        call = self._call(request, route, standing, claim.region, ids, tx, now, via)
         self._admit(_Attempt(request, done, route, call, claim, number))
 
     def _call(
@@ -166,6 +165,7 @@ class Pipeline:
         return Call(
             route.operation,
             standing.caller,
+            standing.caller.account,
             standing,
             region,
             now,
@@ -388,6 +388,9 @@ def _nobody(_response: Response) -> None:
     """Where a call of this process has its HTTP answer: nowhere."""
 
 
-def _uuid(digits: str) -> str:
-    """A version 4 UUID (RFC 9562 section 5.4) from 32 random hex digits."""
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
+def _uuids(d: str) -> tuple[str, str]:
+    """Two version 4 UUIDs (RFC 9562 section 5.4) from 64 random hex digits."""
+    return (
+        f"{d[:8]}-{d[8:12]}-4{d[13:16]}-a{d[17:20]}-{d[20:32]}",
+        f"{d[32:40]}-{d[40:44]}-4{d[45:48]}-a{d[49:52]}-{d[52:]}",
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
 
 import msgspec
 
@@ -10,13 +11,13 @@ from keystead.api.operation import Operation
 from keystead.wire import model
 
 
-class Service(msgspec.Struct, frozen=True):
+class Service(msgspec.Struct, frozen=True, dict=True):
     """`operations` has a function for each operation of `model` that is offered."""
 
     model: model.Service
     operations: dict[str, Operation]
 
-    @property
+    @cached_property
     def name(self) -> str:
         """The name in signatures and action prefixes, e.g. `kms`."""
         return self.model.name

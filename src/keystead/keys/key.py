@@ -5,6 +5,8 @@ Times are epoch seconds. The key material's bytes are elsewhere; a key knows the
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import msgspec
 
 from keystead import arn
@@ -70,8 +72,8 @@ class Rotation(msgspec.Struct, frozen=True, kw_only=True):
     next_date: float
 
 
-class Key(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A KMS key in one account and Region.
+class Key(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True):
+    """A KMS key in one account and Region; what follows from its fields is worked out once.
 
     `principals` binds the users and roles that the policy names to their unique ids when it was put.
     """
@@ -99,27 +101,32 @@ class Key(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     principals: tuple[tuple[str, str], ...] = ()
     manager: str = CUSTOMER
 
-    @property
+    @cached_property
     def arn(self) -> str:
         """The key ARN."""
         return arn.key_arn(self.region, self.account, self.id)
 
-    @property
+    @cached_property
     def path(self) -> tuple[str, str, str]:
         """The parts of the key's place in every table: account, Region, key id."""
         return (self.account, self.region, self.id)
 
-    @property
+    @cached_property
+    def place(self) -> str:
+        """The same as one text."""
+        return f"{self.account}/{self.region}/{self.id}"
+
+    @cached_property
     def key_spec(self) -> KeySpec:
         """The row of the key's spec."""
         return KEY_SPECS[self.spec]
 
-    @property
+    @cached_property
     def algorithms(self) -> tuple[str, ...]:
         """The algorithms that the key offers for its usage."""
         return KEY_SPECS[self.spec].algorithms[self.usage]
 
-    @property
+    @cached_property
     def current(self) -> Material | None:
         """The material that new ciphertexts use; None before the first import."""
         for material in reversed(self.materials):

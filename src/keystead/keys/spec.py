@@ -6,6 +6,8 @@ ML_KEM_512 has no well-kept library here; both are refused by name.
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import msgspec
 
 from keystead import errors
@@ -29,7 +31,7 @@ RSA_SIGNING = (
 )
 
 
-class KeySpec(msgspec.Struct, frozen=True, kw_only=True):
+class KeySpec(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """One key spec: its name, and the algorithms of each usage it allows."""
 
     name: str
@@ -38,7 +40,7 @@ class KeySpec(msgspec.Struct, frozen=True, kw_only=True):
     material_lengths: tuple[int, ...] = ()
     """Lengths in bytes that imported symmetric material may have; empty for key pairs."""
 
-    @property
+    @cached_property
     def is_encryption_key(self) -> bool:
         """True for the symmetric encryption key, the only one with rotation and encryption context."""
         return self.name == SYMMETRIC_DEFAULT

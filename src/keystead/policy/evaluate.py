@@ -6,7 +6,6 @@ KMS Developer Guide, "Troubleshooting key access".
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final
 
 from keystead.policy import explain, grants
@@ -88,27 +87,24 @@ def _decide_retiring(request: AuthorizationRequest, policies: Policies) -> Decis
 def _resource_side(request: AuthorizationRequest, policies: Policies) -> _Ways:
     """The Allow statements and grants that name the caller; a direct one ends the search."""
     through_issuer, account = None, None
-    for named, allowed in _allows(request, policies):
-        if named & DIRECT:
-            return allowed, None, None
-        if named & THROUGH_ISSUER:
-            through_issuer = allowed
-        if named & ACCOUNT:
-            account = allowed
-    return None, through_issuer, account
-
-
-def _allows(request: AuthorizationRequest, policies: Policies) -> Iterator[tuple[int, Decision]]:
-    """How each applicable Allow of the resource policy, and each grant, names the caller."""
     if policies.resource is not None:
         for statement in policies.resource.for_action(request.action).allows:
             named = statement.name(request.principal)
             if named and statement.applies(request):
-                yield named, statement.allowed["resource"]
+                allowed = statement.allowed["resource"]
+                if named & DIRECT:
+                    return allowed, None, None
+                if named & THROUGH_ISSUER:
+                    through_issuer = allowed
+                if named & ACCOUNT:
+                    account = allowed
     for grant in policies.grants:
         named = grants.permits(grant, request)
-        if named:
-            yield named, _granted(grant)
+        if named & DIRECT:
+            return _granted(grant), None, None
+        if named & ACCOUNT:
+            account = _granted(grant)
+    return None, through_issuer, account
 
 
 def _granted(grant: Grant) -> Decision:

@@ -13,7 +13,7 @@ from keystead.storage import Table, join
 
 def key_place(key: Key) -> str:
     """The place of a key's own record."""
-    return f"{key.account}/{key.region}/{key.id}"
+    return key.place
 
 
 def _alias_target(where: str, alias: Alias) -> list[str]:
