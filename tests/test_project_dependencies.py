@@ -15,6 +15,7 @@ REQUIREMENTS = sorted((ROOT / "requirements").glob("*.txt"))
 MODULES = {
     "argon2": "argon2-cffi",
     "Crypto": "pycryptodome",
+    "jwt": "pyjwt",
     "prometheus_client": "prometheus-client",
     "yaml": "pyyaml",
 }
