@@ -20,8 +20,8 @@ import msgspec
 from keystead import errors, settings
 from keystead.cli.main import cli as command_line
 from keystead.http import refusal
-from keystead.wire.models import kms as kms_wire
-from reference_pages import condition_keys, first_line, key_specs, operations, table
+from reference_operations import SERVICES, operations
+from reference_pages import condition_keys, first_line, key_specs, table
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ROOT / "docs" / "reference"
@@ -37,13 +37,16 @@ def subclasses(base: type) -> Iterator[type]:
         yield from subclasses(child)
 
 
-def raised_by() -> dict[str, list[str]]:
-    """The operations whose model lists an error, by its code."""
-    found: dict[str, list[str]] = {}
-    for operation in kms_wire.OPERATIONS.values():
-        for name in operation.errors:
-            found.setdefault(name, []).append(operation.name)
-    return found
+def raised_by(code: str) -> str:
+    """The operations, of those that are here, whose model lists an error."""
+    told = []
+    for part in SERVICES:
+        shapes = part.service.model.operations
+        names = [name for name in part.service.operations if code in shapes[name].errors]
+        if names:
+            few = ", ".join(sorted(names)) if len(names) <= MOST_NAMED else f"{len(names)} operations"
+            told.append(f"{part.title}: {few}")
+    return "<br>".join(told) or "any operation"
 
 
 MOST_NAMED = 6
@@ -51,13 +54,13 @@ MOST_NAMED = 6
 
 def error_rows() -> Iterator[list[str]]:
     """A row for each error code of the AWS APIs."""
-    listed = raised_by()
-    kinds = (kind for kind in subclasses(errors.ApiError) if kind.__module__ == errors.__name__)
-    for kind in sorted(kinds, key=lambda kind: kind.code):
-        where = listed.get(kind.code, [])
-        told = ", ".join(where) if len(where) <= MOST_NAMED else f"{len(where)} operations"
-        remarks = first_line(kind) if kind.__dict__.get("__doc__") else ""
-        yield [f"`{kind.code}`", str(kind.status), told or "any operation", remarks]
+    kinds: dict[str, list[type[errors.ApiError]]] = {}
+    for kind in subclasses(errors.ApiError):
+        if kind.__module__ == errors.__name__:
+            kinds.setdefault(kind.code, []).append(kind)
+    for code, classes in sorted(kinds.items()):
+        remarks = [first_line(kind) for kind in classes if kind.__dict__.get("__doc__")]
+        yield [f"`{code}`", str(classes[0].status), raised_by(code), " ".join(remarks)]
 
 
 def refusal_rows() -> Iterator[list[str]]:
@@ -79,7 +82,8 @@ def error_page() -> str:
 ## Of the AWS APIs
 
 *In the model of*: the operations for which AWS's API model lists the code. The codes of *any operation* are answered
-without being listed.
+without being listed. Where the model of a service has another name or status for a code, its answers have those:
+`NoSuchEntityException` is `NoSuchEntity`, HTTP status 404, at IAM.
 
 {table(("Code", "HTTP status", "In the model of", "Remarks"), error_rows())}
 

@@ -8,11 +8,10 @@ import msgspec
 import pytest
 
 from keystead.api.operation import Operation
+from keystead.app import SERVICES
 from keystead.cli.main import COMMANDS
 from keystead.keys.spec import KEY_SPECS, UNSUPPORTED_SPECS
 from keystead.policy.condition_keys import CONDITION_KEYS, FAMILIES
-from keystead.services.kms.service import KMS
-from keystead.services.sts import STS
 from keystead.settings import Settings
 
 ROOT = Path(__file__).parent.parent.parent
@@ -49,12 +48,27 @@ def test_a_stale_page_is_found_and_mended(generator, tmp_path, monkeypatch, caps
     assert generator.main(["--check"]) == 0
 
 
-def test_every_operation_is_documented():
-    text = page("operations.md")
-    for name, operation in (KMS.operations | STS.operations).items():
-        assert f"| `{name}` |" in text
+def parts_of_operations():
+    """The page of operations, by the title of each part."""
+    return {part.split("\n")[0]: part for part in page("operations.md").split("\n## ")}
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES))
+def test_every_operation_is_documented(generator, name):
+    (title,) = [part.title for part in generator.SERVICES if part.service.name == name]
+    text = parts_of_operations()[title]
+    for operation in SERVICES[name].operations.values():
+        assert f"| `{operation.name}` |" in text
         assert isinstance(operation, Operation)
-        assert operation.perform.__doc__, f"{name} does not say what it does"
+        assert operation.perform.__doc__, f"{operation.name} does not say what it does"
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES))
+def test_what_aws_has_and_the_server_has_not_is_told(generator, name):
+    (title,) = [part.title for part in generator.SERVICES if part.service.name == name]
+    head = parts_of_operations()[title].split("| Operation |")[0]
+    for operation in SERVICES[name].model.operations:
+        assert (f"`{operation}`" in head) == (operation not in SERVICES[name].operations)
 
 
 def test_every_setting_is_documented():

@@ -28,6 +28,7 @@ def _none(name: str, empty: Callable[[], Any]) -> Operation:
     """The listing of a user's things of one kind, of which there are none."""
 
     def listing(call: Call, request: Any, _user: Target) -> Any:
+        """Return an empty list for a user that exists."""
         user = own_user_name(call, request.user_name)
         if user is not None:
             existing_user(call, user)
