@@ -62,7 +62,7 @@ docs: .venv-docs/.docs
 
 fuzz: .venv/.fuzz
 	$(BIN)/python fuzz/fuzz_http.py $(FUZZ_SECONDS)
-	for target in json policy sigv4; do \
+	for target in json log policy sigv4; do \
 		$(BIN)/python fuzz/fuzz_$$target.py -max_total_time=$(FUZZ_SECONDS) || exit 1; done
 
 ansible: .venv-ansible/.ansible

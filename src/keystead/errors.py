@@ -5,7 +5,7 @@
     │   ├── NotFound, Disabled, …    one class for each AWS error code
     ├── CryptoError                  a primitive refused its input; services translate it
     └── OperatorError                what the person who runs Keystead is told
-        └── StorageError, SealError, JournalError
+        └── StorageError, SealError, JournalError, LogError
 
 An exception outside this hierarchy is a defect: the pipeline answers it as an opaque
 internal failure and writes the detail to the log.
@@ -595,6 +595,10 @@ class StorageTampered(StorageError):
 
 class JournalError(OperatorError):
     """Evidence cannot be written or read."""
+
+
+class LogError(OperatorError):
+    """Something of a Merkle log is malformed, or does not prove what it must; the message quotes nothing of it."""
 
 
 # ------------------------------------------------------------------------------- defects

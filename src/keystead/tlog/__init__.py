@@ -1,0 +1,41 @@
+"""The Merkle log as values: hashes, tiles, checkpoints, proofs, and what an entry shows.
+
+Owns the published formats (C2SP tlog-tiles, tlog-checkpoint, signed-note, tlog-cosignature, tlog-witness) and this
+log's own form of an entry. Refuses to know files, sockets, clocks and journals: what is to be written it returns,
+what it needs it reads through a function that it is given.
+"""
+
+from keystead.tlog.checkpoint import Checkpoint, Signer, VerifierKey, open_checkpoint, sign_checkpoint
+from keystead.tlog.entry import Opening, Salts, StateDigests, event_leaf, note_leaf, openings
+from keystead.tlog.grow import Growth, append, root_of
+from keystead.tlog.merkle import EMPTY_ROOT, leaf_hash
+from keystead.tlog.proof import consistency, inclusion, verify_consistency, verify_inclusion
+from keystead.tlog.tile import Tile, hash_reader, parse_path, tile_at, tiles_of
+
+__all__ = [
+    "EMPTY_ROOT",
+    "Checkpoint",
+    "Growth",
+    "Opening",
+    "Salts",
+    "Signer",
+    "StateDigests",
+    "Tile",
+    "VerifierKey",
+    "append",
+    "consistency",
+    "event_leaf",
+    "hash_reader",
+    "inclusion",
+    "leaf_hash",
+    "note_leaf",
+    "open_checkpoint",
+    "openings",
+    "parse_path",
+    "root_of",
+    "sign_checkpoint",
+    "tile_at",
+    "tiles_of",
+    "verify_consistency",
+    "verify_inclusion",
+]
