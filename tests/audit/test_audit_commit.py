@@ -54,8 +54,9 @@ class Bench:
         self.answers = []
 
     def submit(self, record, transaction=None):
+        records = () if record is None else (record,)
         self.committer.submit(
-            Submission(record, transaction, lambda error: self.answers.append((record, error)))
+            Submission(records, transaction, lambda error: self.answers.append((record, error)))
         )
 
     def put(self, key, value):
@@ -173,6 +174,55 @@ def test_an_event_that_could_never_be_journaled_is_refused_before_its_change(ben
     assert bench.store.transaction().get(THINGS, "a") is None
 
 
+def test_all_events_of_a_change_are_stored_with_it_and_journaled_in_their_order(bench):
+    answers = []
+    bench.committer.submit(Submission((b"caller's", b"owner's"), bench.put("a", 1), answers.append))
+    bench.submit(b"read")
+    bench.turn()
+    assert answers == [None]
+    assert bench.outbox() == [b"caller's", b"owner's"]
+    assert bench.events() == [b"caller's", b"owner's", b"read"]
+    bench.submit(b"next", bench.put("a", 2))
+    bench.turn()
+    assert bench.outbox() == [b"next"]
+
+
+def test_a_call_with_one_event_that_cannot_be_journaled_is_refused_whole(bench):
+    answers = []
+    bench.committer.submit(Submission((b"good", b""), bench.put("a", 1), answers.append))
+    bench.submit(b"read")
+    bench.turn()
+    assert [type(error) for error in answers] == [JournalError]
+    assert bench.events() == [b"read"]
+    assert bench.store.transaction().get(THINGS, "a") is None
+
+
+def test_a_conflict_leaves_none_of_the_events(bench):
+    stale = bench.put("a", 1)
+    stale.get(THINGS, "b")
+    bench.store.commit([bench.put("b", 1)])
+    answers = []
+    bench.committer.submit(Submission((b"caller's", b"owner's"), stale, answers.append))
+    bench.turn()
+    assert [type(error) for error in answers] == [StorageConflict]
+    assert bench.events() == bench.outbox() == []
+
+
+def test_a_repair_finds_events_however_much_was_journaled_since(bench, monkeypatch):
+    monkeypatch.setattr(commit, "_CLEANING_INTERVAL", 1 << 30)
+    for number in range(50):
+        bench.submit(b"before %d" % number)
+    bench.submit(b"change", bench.put("a", 1))
+    bench.turn()
+    for number in range(300):
+        bench.submit(b"read %d" % number)
+    bench.turn()
+    row = bench.store.transaction().scan(outbox.OUTBOX, "")[0][1]
+    assert row == outbox.OutboxRow(b"change", 0)
+    assert bench.committer.recover() == 0
+    assert bench.events().count(b"change") == 1
+
+
 def test_start_journals_what_a_crash_left_in_the_outbox(bench):
     journaled, lost = b"journaled", b"lost"
     transaction = bench.store.transaction()
@@ -206,7 +256,7 @@ def test_one_callers_defect_does_not_silence_the_others(bench):
     def fail(_error):
         raise LookupError
 
-    bench.committer.submit(Submission(b"bad", None, fail))
+    bench.committer.submit(Submission((b"bad",), None, fail))
     bench.submit(b"good")
     bench.committer._turn()
     with pytest.raises(LookupError):

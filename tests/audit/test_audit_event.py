@@ -168,7 +168,11 @@ def test_what_a_service_does_by_itself():
         details={"keyId": "k"},
     )
     found = json.loads(made)
-    assert found["userIdentity"] == {"type": "AWSService", "invokedBy": "AWS Internal"}
+    assert found["userIdentity"] == {
+        "type": "AWSService",
+        "accountId": ACCOUNT,
+        "invokedBy": "AWS Internal",
+    }
     assert found["eventType"] == "AwsServiceEvent"
     assert found["requestParameters"] is None
     assert found["serviceEventDetails"] == {"keyId": "k"}

@@ -175,16 +175,20 @@ class Worker:
         self.acknowledged, self.refused = [], []
 
     def submit(self, name, *, change):
-        record = name.encode().ljust(150, b".")
+        # As of a call that is told to two accounts.
+        records = tuple(text.encode().ljust(150, b".") for text in (name, f"copy of {name}"))
         transaction = None
         if change:
             transaction = self.store.transaction()
             transaction.put(THINGS, name, Thing(1))
 
         def done(error):
-            (self.acknowledged if error is None else self.refused).append(record)
+            if error is None:
+                self.acknowledged.extend(records)
+            else:
+                self.refused.append(records[0])
 
-        self.committer.submit(Submission(record, transaction, done))
+        self.committer.submit(Submission(records, transaction, done))
 
     def turn(self):
         self.committer._turn()
@@ -208,7 +212,7 @@ class Worker:
             self.submit(f"after {number}", change=True)
             self.turn()
         assert self.committer.state == "ok"
-        assert self.acknowledged[-1].startswith(b"after 1")
+        assert self.acknowledged[-1].startswith(b"copy of after 1")
 
     def check(self):
         check(self.store, self.journal, self.acknowledged)
@@ -220,7 +224,10 @@ def check(store, journal, acknowledged):
     assert [event for event in events if event in set(acknowledged)] == acknowledged
     stored = {name for name, _ in store.transaction().scan(THINGS, "")}
     told = {event.decode().rstrip(".") for event in events}
+    copies = {name.removeprefix("copy of ") for name in told if name.startswith("copy of ")}
+    told -= {f"copy of {name}" for name in copies}
     assert {name for name in told if not name.startswith("read")} == stored
+    assert {name for name in copies if not name.startswith("read")} == stored, "a change is told to one only"
 
 
 def restart(root, backend, acknowledged):

@@ -94,6 +94,8 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     decisions: Decisions
     via: Via | None = None
     proof: Any = None
+    tls: tuple[str, str, str] | None = None
+    """Version, cipher suite and Host header of the connection, None if it is not encrypted."""
 
 
 class Target(msgspec.Struct, frozen=True, gc=False):

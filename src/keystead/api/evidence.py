@@ -2,69 +2,135 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
 
 import msgspec
+from msgspec import UNSET
 
 from keystead import errors
 from keystead.api.call import Call, Target, Via
+from keystead.api.operation import Also
 from keystead.api.schedule import DueEvent
 from keystead.audit.event import (
+    ALIAS_TYPE,
     KEY_TYPE,
+    ROLE_TYPE,
     EventContext,
     Resource,
+    TlsDetails,
     UserIdentity,
     call_event,
+    identity_elsewhere,
     identity_of,
     service_event,
 )
 from keystead.crypto.attestation import Attestation
 from keystead.entropy import Entropy, new_uuid
-from keystead.identity import Caller
 from keystead.wire.model import Shape
 
+_ON_ALIASES: Final = frozenset({"kms:CreateAlias", "kms:UpdateAlias", "kms:DeleteAlias"})
 
-def record_of(
+
+def records_of(
     call: Call,
     service: str,
     request: Shape | None,
     answer: Shape | None,
     targets: tuple[Target, ...],
     error: errors.ApiError | None,
-) -> bytes:
-    """The event of one call in its caller's account; what it shows is `audit.redact`'s decision."""
-    via = call.via
-    context = EventContext(
+    also: Sequence[Also] = (),
+) -> tuple[bytes, ...]:
+    """The events of one call, the caller's account's first; what they show is `audit.redact`'s decision.
+
+    Each other account that owns what the call acted on has an event of its own with the same sharedEventID, unless
+    the call was denied (AWS KMS Developer Guide, "Logging AWS KMS API calls with AWS CloudTrail"). What the call
+    did elsewhere by the way is `also` in the caller's account.
+    """
+    context = _context(call, targets)
+    resources = _resources(targets) or _made(answer)
+    owners = _owners(context.account, targets, error)
+    shared = new_uuid(call.entropy) if owners else None
+
+    def record(context: EventContext) -> bytes:
+        return call_event(
+            context,
+            service,
+            call.operation,
+            request,
+            response=answer,
+            error=error,
+            key_arn=_first_key(targets),
+            resources=resources,
+            additional=_additional(answer, targets),
+            shared_event_id=shared,
+        )
+
+    if not owners and not also:
+        return (record(context),)
+    return (
+        record(context),
+        *(record(_elsewhere(call, context, owner)) for owner in owners),
+        *(_by_the_way(call, context, service, one) for one in also),
+    )
+
+
+def _context(call: Call, targets: tuple[Target, ...]) -> EventContext:
+    """What the event in the caller's account tells of the call whatever its operation.
+
+    A service principal has no account: its call is told to the resource's owner.
+    """
+    via, account = call.via, call.account
+    service = via.services[-1] if via is not None else "" if account else call.caller.name
+    return EventContext(
         request_id=call.request_id,
         event_id=call.event_id,
         time=call.now,
         region=call.region,
-        account=call.account or _owner(targets),
-        identity=identity_of(call.caller) if via is None else _through(call.caller, via),
-        source_ip=call.source_ip if via is None else via.services[-1],
-        user_agent=call.user_agent if via is None else via.services[-1],
-    )
-    return call_event(
-        context,
-        service,
-        call.operation,
-        request,
-        response=answer,
-        error=error,
-        key_arn=_first_key(targets),
-        resources=_resources(targets) or _made(answer),
-        additional=_additional(answer, targets),
+        account=account or (targets[0].account if targets else ""),
+        identity=identity_of(call.caller) if via is None else _through(identity_of(call.caller), via),
+        source_ip=service or call.source_ip,
+        user_agent=service or call.user_agent,
+        tls=UNSET if call.tls is None or service else TlsDetails(*call.tls),
     )
 
 
-def _owner(targets: tuple[Target, ...]) -> str:
-    """Whose event the call of a service principal is, which has no account: the resource's owner's."""
-    return targets[0].account if targets else ""
-
-
-def _through(caller: Caller, via: Via) -> UserIdentity:
+def _through(identity: UserIdentity, via: Via) -> UserIdentity:
     """A caller for whom a service calls keeps its identity (CloudTrail User Guide, "invokedBy")."""
-    return msgspec.structs.replace(identity_of(caller), invoked_by=via.services[-1])
+    return msgspec.structs.replace(identity, invoked_by=via.services[-1])
+
+
+def _owners(account: str, targets: tuple[Target, ...], error: errors.ApiError | None) -> list[str]:
+    """The other accounts whose keys or roles the call acted on, each once; none of a call that was denied."""
+    owners: list[str] = []
+    for target in targets:
+        owner = target.account
+        owned = target.key is not None or target.trust is not None
+        if owned and owner != account and owner not in owners:
+            owners.append(owner)
+    return [] if isinstance(error, errors.AccessDenied) else owners
+
+
+def _elsewhere(call: Call, context: EventContext, owner: str) -> EventContext:
+    """The same call as the account `owner` is told of it: without the caller's names."""
+    identity = identity_elsewhere(call.caller)
+    return msgspec.structs.replace(
+        context,
+        event_id=new_uuid(call.entropy),
+        account=owner,
+        identity=identity if call.via is None else _through(identity, call.via),
+    )
+
+
+def _by_the_way(call: Call, context: EventContext, service: str, also: Also) -> bytes:
+    return call_event(
+        msgspec.structs.replace(context, event_id=new_uuid(call.entropy), region=also.region),
+        service,
+        also.operation,
+        also.request,
+        response=also.answer,
+        resources=_made(also.answer),
+    )
 
 
 def _first_key(targets: tuple[Target, ...]) -> str | None:
@@ -75,7 +141,23 @@ def _first_key(targets: tuple[Target, ...]) -> str | None:
 
 
 def _resources(targets: tuple[Target, ...]) -> list[Resource]:
-    return [Resource(t.account, KEY_TYPE, t.resource) for t in targets if t.key is not None]
+    """What the call acted on, of the kinds that events name: each key as often as it takes part."""
+    found: list[Resource] = []
+    for target in targets:
+        if target.key is not None:
+            found.append(Resource(target.account, KEY_TYPE, target.resource))
+        elif (kind := _kind(target)) is not None:
+            resource = Resource(target.account, kind, target.resource)
+            if resource not in found:  # a role is a target once for each permission
+                found.append(resource)
+    return found
+
+
+def _kind(target: Target) -> str | None:
+    """The type of a resource that is no key, None if events do not name it."""
+    if target.trust is not None:
+        return ROLE_TYPE
+    return ALIAS_TYPE if target.action in _ON_ALIASES and ":alias/" in target.resource else None
 
 
 def _made(answer: Any) -> list[Resource]:

@@ -15,6 +15,19 @@ Targets = Callable[[Call, Any], tuple[Target, ...]]
 Slow = Callable[[Any, tuple[Target, ...]], bool]
 
 
+class Also(msgspec.Struct, frozen=True):
+    """An operation that took place in `region` as part of another one, and has an event of its own."""
+
+    operation: str
+    region: str
+    request: Any
+    answer: Any
+
+
+AlsoOf = Callable[[Any, Any], tuple[Also, ...]]
+"""Tells from a request and its answer what else took place."""
+
+
 class Operation(msgspec.Struct, frozen=True):
     """`perform(call, request, *targets)` returns the response struct, or None for an empty answer.
 
@@ -22,6 +35,7 @@ class Operation(msgspec.Struct, frozen=True):
     `slow`: says for a request whether it takes milliseconds and belongs in a thread.
     `tracks_use`: a success counts for GetKeyLastUsage of every key target.
     `identify`: its requests are not signed, and this says who calls; see `api.unsigned`.
+    `also`: what else a success brought about, for the audit record.
     """
 
     name: str
@@ -31,6 +45,7 @@ class Operation(msgspec.Struct, frozen=True):
     slow: Slow
     tracks_use: bool
     identify: Identify | None = None
+    also: AlsoOf | None = None
 
 
 def never(_request: Any, _targets: tuple[Target, ...]) -> bool:
@@ -51,10 +66,11 @@ def operation(
     slow: Slow = never,
     tracks_use: bool = False,
     identify: Identify | None = None,
+    also: AlsoOf | None = None,
 ) -> Callable[[Perform], Operation]:
     """A decorator that makes a function the operation called `name`."""
 
     def wrap(perform: Perform) -> Operation:
-        return Operation(name, perform, targets, changes, slow, tracks_use, identify)
+        return Operation(name, perform, targets, changes, slow, tracks_use, identify, also)
 
     return wrap

@@ -10,7 +10,8 @@
     8. answer
 
 Only step 2 onwards knows a caller; what fails before is counted and logged, but is no event of
-anybody's account. From step 3 on each call has exactly one event, whether it succeeded or not.
+anybody's account. From step 3 on each call has exactly one event, whether it succeeded or not, and one more in
+each other account whose keys or roles it acted on.
 """
 
 from __future__ import annotations
@@ -31,9 +32,9 @@ from keystead.api.authenticate import Authenticator
 from keystead.api.authorize import authorize
 from keystead.api.call import Call, Relations, Target, Via
 from keystead.api.decisions import Decisions, Refusal, Refused
-from keystead.api.evidence import record_of
+from keystead.api.evidence import records_of
 from keystead.api.limits import Quotas
-from keystead.api.operation import Operation
+from keystead.api.operation import AlsoOf, Operation
 from keystead.api.outside import Outside
 from keystead.api.replay import refuse_replay
 from keystead.api.routing import Route, Router
@@ -185,6 +186,7 @@ class Pipeline:
             parts.decisions,
             via,
             proof,
+            None if request.tls is None else (*request.tls, request.headers.get("host", "")),
         )
 
     def _start_unsigned(
@@ -268,22 +270,35 @@ class Pipeline:
             self._conclude(attempt, None, error)
             return
         # A use may be the first of a key that AWS manages, which is made by it.
-        self._conclude(attempt, answer, None, changed=operation.changes or bool(attempt.call.tx.writes))
+        changed = operation.changes or bool(attempt.call.tx.writes)
+        self._conclude(attempt, answer, None, changed=changed, also=operation.also)
         if operation.tracks_use:
             self._note_use(attempt)
 
     def _conclude(
-        self, attempt: _Attempt, answer: Any, failure: Exception | None, *, changed: bool = False
+        self,
+        attempt: _Attempt,
+        answer: Any,
+        failure: Exception | None,
+        *,
+        changed: bool = False,
+        also: AlsoOf | None = None,
     ) -> None:
-        """Steps 7 and 8: one event, durable, then the answer. May run in a pool thread."""
+        """Steps 7 and 8: its events, durable together, then the answer. May run in a pool thread."""
         error = None if failure is None else self._translate(attempt.route, failure)
         if isinstance(error, errors.AccessDenied):
             self._note_refusal(attempt.call, error)
         tx = attempt.call.tx if changed else None
-        record: bytes | None = None
+        records: tuple[bytes, ...] = ()
         try:
-            record = record_of(
-                attempt.call, attempt.route.service.name, attempt.input, answer, attempt.targets, error
+            records = records_of(
+                attempt.call,
+                attempt.route.service.name,
+                attempt.input,
+                answer,
+                attempt.targets,
+                error,
+                () if also is None else also(attempt.input, answer),
             )
         except Exception as defect:  # noqa: BLE001  what cannot be recorded does not happen, and is answered
             error, tx = self._translate(attempt.route, defect), None
@@ -293,7 +308,7 @@ class Pipeline:
                 self._parts.changed()
             self._answer(attempt, answer, error, problem)
 
-        self._parts.committer.submit(Submission(record, tx, settled))  # 7
+        self._parts.committer.submit(Submission(records, tx, settled))  # 7
 
     def _answer(
         self, attempt: _Attempt, answer: Any, error: errors.ApiError | None, problem: Exception | None

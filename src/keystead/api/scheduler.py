@@ -88,15 +88,11 @@ class Scheduler:
                 return
             events = work.handlers[row.kind](DueCall(tx, now), row.subject)
             tx.delete(DUE, place)
-            records = [service_record(event, now, work.entropy) for event in events]
-            # A handler has one change and mostly one event; more events follow their change at once.
-            first = records[0] if records else None
-            if await self._submit(first, tx):
-                for record in records[1:]:
-                    await self._submit(record, None)
+            records = tuple(service_record(event, now, work.entropy) for event in events)
+            if await self._submit(records, tx):
                 return
 
-    async def _submit(self, record: bytes | None, tx: Transaction | None) -> bool:
+    async def _submit(self, records: tuple[bytes, ...], tx: Transaction) -> bool:
         """True once durable, False after a conflict."""
         settled: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
 
@@ -104,7 +100,7 @@ class Scheduler:
             if not settled.done():  # a stop cancels who waits
                 settled.set_result(result)
 
-        self._work.committer.submit(Submission(record, tx, hear))
+        self._work.committer.submit(Submission(records, tx, hear))
         problem = await settled
         if isinstance(problem, errors.StorageConflict):
             return False
@@ -120,7 +116,7 @@ class Scheduler:
             return
         for place in expired:
             tx.delete(SEEN, place)
-        await self._submit(None, tx)
+        await self._submit((), tx)
 
     async def _flush_uses(self, *, force: bool = False) -> None:
         now = self._work.clock.now()
@@ -139,7 +135,7 @@ class Scheduler:
         self._work.usage.callers.flush(tx, callers)
         kept = False
         try:
-            kept = await self._submit(None, tx)
+            kept = await self._submit((), tx)
         finally:
             if not kept:
                 self._work.usage.give_back(taken)
@@ -154,7 +150,7 @@ class Scheduler:
         await loop.run_in_executor(self._work.pool, self._work.store.checkpoint)
         # A conflict: more was destroyed meanwhile, and the next run scrubs again.
         tx.delete(SCRUBS, PENDING)
-        await self._submit(None, tx)
+        await self._submit((), tx)
 
     async def flush(self) -> None:
         """Write what is kept in memory, for a stop."""

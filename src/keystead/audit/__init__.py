@@ -1,4 +1,4 @@
-"""Evidence: each call has exactly one event, and it is durable before the call is answered.
+"""Evidence: each call has an event in every account that it concerns, durable before the call is answered.
 
 Owns the form of an event and what of a call it may show (`event`, `redact`, `rules`), each worker's
 append-only journal (`journal`), and the group commit that makes changes and events durable

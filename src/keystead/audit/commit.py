@@ -23,9 +23,7 @@ from keystead.storage.transaction import Transaction
 
 LARGEST_LIMIT = 8192
 _CLEANING_INTERVAL = 4096
-# Journaled rows are deleted before the journal has grown by an interval and one group (`_cleaning`); the row's
-# own group comes on top. A constant, so that another limit after a restart still finds every row.
-_REPAIR_WINDOW = _CLEANING_INTERVAL + 3 * LARGEST_LIMIT
+"""Records after which journaled rows are deleted without waiting for a change, so that a repair reads little."""
 
 Done = Callable[[Exception | None], None]
 
@@ -33,13 +31,13 @@ Done = Callable[[Exception | None], None]
 class Submission(msgspec.Struct, frozen=True, gc=False):
     """One call's evidence and change; `done` hears on the loop's thread how it went, exactly once.
 
-    `record` None means that there is nothing to tell, `transaction` None that nothing changed. `done`
-    gets None (all durable), StorageConflict (nothing was written: run the operation again with a new
-    transaction), or JournalError or StorageUnavailable (do not answer; the change may persist, and if
-    so its event will too).
+    `records` empty means that there is nothing to tell, `transaction` None that nothing changed. A call has more
+    than one record if it is told to more than one account, or did more than one thing. `done` gets None (all
+    durable), StorageConflict (nothing was written: run the operation again with a new transaction), or JournalError
+    or StorageUnavailable (do not answer; the change may persist, and if so all its events will too).
     """
 
-    record: bytes | None
+    records: tuple[bytes, ...]
     transaction: Transaction | None
     done: Done
 
@@ -139,7 +137,7 @@ class Committer:
         if self._failed is not None and isinstance(self._failed.error, StorageError):
             # A real write, so that `ok` is not said of a store that can only be read; there is no such row.
             outbox.delete(self._store, [outbox.key(self._journal.worker, 0)])
-        count = outbox.repair(self._store, self._journal, _REPAIR_WINDOW)
+        count = outbox.repair(self._store, self._journal)
         self._journaled_rows = []
         self._failed = None
         return count
@@ -164,21 +162,21 @@ class Committer:
 
     def submit(self, submission: Submission) -> None:
         """Nothing; `submission.done` hears later. Costs well under a microsecond and never blocks."""
-        record = submission.record
         if self._closed or self._attempting or len(self._waiting) >= self._limit:
             self._hand_back([submission], [self._refusal()])
-        elif record is not None and not 0 < len(record) <= self._longest:
-            # Once in the outbox it could never be journaled, and nothing would be accepted any more.
-            self._hand_back(
-                [submission], [JournalError(f"an event of {len(record)} bytes cannot be journaled")]
-            )
-        else:
-            self._waiting.append(submission)
-            if get_ident() != self._home or self._next_turn is None:
-                self._wake.put(True)
-            elif not self._waking:
-                self._waking = True
-                self._next_turn(self._wake_writer)
+            return
+        for record in submission.records:
+            if not 0 < len(record) <= self._longest:
+                # Once in the outbox it could never be journaled, and nothing would be accepted any more.
+                misfit = JournalError(f"an event of {len(record)} bytes cannot be journaled")
+                self._hand_back([submission], [misfit])
+                return
+        self._waiting.append(submission)
+        if get_ident() != self._home or self._next_turn is None:
+            self._wake.put(True)
+        elif not self._waking:
+            self._waking = True
+            self._next_turn(self._wake_writer)
 
     def _wake_writer(self) -> None:
         self._waking = False
@@ -186,7 +184,7 @@ class Committer:
 
     def probe(self) -> None:
         """Nothing; while failed, one attempt to recover is made without a call (for readiness checks)."""
-        self.submit(Submission(None, None, lambda _: None))
+        self.submit(Submission((), None, lambda _: None))
 
     def _refusal(self) -> OperatorError:
         failed = self._failed
@@ -238,9 +236,10 @@ class Committer:
         rows = self._store_changes(group, results)
         # A crash here: changes persist, unanswered, with their events in the outbox; `recover` journals them.
         records = [
-            submission.record
+            record
             for submission, result in zip(group, results, strict=True)
-            if result is None and submission.record is not None
+            if result is None
+            for record in submission.records
         ]
         before = self._journal.next_index
         try:
@@ -257,14 +256,14 @@ class Committer:
     def _store_changes(self, group: Sequence[Submission], results: list[Exception | None]) -> list[str]:
         """The outbox keys of the changes that persist; fills in `results` of those that do not."""
         changes = [
-            (place, submission.transaction, submission.record)
+            (place, submission.transaction, submission.records)
             for place, submission in enumerate(group)
             if submission.transaction is not None
         ]
         cleaning = self._cleaning(changing=bool(changes))
         if not changes and not cleaning:
             return []
-        keys = [self._add_row(transaction, record) for _, transaction, record in changes]
+        keys = [self._add_rows(transaction, records) for _, transaction, records in changes]
         answers: Sequence[Exception | None]
         try:
             answers = self._store.commit([*cleaning, *(transaction for _, transaction, _ in changes)])
@@ -275,20 +274,21 @@ class Committer:
             answers = [error] * (len(cleaning) + len(changes))
         if cleaning and answers[0] is None:
             self._journaled_rows = []
-        rows = []
-        for (place, _, _), row, answer in zip(changes, keys, answers[len(cleaning) :], strict=True):
+        rows: list[str] = []
+        for (place, _, _), added, answer in zip(changes, keys, answers[len(cleaning) :], strict=True):
             results[place] = answer
-            if answer is None and row is not None:
-                rows.append(row)
+            if answer is None:
+                rows += added
         return rows
 
-    def _add_row(self, transaction: Transaction, record: bytes | None) -> str | None:
-        if record is None:
-            return None
-        self._sequence += 1
-        row = outbox.key(self._journal.worker, self._sequence)
-        transaction.put(outbox.OUTBOX, row, outbox.OutboxRow(record))
-        return row
+    def _add_rows(self, transaction: Transaction, records: Sequence[bytes]) -> list[str]:
+        """The outbox keys under which the events of one change are stored with it, in their order."""
+        keys, since = [], self._journal.next_index
+        for record in records:
+            self._sequence += 1
+            keys.append(outbox.key(self._journal.worker, self._sequence))
+            transaction.put(outbox.OUTBOX, keys[-1], outbox.OutboxRow(record, since))
+        return keys
 
     def _cleaning(self, *, changing: bool) -> list[Transaction]:
         """The transaction that deletes journaled rows: along with changes, or before the rows get too old."""

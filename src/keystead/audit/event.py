@@ -30,6 +30,7 @@ from keystead.wire.model import Shape
 EVENT_VERSION = "1.11"
 KEY_TYPE = "AWS::KMS::Key"
 ALIAS_TYPE = "AWS::KMS::Alias"
+ROLE_TYPE = "AWS::IAM::Role"
 
 _ACCESS_DENIED = "AccessDeniedException"
 _INTERNAL = "AWS Internal"
@@ -136,7 +137,7 @@ def identity_elsewhere(caller: Caller) -> UserIdentity:
     return UserIdentity(type="AWSAccount", principal_id=caller.principal_id, account_id=caller.account)
 
 
-def service_identity(invoked_by: str = _INTERNAL) -> UserIdentity:
+def service_identity(invoked_by: str) -> UserIdentity:
     """A service's identity, e.g. of `s3.amazonaws.com`."""
     return UserIdentity(type="AWSService", invoked_by=invoked_by)
 
@@ -290,7 +291,7 @@ def service_event(
     """The event of something that a service did by itself (RotateKey, DeleteKey, …); `time` in epoch seconds."""
     return _encode(
         _Event(
-            userIdentity=UserIdentity(type="AWSService", invoked_by=_INTERNAL),
+            userIdentity=UserIdentity(type="AWSService", account_id=account, invoked_by=_INTERNAL),
             eventTime=event_time(int(time)),
             eventSource=f"{service}.amazonaws.com",
             eventName=name,

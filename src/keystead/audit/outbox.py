@@ -10,9 +10,10 @@ from keystead.storage.table import Table, join
 
 
 class OutboxRow(msgspec.Struct, frozen=True):
-    """One event that the journal may not have yet."""
+    """One event that the journal may not have yet; if it has it, then at index `since` or later."""
 
     event: bytes
+    since: int = 0
 
 
 # Keys are "<worker>/<20 digits>": a worker repairs its own rows only, in the order it wrote them.
@@ -24,11 +25,10 @@ def key(worker: str, sequence: int) -> str:
     return join(worker, f"{sequence:020d}")
 
 
-def repair(store: Store, journal: Journal, window: int) -> int:
+def repair(store: Store, journal: Journal) -> int:
     """How many events were missing in the journal and have been appended; the outbox is empty afterwards.
 
-    Called before anything else writes for this worker. `window` is how many of the newest records may
-    belong to rows that are still there; whoever deletes rows keeps to it.
+    Called before anything else writes for this worker.
 
     Raises:
         JournalError: the journal cannot be read or written.
@@ -38,7 +38,7 @@ def repair(store: Store, journal: Journal, window: int) -> int:
     if not rows:
         return 0
     missing = dict.fromkeys(row.event for _, row in rows)
-    for _, event in journal.read(max(0, journal.next_index - window)):
+    for _, event in journal.read(min(row.since for _, row in rows)):
         missing.pop(event, None)
     journal.append(list(missing))
     # A crash here: the next repair finds these events in the journal and only deletes the rows.

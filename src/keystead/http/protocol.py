@@ -151,7 +151,7 @@ class Connection(asyncio.Protocol):
             return
         self._secure = transport.get_extra_info("sslcontext") is not None
         peer = _address(transport.get_extra_info("peername"))
-        self._reader = Reader(door.limits, peer, self._secure, _certificate(transport))
+        self._reader = Reader(door.limits, peer, self._secure, _certificate(transport), _tls(transport))
         door.connections.add(self)
         self._enter(_IDLE, door.limits.idle_timeout)
 
@@ -348,6 +348,13 @@ class Connection(asyncio.Protocol):
     def _close(self) -> None:
         self._enter(Phase.CLOSING, self._door.limits.body_timeout)
         self._transport.close()
+
+
+def _tls(transport: asyncio.BaseTransport) -> tuple[str, str] | None:
+    """Version and cipher suite of an encrypted connection."""
+    tls = transport.get_extra_info("ssl_object")
+    cipher: tuple[str, str, int] | None = None if tls is None else tls.cipher()
+    return None if cipher is None else (tls.version() or cipher[1], cipher[0])
 
 
 def _certificate(transport: asyncio.BaseTransport) -> bytes:

@@ -51,6 +51,7 @@ class Reader:
         "_peer",
         "_secure",
         "_target",
+        "_tls",
         "_version",
         "continue_due",
         "finished",
@@ -63,13 +64,21 @@ class Reader:
     _path: str
     _headers: dict[str, str]
 
-    def __init__(self, limits: Limits, peer: str, secure: bool, certificate: bytes = b"") -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        peer: str,
+        secure: bool,
+        certificate: bytes = b"",
+        tls: tuple[str, str] | None = None,
+    ) -> None:
         self.ready: deque[Arrival | Refusal] = deque()
         self.finished = False
         self._limits = limits
         self._peer = peer
         self._secure = secure
         self._certificate = certificate
+        self._tls = tls
         self._known_host = ""  # found valid before, so that a kept connection checks it once
         self._parser: HttpRequestParser | None = HttpRequestParser(self)
         self._start_over()
@@ -216,6 +225,7 @@ class Reader:
             self._peer,
             self._secure,
             self._certificate,
+            self._tls,
         )
         self.ready.append((request, connection))
         self._start_over()

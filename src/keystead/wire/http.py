@@ -21,6 +21,7 @@ class Request(msgspec.Struct, frozen=True, gc=False):
         secure: whether the connection is TLS.
         certificate: the client certificate (DER) that the connection was opened with, once TLS has verified
             it; empty without one.
+        tls: version and cipher suite of the connection (`TLSv1.3`, `TLS_AES_128_GCM_SHA256`), None without TLS.
     """
 
     method: str
@@ -30,6 +31,7 @@ class Request(msgspec.Struct, frozen=True, gc=False):
     peer: str
     secure: bool
     certificate: bytes = b""
+    tls: tuple[str, str] | None = None
 
     def __repr__(self) -> str:
         """Nothing of headers and body: they hold credentials and plaintext."""

@@ -16,7 +16,10 @@ def service_event(name: str, key: Key, **details: object) -> DueEvent:
         "account": key.account,
         "region": key.region,
         "keyArn": key.arn,
-        "serviceEventDetails": {"keyId": key.id, **details},
+        "serviceEventDetails": {
+            "keyId": key.id,
+            **{name: value for name, value in details.items() if value is not None},
+        },
     }
 
 

@@ -9,6 +9,7 @@ import msgspec
 
 from keystead import arn, errors
 from keystead.api import Call, Target, operation
+from keystead.api.operation import Also
 from keystead.api.schedule import DueCall, DueEvent, put_due
 from keystead.keyring import Keyring
 from keystead.keys import Key, KeyState
@@ -91,7 +92,26 @@ def _store_replica(call: Call, primary: Key, replica: Key) -> Key:
     return replica
 
 
-@operation("ReplicateKey", targets=_replicate_targets, changes=True)
+def _creation(request: wire.ReplicateKeyRequest, answer: wire.ReplicateKeyResponse) -> tuple[Also, ...]:
+    """The CreateKey that takes place in the replica's Region (AWS KMS Developer Guide, log entry of ReplicateKey)."""
+    made = answer.replica_key_metadata
+    assert made is not None
+    asked = wire.CreateKeyRequest(
+        policy=request.policy,
+        description=request.description,
+        key_usage=made.key_usage,
+        key_spec=made.key_spec,
+        origin=made.origin,
+        bypass_policy_lockout_safety_check=request.bypass_policy_lockout_safety_check,
+        tags=request.tags,
+        multi_region=True,
+    )
+    return (
+        Also("CreateKey", request.replica_region or "", asked, wire.CreateKeyResponse(key_metadata=made)),
+    )
+
+
+@operation("ReplicateKey", targets=_replicate_targets, changes=True, also=_creation)
 def replicate_key(
     call: Call, request: wire.ReplicateKeyRequest, target: Target, *_creation: Target
 ) -> wire.ReplicateKeyResponse:
