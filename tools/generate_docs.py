@@ -1,4 +1,4 @@
-"""Write docs/reference/*.md from the code: operations, key specs, condition keys, errors, settings, commands.
+"""Write docs/reference/*.md from the code: the tables of operations, events, settings, commands, ….
 
     python tools/generate_docs.py            write the pages
     python tools/generate_docs.py --check    exit 1 if a page is not what would be written
@@ -20,6 +20,7 @@ import msgspec
 from keystead import errors, settings
 from keystead.cli.main import cli as command_line
 from keystead.http import refusal
+from reference_events import events
 from reference_operations import SERVICES, operations
 from reference_pages import condition_keys, first_line, key_specs, table
 
@@ -177,6 +178,7 @@ PAGE: dict[str, Callable[[], str]] = {
     "operations.md": operations,
     "key-specs.md": key_specs,
     "condition-keys.md": condition_keys,
+    "events.md": events,
     "errors.md": error_page,
     "settings.md": setting_page,
     "cli.md": command_page,

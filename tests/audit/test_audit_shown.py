@@ -6,7 +6,8 @@ import msgspec
 import pytest
 from botocore.loaders import Loader
 
-from keystead.audit.redact import redaction
+from keystead.audit.members import MEMBERS
+from keystead.audit.redact import everything_of, redaction
 from keystead.audit.rules import HIDDEN, SECRET, rule_of
 from keystead.wire.models import iam, organizations, sts
 
@@ -160,3 +161,34 @@ def test_a_members_first_letter_is_lower_case():
     role = iam.CreateServiceLinkedRoleRequest(aws_service_name="x.amazonaws.com")
     show = redaction("iam", "CreateServiceLinkedRole")
     assert show.request_parameters(role) == {"aWSServiceName": "x.amazonaws.com"}
+
+
+def labels(service, shape):
+    """The label of every member at any depth that the model does not mark as sensitive."""
+    for member in shape.MEMBERS:
+        reference = RAW[service][shape.__name__]["members"][member.name]["shape"]
+        if is_sensitive(service, reference) or member.name in SECRET:
+            continue
+        yield member.name[0].lower() + member.name[1:]
+        inner = member.rule.item.shape if member.rule.item is not None else member.rule.shape
+        if inner is not None:
+            yield from labels(service, inner)
+
+
+@pytest.mark.parametrize("service", MODELS)
+def test_each_member_was_decided_on_and_no_name_is_left_over(service):
+    """What AWS adds to a model fails here until it is listed, or told to be secret."""
+    there = set()
+    for name, shape in MODELS[service].OPERATIONS.items():
+        there.update(labels(service, shape.input))
+        if shape.output is not None and rule_of(service, name).response:
+            there.update(labels(service, shape.output))
+    assert there == MEMBERS[service]
+
+
+def test_a_member_that_is_not_listed_is_not_shown():
+    shape = sts.OPERATIONS["AssumeRole"].input
+    shown, secret = everything_of(shape, frozenset({"roleArn", "tags", "key"}))
+    assert set(shown) == {"roleArn", "tags.key"}
+    assert secret == ("tokenCode",)
+    assert everything_of(shape, frozenset()) == ((), ("tokenCode",))

@@ -25,8 +25,10 @@ from keystead.audit.event import (
     identity_of,
     service_event,
 )
+from keystead.audit.rules import SYMMETRIC_DEFAULT
 from keystead.crypto.attestation import Attestation
 from keystead.entropy import Entropy, new_uuid
+from keystead.keys import Key
 from keystead.wire.model import Shape
 
 _ON_ALIASES: Final = frozenset({"kms:CreateAlias", "kms:UpdateAlias", "kms:DeleteAlias"})
@@ -62,7 +64,7 @@ def records_of(
             error=error,
             key_arn=_first_key(targets),
             resources=resources,
-            additional=_additional(answer, targets),
+            additional=_additional(call.operation, answer, targets),
             shared_event_id=shared,
         )
 
@@ -166,13 +168,32 @@ def _made(answer: Any) -> list[Resource]:
     return [] if made is None else [Resource(made.aws_account_id, KEY_TYPE, made.arn)]
 
 
-def _additional(answer: Any, targets: tuple[Target, ...]) -> dict[str, Any] | None:
-    material = getattr(answer, "key_material_id", None)
-    shown: dict[str, Any] = {} if material is None else {"keyMaterialId": material}
+def _additional(operation: str, answer: Any, targets: tuple[Target, ...]) -> dict[str, Any] | None:
+    """Which key materials were used, and which machine asked."""
+    if operation == "ReEncrypt":
+        shown: dict[str, Any] = _re_encrypted(answer)
+    else:
+        material = getattr(answer, "key_material_id", None)
+        if operation == "Encrypt" and answer is not None:  # the answer does not tell it, the event does
+            material = _current_material(targets[0].found)
+        shown = {} if material is None else {"keyMaterialId": material}
     attested = next((t.attestation for t in targets if t.attestation is not None), None)
     if attested is not None:
         shown["recipient"] = _recipient(attested)
     return shown or None
+
+
+def _current_material(key: Key) -> str | None:
+    return key.current.id if key.spec == SYMMETRIC_DEFAULT and key.current is not None else None
+
+
+def _re_encrypted(answer: Any) -> dict[str, Any]:
+    """Source: AWS KMS Developer Guide, example event of ReEncrypt."""
+    members = {
+        "sourceKeyMaterialId": getattr(answer, "source_key_material_id", None),
+        "destinationKeyMaterialId": getattr(answer, "destination_key_material_id", None),
+    }
+    return {name: material for name, material in members.items() if material is not None}
 
 
 def _recipient(attested: Attestation) -> dict[str, str]:

@@ -93,25 +93,35 @@ def event_date(seconds: float) -> str:
 
 def _request_paths(shape: type[Shape], rule: Rule) -> tuple[Paths, Paths]:
     """The shown paths of a request, and those shown as hidden."""
-    return _everything(shape) if rule.request == EVERYTHING else (rule.request, rule.hidden)
+    everything = rule.request == EVERYTHING
+    return everything_of(shape, rule.members) if everything else (rule.request, rule.hidden)
 
 
 def _response_paths(shape: type[Shape], rule: Rule) -> Paths:
-    return _everything(shape)[0] if rule.response == EVERYTHING else rule.response
+    return everything_of(shape, rule.members)[0] if rule.response == EVERYTHING else rule.response
 
 
-def _everything(shape: type[Shape]) -> tuple[Paths, Paths]:
-    """The paths of all members at any depth: those that may be shown, and the secret ones."""
+def paths_of(rule: Rule, request: type[Shape], response: type[Shape] | None) -> tuple[Paths, Paths, Paths]:
+    """The paths that requestParameters shows, those that it shows as `HIDDEN`, and those of responseElements."""
+    key = ("keyId",) if rule.key_arn and "keyId" not in rule.response else ()
+    answered = _response_paths(response, rule) if response is not None else ()
+    return *_request_paths(request, rule), (*answered, *rule.echoed, *key)
+
+
+def everything_of(shape: type[Shape], names: frozenset[str]) -> tuple[Paths, Paths]:
+    """The paths of members at any depth: those called one of `names` that may be shown, and the secret ones."""
     shown: list[str] = []
     secret: list[str] = []
     for member in shape.MEMBERS:
         label, inner = _label(member), _structure(member.rule)
         if _is_secret(member):
             secret.append(label)
+        elif label not in names:
+            continue
         elif inner is None:
             shown.append(label)
         else:
-            for paths, found in zip((shown, secret), _everything(inner), strict=True):
+            for paths, found in zip((shown, secret), everything_of(inner, names), strict=True):
                 paths += [f"{label}.{path}" for path in found]
     return tuple(shown), tuple(secret)
 

@@ -4,8 +4,8 @@ A path names a member as events do, the first letter in lower case, with a dot b
 structure (`tags.tagKey`, also where the structure stands in a list). The source of the KMS rows is
 the AWS KMS Developer Guide, "Logging AWS KMS API calls with AWS CloudTrail" and the entries below it.
 
-What IAM, STS and Organizations take are names and policies, so their events show all of it but what is
-secret, and the answers of what changes something: AWS CloudTrail User Guide, "CloudTrail record contents";
+What IAM, STS and Organizations take are names and policies, so their events show every member that `members`
+lists, and the answers of what changes something: AWS CloudTrail User Guide, "CloudTrail record contents";
 IAM User Guide, "Logging IAM and AWS STS API calls with AWS CloudTrail".
 """
 
@@ -14,6 +14,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import msgspec
+
+from keystead.audit.members import MEMBERS
 
 HIDDEN = "HIDDEN_DUE_TO_SECURITY_REASONS"
 SYMMETRIC_DEFAULT = "SYMMETRIC_DEFAULT"
@@ -31,13 +33,14 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         read_only: the operation changes nothing.
-        request: paths of the request that requestParameters shows, or EVERYTHING: what is secret of it is
-            shown as `HIDDEN`.
+        request: paths of the request that requestParameters shows, or EVERYTHING among `members`: what is
+            secret is shown as `HIDDEN`.
         hidden: paths of the request that are shown as `HIDDEN` when they were sent.
         defaults: what requestParameters says for a member that was not sent.
-        response: paths of the answer that responseElements shows, or EVERYTHING but what is secret; nothing
-            shown makes it null.
+        response: paths of the answer that responseElements shows, or EVERYTHING among `members` but what is
+            secret; nothing shown makes it null.
         echoed: members of the request that responseElements repeats.
+        members: names that EVERYTHING shows, at any depth.
         key_arn: responseElements holds the key's ARN as keyId, so that searches by ARN find changes.
     """
 
@@ -47,6 +50,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     defaults: Mapping[str, str] = {}
     response: Paths = ()
     echoed: Paths = ()
+    members: frozenset[str] = frozenset()
     key_arn: bool = False
 
 
@@ -271,4 +275,9 @@ def rule_of(service: str, operation: str) -> Rule:
         return KMS[operation]
     read_only = operation.startswith(_READS[service])
     told = not read_only or (service == "sts" and operation.startswith(_ANSWERING))
-    return Rule(read_only=read_only, request=EVERYTHING, response=EVERYTHING if told else ())
+    return Rule(
+        read_only=read_only,
+        request=EVERYTHING,
+        response=EVERYTHING if told else (),
+        members=MEMBERS[service],
+    )
