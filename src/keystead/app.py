@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
@@ -27,7 +27,10 @@ from keystead.api.metrics import CallCounter
 from keystead.api.operations_door import OperationsDoor
 from keystead.api.outside import Outside, outside_of
 from keystead.api.pipeline import Parts, Pipeline
+from keystead.api.pool import FairPool
+from keystead.api.rates import Rates, parse
 from keystead.api.scheduler import Scheduler, Work
+from keystead.api.turns import Turns
 from keystead.api.usage import USES_UP_TO, UsageTracker, replay
 from keystead.audit.commit import Committer
 from keystead.audit.journal import Journal
@@ -203,7 +206,7 @@ class App:
         self.counter = CallCounter()
         self.usage = UsageTracker()
         self.committer: Committer | None = None
-        self._pool = ThreadPoolExecutor(settings.threads, thread_name_prefix="keystead-slow")
+        self._pool = FairPool(settings.threads, settings.max_waiting)
         self._timer: asyncio.Task[None] | None = None
         self._kick: asyncio.Event | None = None
 
@@ -227,7 +230,7 @@ class App:
                 clock=self.clock,
                 wall=self.wall,
                 entropy=self.entropy,
-                pool=self._pool,
+                pool=self._pool.executor,
                 handlers=handlers(keyring),
                 exists=lambda tx, place: tx.get(KEYS, place) is not None,
                 worker=self.journal.worker,
@@ -247,6 +250,7 @@ class App:
                 wall=self.wall,
                 entropy=self.entropy,
                 pool=self._pool,
+                rates=_rates(self.settings),
                 quotas=_quotas(self.settings),
                 relations=KeyRelations(),
                 attestation=self._attestation,
@@ -257,7 +261,9 @@ class App:
                 regions=frozenset(self.settings.regions),
             )
         )
-        self._pipeline = pipeline
+        self._turns = Turns(
+            pipeline.handle, pipeline.refuse, pipeline.fail, loop.call_soon, self.settings.max_waiting
+        )
         self._door = OperationsDoor(
             committer=committer,
             metrics=self.counter.render,
@@ -267,7 +273,7 @@ class App:
             wall=self.wall,
             run_due=self.scheduler.run,
         )
-        loop.run_in_executor(self._pool, self._replay_uses)
+        loop.run_in_executor(self._pool.executor, self._replay_uses)
         self._timer = loop.create_task(self._run_due())
 
     def handle(self, request: Request, done: Callable[[Response], None]) -> None:
@@ -275,7 +281,7 @@ class App:
         if request.target in self._door.paths:
             self._door.handle(request, done)
         else:
-            self._pipeline.handle(request, done)
+            self._turns.handle(request, done)
 
     async def stop(self) -> None:
         """Everything submitted is durable and answered, and the files are closed."""
@@ -287,7 +293,7 @@ class App:
                 errors.OperatorError
             ):  # the journal has the uses; the next start finds them
                 await self.scheduler.flush()
-        await asyncio.get_running_loop().run_in_executor(None, self._pool.shutdown)
+        await asyncio.get_running_loop().run_in_executor(None, self._pool.close)
         self._outside.pool.shutdown(wait=False, cancel_futures=True)
         if self.committer is not None:
             self.committer.close()
@@ -341,6 +347,20 @@ def _quotas(settings: Settings) -> Quotas:
         on_demand_rotations=settings.quota_on_demand_rotations,
         regions=frozenset(settings.regions),
     )
+
+
+def _rates(settings: Settings) -> Rates:
+    """Request quotas; each worker keeps its part of them, for the kernel spreads connections evenly.
+
+    Raises:
+        errors.SettingsError: one is not known.
+    """
+    operations = {name: service.operations for name, service in SERVICES.items()}
+    accounts, principals = (
+        parse(written, operations, settings.workers)
+        for written in (settings.rate_limits, settings.principal_rate_limits)
+    )
+    return Rates(accounts, principals, time.monotonic)
 
 
 def _attestation(settings: Settings, wall: Clock) -> AttestationTrust:

@@ -42,6 +42,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     passphrase_file: Annotated[str | None, _about("File whose first line is the seal's passphrase.")] = None
     threads: Annotated[int, _about("Threads for operations that take milliseconds.")] = 4
     max_connections: Annotated[int, _about("Connections beyond this are refused.")] = 10_000
+    max_waiting: Annotated[
+        int,
+        _about("Requests that wait for their turn at most; those of whoever asks most are refused beyond."),
+    ] = 4096
+    max_buffered: Annotated[
+        int, _about("Bytes of large request bodies that are received at a time, all connections together.")
+    ] = 64 * 1024 * 1024
+    rate_limits: Annotated[
+        tuple[str, ...],
+        _about(
+            "Requests a second for each account and Region, e.g. `kms:symmetric=5500` or `kms:CreateKey=5`."
+        ),
+    ] = ()
+    principal_rate_limits: Annotated[tuple[str, ...], _about("The same for each principal.")] = ()
     log_format: Annotated[str, _about("`text`, `json`, or `auto`: text on a terminal.")] = "auto"
     log_level: Annotated[str, _about("`debug`, `info`, `warning` or `error`.")] = "info"
     client_ca: Annotated[
@@ -83,7 +97,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return int(self.listen.rpartition(":")[2])
 
 
-LISTS = frozenset({"attestation_roots", "oidc_allow_private_issuers", "regions"})
+LISTS = frozenset(
+    {"attestation_roots", "oidc_allow_private_issuers", "principal_rate_limits", "rate_limits", "regions"}
+)
 """Settings that take several texts."""
 
 CHOICES = {
@@ -139,6 +155,7 @@ def _checked(merged: dict[str, Any]) -> Settings:
         raise errors.SettingsError(f"listen must be HOST:PORT, not {settings.listen!r}")
     if settings.workers != 1:
         raise errors.SettingsError("workers must be 1: more than one worker is not supported yet")
+    _require_some(settings)
     if (settings.tls_cert is None) != (settings.tls_key is None):
         raise errors.SettingsError("tls_cert and tls_key go together")
     if settings.client_ca is not None and settings.tls_cert is None:
@@ -146,3 +163,9 @@ def _checked(merged: dict[str, Any]) -> Settings:
     if (settings.access_key_id is None) != (settings.secret_access_key is None):
         raise errors.SettingsError("access_key_id and secret_access_key go together")
     return settings
+
+
+def _require_some(settings: Settings) -> None:
+    for name in ("max_connections", "max_waiting", "max_buffered", "threads"):
+        if getattr(settings, name) < 1:
+            raise errors.SettingsError(f"{name} must be at least 1")

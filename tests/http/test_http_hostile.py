@@ -213,3 +213,31 @@ def test_mad_clients_do_no_harm(running, pieces: list[bytes]) -> None:
     for used in running.clients:
         used.close()
     running.clients.clear()
+
+
+def test_large_bodies_of_all_connections_together_are_bounded(running) -> None:
+    running.start(Limits(max_body=100_000, max_buffered=140_000))
+    half = b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 90000\r\n\r\n" + bytes(80_000)
+    first = running.client().send(half)
+    running.until_phase("BODY")
+    running.until(lambda: running.server._door.budget.left <= 70_000)
+    second = running.client().send(half)
+    assert second.answer()[0] == 503
+    assert second.closed()
+    assert (
+        running.client().send(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc").answer()[0]
+        == 200
+    )
+    assert first.send(bytes(10_000)).answer()[0] == 200
+    running.until(lambda: running.server._door.budget.left == 140_000)
+    assert running.client().send(half + bytes(10_000)).answer()[0] == 200
+
+
+def test_a_lost_connection_gives_back_what_its_body_took(running) -> None:
+    running.start(Limits(max_body=100_000, max_buffered=100_000))
+    lost = running.client().send(
+        b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 90000\r\n\r\n" + bytes(80_000)
+    )
+    running.until(lambda: running.server._door.budget.left <= 30_000)
+    lost.close()
+    running.until(lambda: running.server._door.budget.left == 100_000)

@@ -20,7 +20,6 @@ import asyncio
 import contextlib
 import functools
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor
 from typing import Any
 
 import msgspec
@@ -36,6 +35,8 @@ from keystead.api.evidence import records_of
 from keystead.api.limits import Quotas
 from keystead.api.operation import AlsoOf, Operation
 from keystead.api.outside import Outside
+from keystead.api.pool import FairPool, Work
+from keystead.api.rates import Rates
 from keystead.api.replay import refuse_replay
 from keystead.api.routing import Route, Router
 from keystead.api.service import Service
@@ -44,7 +45,7 @@ from keystead.api.unsigned import Identified, Identify, Unsigned
 from keystead.api.usage import LastUse, UsageTracker
 from keystead.audit.commit import Committer, Submission
 from keystead.clock import Clock
-from keystead.entropy import Entropy
+from keystead.entropy import Entropy, new_uuid
 from keystead.keyring import Keyring
 from keystead.storage import Store, Transaction
 from keystead.wire import sigv4
@@ -56,6 +57,8 @@ log = structlog.get_logger("keystead.pipeline")
 Done = Callable[[Response], None]
 _GLOBAL = frozenset({"iam", "organizations"})
 """Services that are in no Region: their clients sign for us-east-1, wherever they are."""
+BUSY = "Rate exceeded"
+"""What AWS services say with ThrottlingException."""
 _MOST_ATTEMPTS = 100
 """Each group commit carries out at least one of the calls that conflict, so every attempt is progress."""
 
@@ -73,7 +76,8 @@ class Parts(msgspec.Struct, frozen=True):
     wall: Clock
     """What signatures are dated by: the host's clock, also where `clock` is moved by hand."""
     entropy: Entropy
-    pool: Executor
+    pool: FairPool
+    rates: Rates
     quotas: Quotas
     relations: Relations
     attestation: AttestationTrust
@@ -120,6 +124,22 @@ class Pipeline:
     def handle(self, request: Request, done: Done) -> None:
         """Answer `request` by calling `done` once, on the loop's thread, now or later."""
         self._start(request, done, 1)
+
+    def refuse(self, request: Request, done: Done) -> None:
+        """Tell the sender of `request` to come again: too many wait. Nobody has looked at who it is."""
+        self._dismiss(request, done, errors.Throttling(BUSY))
+
+    def fail(self, request: Request, done: Done, failure: Exception) -> None:
+        """Answer a request that `handle` could not take up because of a defect."""
+        self._dismiss(request, done, self._translate(self._router.fallback(request), failure))
+
+    def _dismiss(self, request: Request, done: Done, error: errors.ApiError) -> None:
+        try:
+            route = self._router.route(request)
+        except errors.ApiError:
+            route = self._router.fallback(request)
+        self._parts.count(route.service.name, route.operation, error.code)
+        done(route.refusal(error, new_uuid(self._parts.entropy)))
 
     def _start(self, request: Request, done: Done, number: int) -> None:
         parts = self._parts
@@ -250,18 +270,27 @@ class Pipeline:
                 attempt.input = route.decode(attempt.request)  # 3
             validate(attempt.input)
             attempt.targets = operation.targets(call, attempt.input)  # 4
+            self._parts.rates.check(call, route.service.name, attempt.targets)
             authorize(call, attempt.targets)  # 5
             if operation.changes:
                 call.standings.require(call.standing, call.tx)
                 if attempt.request is not None and attempt.claim is not None:
                     refuse_replay(call, attempt.claim, attempt.request)
             if attempt.request is not None and operation.slow(attempt.input, attempt.targets):
-                self._parts.pool.submit(self._perform, attempt, operation)
+                self._queue(attempt, operation)
                 return
         except Exception as error:  # noqa: BLE001  every failure is recorded and answered in one place
             self._conclude(attempt, None, error)
             return
         self._perform(attempt, operation)
+
+    def _queue(self, attempt: _Attempt, operation: Operation) -> None:
+        """Step 6 in a thread; callers take turns for them."""
+        work = Work(
+            functools.partial(self._perform, attempt, operation),
+            functools.partial(self._conclude, attempt, None, errors.Throttling(BUSY)),
+        )
+        self._parts.pool.submit(attempt.call.caller.access_key_id or attempt.call.caller.arn, work)
 
     def _perform(self, attempt: _Attempt, operation: Operation) -> None:
         try:

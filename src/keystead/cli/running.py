@@ -24,6 +24,8 @@ from keystead.settings import Settings
 
 _PR_SET_DUMPABLE = 4
 _MCL_FUTURE = 2
+_OWN_FILES = 256
+"""The store, journals, sockets of other kinds and what libraries open."""
 _DRAIN = 10.0
 """Seconds that running requests get after a signal to stop."""
 _GC_THRESHOLDS = (20_000, 20, 50)
@@ -37,6 +39,15 @@ def harden() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def _allow_files(connections: int) -> None:
+    """Let the process open as many files as it may, or as many as its connections take."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + _OWN_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        ceiling = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (ceiling, hard))
 
 
 def configure_logging(settings: Settings) -> None:
@@ -109,7 +120,8 @@ async def _serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     await app.start()
-    limits = Limits(max_connections=app.settings.max_connections)
+    limits = Limits(max_connections=app.settings.max_connections, max_buffered=app.settings.max_buffered)
+    _allow_files(limits.max_connections)
     server = await serve(app.handle, sock=sock, limits=limits, tls=tls, clock=app.wall)
     gc.collect()
     gc.freeze()  # what was loaded at the start is never garbage

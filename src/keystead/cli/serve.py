@@ -32,6 +32,8 @@ from keystead.settings import Settings
     "passphrase_file",
     "threads",
     "max_connections",
+    "max_waiting",
+    "max_buffered",
     "log_format",
     "log_level",
 )

@@ -25,6 +25,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         linger_timeout: how long the rest of a refused request is read and thrown away, so that the
             client sees the refusal and not a reset (RFC 9112 section 9.6).
         max_connections: open connections; one more is told 503 and closed.
+        max_buffered: bytes of bodies longer than a slice that all connections together hold; whoever sends more
+            is told 503.
     """
 
     max_body: int = 1024 * 1024
@@ -36,8 +38,18 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     idle_timeout: float = 75.0
     linger_timeout: float = 5.0
     max_connections: int = 10_000
+    max_buffered: int = 64 * 1024 * 1024
 
     @property
     def max_framed_body(self) -> int:
         """Most bytes a body may take on the wire: chunk extensions and trailers are bounded too."""
         return 2 * self.max_body + self.max_header_bytes
+
+
+class Budget:
+    """Bytes that bodies may still take, for all connections together."""
+
+    __slots__ = ("left",)
+
+    def __init__(self, size: int) -> None:
+        self.left = size

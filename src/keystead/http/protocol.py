@@ -20,7 +20,7 @@ import structlog
 from keystead.clock import Clock
 from keystead.entropy import Entropy, new_uuid
 from keystead.http import refusal as refusals
-from keystead.http.limits import Limits
+from keystead.http.limits import Budget, Limits
 from keystead.http.reader import CLOSE, Reader
 from keystead.http.refusal import Refusal, as_response
 from keystead.http.writer import CONTINUE, Writer
@@ -68,6 +68,7 @@ class Door:
     ) -> None:
         self.handler = handler
         self.limits = limits
+        self.budget = Budget(limits.max_buffered)
         self.writer = Writer(clock)
         self.monotonic = monotonic
         self.connections: set[Connection] = set()
@@ -151,7 +152,9 @@ class Connection(asyncio.Protocol):
             return
         self._secure = transport.get_extra_info("sslcontext") is not None
         peer = _address(transport.get_extra_info("peername"))
-        self._reader = Reader(door.limits, peer, self._secure, _certificate(transport), _tls(transport))
+        self._reader = Reader(
+            door.limits, peer, self._secure, _certificate(transport), _tls(transport), door.budget
+        )
         door.connections.add(self)
         self._enter(_IDLE, door.limits.idle_timeout)
 
@@ -313,6 +316,7 @@ class Connection(asyncio.Protocol):
             if phase is not _BODY:
                 self._enter(_BODY, limits.body_timeout)
         elif not reader.begun:
+            reader.give_back()
             if self._door.draining:
                 self._close()
             else:
@@ -338,6 +342,7 @@ class Connection(asyncio.Protocol):
             self._close()
             return
         self._backlog = b""
+        self._reader.give_back()
         self._enter(_LINGERING, door.limits.linger_timeout)
         if self._transport.can_write_eof():
             self._transport.write_eof()

@@ -15,7 +15,7 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from keystead.http import head
 from keystead.http import refusal as refusals
 from keystead.http.head import RefusedError
-from keystead.http.limits import SLICE, Limits
+from keystead.http.limits import SLICE, Budget, Limits
 from keystead.http.refusal import Refusal
 from keystead.wire.http import Request
 
@@ -39,10 +39,12 @@ class Reader:
 
     __slots__ = (
         "_body",
+        "_budget",
         "_certificate",
         "_fed",
         "_fields",
         "_headers",
+        "_held",
         "_known_host",
         "_limits",
         "_method",
@@ -71,7 +73,10 @@ class Reader:
         secure: bool,
         certificate: bytes = b"",
         tls: tuple[str, str] | None = None,
+        budget: Budget | None = None,
     ) -> None:
+        self._budget = budget or Budget(limits.max_buffered)
+        self._held = 0  # bytes of the budget that this connection has taken
         self.ready: deque[Arrival | Refusal] = deque()
         self.finished = False
         self._limits = limits
@@ -100,6 +105,12 @@ class Reader:
         """Drop the parser, which refers back to its reader: memory goes without waiting for the collector."""
         self._parser = None
         self.finished = True
+        self.give_back()
+
+    def give_back(self) -> None:
+        """Return what the bodies read so far took of the budget: their requests are answered."""
+        self._budget.left += self._held
+        self._held = 0
 
     def feed(self, data: bytes) -> bytes:
         """The bytes of `data` not yet parsed, because what came before them is `ready` to be answered."""
@@ -133,6 +144,7 @@ class Reader:
             self.ready.append(refusal)
             self.finished = True
             self.continue_due = False
+            self._body = b""
 
     def _count(self, length: int) -> None:
         """Bound what an incomplete request has taken on the wire.
@@ -208,6 +220,14 @@ class Reader:
             self._body += data
         if len(self._body) > self._limits.max_body:
             raise RefusedError(refusals.LARGE_BODY)
+        if len(self._body) > SLICE:  # shorter ones are bounded by the number of connections
+            self._take(len(data))
+
+    def _take(self, length: int) -> None:
+        self._held += length
+        self._budget.left -= length
+        if self._budget.left < 0:
+            raise RefusedError(refusals.TOO_MUCH_AT_ONCE)
 
     def on_message_complete(self) -> None:
         """Put the request into `ready`."""

@@ -45,6 +45,9 @@ TIMED_OUT: Final = Refusal(
     RequestTimeout.status, RequestTimeout.code, "The request did not arrive in the time allowed."
 )
 TOO_MANY_CONNECTIONS: Final = Refusal(503, "ServiceUnavailable", "Too many connections are open.")
+TOO_MUCH_AT_ONCE: Final = Refusal(
+    503, "ServiceUnavailable", "Too many large requests arrive at the same time."
+)
 INTERNAL: Final = Refusal(
     InternalFailure.status, InternalFailure.code, "The request failed because of an internal error."
 )

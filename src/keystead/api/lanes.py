@@ -1,0 +1,72 @@
+"""Who is next where many wait: lanes take turns, and when all is full, the longest gives way.
+
+Deficit round robin with a quantum of one (Shreedhar and Varghese, "Efficient Fair Queuing Using Deficit
+Round-Robin", 1995): requests cost about the same, so a count does.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Lanes(Generic[T]):
+    """Things that wait, at most `most` of them; not safe for several threads at once."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self._lanes: dict[str, deque[T]] = {}
+        self._turns: deque[str] = deque()
+        self._waiting = 0
+
+    def __len__(self) -> int:
+        return self._waiting
+
+    @property
+    def count(self) -> int:
+        """How many lanes have something in them."""
+        return len(self._lanes)
+
+    def put(self, lane: str, item: T) -> T | None:
+        """What is given up instead, None if there was room: the newest of the longest lane, maybe `item` itself."""
+        given_up = None
+        if self._waiting >= self.most:
+            longest = self._longest(lane)
+            if longest == lane:
+                return item
+            given_up = self._lanes[longest].pop()
+            self._waiting -= 1
+            # The lane keeps its turn: it is the longest of several, so something is left in it.
+        waiting = self._lanes.get(lane)
+        if waiting is None:
+            waiting = self._lanes[lane] = deque()
+            self._turns.append(lane)
+        waiting.append(item)
+        self._waiting += 1
+        return given_up
+
+    def take(self) -> T:
+        """What is next, from the lane whose turn it is.
+
+        Raises:
+            IndexError: nothing waits.
+        """
+        lane = self._turns.popleft()
+        waiting = self._lanes[lane]
+        item = waiting.popleft()
+        self._waiting -= 1
+        if waiting:
+            self._turns.append(lane)
+        else:
+            del self._lanes[lane]
+        return item
+
+    def _longest(self, newcomer: str) -> str:
+        """The lane that gives way: the newcomer's own as soon as it has its share, so that this stays cheap."""
+        own = len(self._lanes.get(newcomer, ()))
+        if own * len(self._lanes) >= self.most:
+            return newcomer
+        longest = max(self._lanes, key=lambda lane: len(self._lanes[lane]))
+        return longest if len(self._lanes[longest]) > own + 1 else newcomer

@@ -1,0 +1,69 @@
+"""Threads for operations that take milliseconds; callers take turns for them.
+
+The threads yield to the event loop where both want a core (nice(2) counts for each thread on Linux): a key
+that is generated for one client may take a little longer, the short operations of all others may not.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Final
+
+import msgspec
+
+from keystead.api.lanes import Lanes
+
+_NICENESS: Final = 5
+
+
+class Work(msgspec.Struct, frozen=True, gc=False):
+    """What is to be done, and what to do instead if there is no room; each reports its own failures."""
+
+    do: Callable[[], None]
+    refuse: Callable[[], None]
+
+
+class FairPool:
+    """At most `threads` pieces of work at a time; of what waits, each lane's next is taken in turn.
+
+    Concurrency: any thread may submit.
+    """
+
+    def __init__(self, threads: int, most: int) -> None:
+        self.executor = ThreadPoolExecutor(threads, "keystead-slow", _step_back)
+        self._free = threads
+        self._lanes: Lanes[Work] = Lanes(most)
+        self._lock = threading.Lock()
+
+    def submit(self, lane: str, work: Work) -> None:
+        """None; a thread does `work` when it is its turn, or this one refuses what gives way to it."""
+        with self._lock:
+            given_up = self._lanes.put(lane, work)
+            start = self._free > 0
+            self._free -= start
+        if start:
+            self.executor.submit(self._run)
+        if given_up is not None:
+            given_up.refuse()
+
+    def close(self) -> None:
+        """None, once all that was submitted is done."""
+        self.executor.shutdown()
+
+    def _run(self) -> None:
+        while True:
+            with self._lock:
+                if not self._lanes:
+                    self._free += 1
+                    return
+                work = self._lanes.take()
+            work.do()
+
+
+def _step_back() -> None:
+    with suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)

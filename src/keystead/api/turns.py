@@ -1,0 +1,98 @@
+"""Which request is handled next: clients take turns, so that one that asks much does not keep the others waiting.
+
+Requests that arrive in one turn of the event loop are put into lanes, one for each client, and handled from
+the next turn on. Who calls is known only after the signature was verified, which is most of the work;
+so a lane is what can be seen at once: the access key id that is claimed and the address that it comes from. Who
+claims another's id from elsewhere does not get into the other's lane. When too many wait, those of the
+longest lane are told to come again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+
+from keystead.api.lanes import Lanes
+from keystead.wire.http import Handler, Request, Response
+
+log = structlog.get_logger("keystead.turns")
+
+ALONE: Final = 64
+"""Requests handled in one turn of the loop while they are all of one client: large groups are made durable at once."""
+TOGETHER: Final = 16
+"""The same while several clients wait: an answer waits for what is handled in the same turn."""
+_CLAIM: Final = "Credential="
+_PRESIGNED: Final = "X-Amz-Credential="
+
+Done = Callable[[Response], None]
+
+
+class Turns:
+    """Hands requests on to `handle`, and to `refuse` those for which there is no room.
+
+    `refuse` is told of a request that is given up, `fail` of one whose handling raised. All are called on the
+    event loop's thread.
+    """
+
+    def __init__(
+        self,
+        handle: Handler,
+        refuse: Handler,
+        fail: Callable[[Request, Done, Exception], None],
+        call_soon: Callable[[Callable[[], None]], object],
+        most: int,
+    ) -> None:
+        self._handle = handle
+        self._refuse = refuse
+        self._fail = fail
+        self._call_soon = call_soon
+        self._lanes: Lanes[tuple[Request, Done]] = Lanes(most)
+        self._going = False
+        self._overloaded = False
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait for their turn."""
+        return len(self._lanes)
+
+    def handle(self, request: Request, done: Done) -> None:
+        """None; `request` is handled, or refused, when it is its turn."""
+        given_up = self._lanes.put(lane_of(request), (request, done))
+        if given_up is not None:
+            self._give_up(*given_up)
+        if not self._going:
+            self._going = True
+            self._call_soon(self._go)
+
+    def _go(self) -> None:
+        lanes = self._lanes
+        for _ in range(min(len(lanes), ALONE if lanes.count == 1 else TOGETHER)):
+            request, done = lanes.take()
+            try:
+                self._handle(request, done)
+            except Exception as error:  # noqa: BLE001  one request's defect must not keep the others waiting for ever
+                self._fail(request, done, error)
+        if lanes:
+            self._call_soon(self._go)
+        else:
+            self._going = self._overloaded = False
+
+    def _give_up(self, request: Request, done: Done) -> None:
+        if not self._overloaded:
+            self._overloaded = True
+            log.warning("overloaded: requests are refused", waiting=len(self._lanes), lanes=self._lanes.count)
+        self._refuse(request, done)
+
+
+def lane_of(request: Request) -> str:
+    """What tells clients apart before anybody knows who they are."""
+    signed = request.headers.get("authorization")
+    text, mark = (request.target, _PRESIGNED) if signed is None else (signed, _CLAIM)
+    start = text.find(mark)
+    if start < 0:
+        return request.peer
+    start += len(mark)
+    # An access key id has at most 128 characters; a longer claim is nobody's.
+    return f"{request.peer} {text[start : start + 128].partition('/')[0].partition('%')[0]}"

@@ -1,0 +1,221 @@
+"""Clients take turns: for requests, and for the threads of slow operations."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections import Counter, deque
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keystead.api.lanes import Lanes
+from keystead.api.pool import FairPool, Work
+from keystead.api.turns import ALONE, TOGETHER, Turns, lane_of
+from keystead.wire.http import Request
+
+
+def signed(who, peer="192.0.2.1", number=0):
+    line = f"AWS4-HMAC-SHA256 Credential={who}/20260101/us-east-1/kms/aws4_request, SignedHeaders=host"
+    return Request("POST", f"/{number}", {"authorization": line}, b"", peer, False)
+
+
+# ------------------------------------------------------------------------------- lanes
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers()) | st.none()), st.integers(1, 8))
+def test_nothing_is_lost_and_each_lane_keeps_its_order(steps, most):
+    lanes, model, given_up = Lanes(most), {}, []
+    for number, step in enumerate(steps):
+        if step is None:
+            if len(lanes):
+                lane, item = lanes.take()
+                assert model[lane].popleft() == item
+        else:
+            entry = (step[0], number)
+            model.setdefault(step[0], deque()).append(number)
+            out = lanes.put(step[0], entry)
+            if out is not None:
+                assert model[out[0]].pop() == out[1], "the newest of a lane gives way"
+                given_up.append(out)
+        assert len(lanes) == sum(map(len, model.values())) <= most
+        assert lanes.count == sum(1 for waiting in model.values() if waiting)
+
+
+@given(st.dictionaries(st.sampled_from("abcdef"), st.integers(1, 30), min_size=1))
+def test_lanes_take_turns(lengths):
+    lanes = Lanes(1000)
+    for lane, length in lengths.items():
+        for _ in range(length):
+            assert lanes.put(lane, lane) is None
+    order = [lanes.take() for _ in range(len(lanes))]
+    for lane, length in lengths.items():
+        # Until a lane is empty, no other is served more than once between two of its own.
+        places = [place for place, served in enumerate(order) if served == lane]
+        assert len(places) == length
+        for before, after in itertools.pairwise(places):
+            assert max(Counter(order[before + 1 : after]).values(), default=0) <= 1
+
+
+def test_whoever_has_least_is_let_in_at_the_cost_of_whoever_has_most():
+    lanes = Lanes(10)
+    for number in range(10):
+        lanes.put("greedy", ("greedy", number))
+    assert lanes.put("greedy", ("greedy", 10)) == ("greedy", 10)
+    assert lanes.put("modest", ("modest", 0)) == ("greedy", 9)
+    assert [lanes.take()[0] for _ in range(3)] == ["greedy", "modest", "greedy"]
+
+
+def test_equal_lanes_do_not_push_each_other_out():
+    lanes = Lanes(4)
+    for lane in "aabb":
+        lanes.put(lane, lane)
+    assert lanes.put("a", "a again") == "a again"
+    assert lanes.put("c", "c") == "a"
+
+
+# ------------------------------------------------------------------------------- turns
+
+
+class Loop:
+    """What `call_soon` does, a turn at a time."""
+
+    def __init__(self):
+        self.soon = deque()
+
+    def turn(self):
+        for _ in range(len(self.soon)):
+            self.soon.popleft()()
+
+
+class Played:
+    def __init__(self, most=1000, fails=()):
+        self.loop, self.handled, self.refused, self.failed = Loop(), [], [], []
+        self._fails = fails
+        self.turns = Turns(
+            self._handle,
+            lambda request, done: self.refused.append(request),
+            lambda request, done, error: self.failed.append((request, error)),
+            self.loop.soon.append,
+            most,
+        )
+
+    def _handle(self, request, done):
+        if request in self._fails:
+            raise RuntimeError
+        self.handled.append(request)
+
+    def arrive(self, *requests):
+        for request in requests:
+            self.turns.handle(request, lambda _: None)
+
+
+def test_one_client_alone_is_served_in_large_groups():
+    played = Played()
+    played.arrive(*(signed("A", number=number) for number in range(ALONE + 10)))
+    assert played.handled == []
+    played.loop.turn()
+    assert len(played.handled) == ALONE
+    played.loop.turn()
+    assert len(played.handled) == ALONE + 10
+    played.loop.turn()
+    assert not played.loop.soon
+    assert [request.target for request in played.handled] == [f"/{n}" for n in range(ALONE + 10)]
+
+
+def test_a_modest_client_waits_for_no_more_than_one_request_of_a_greedy_one():
+    played = Played()
+    played.arrive(*(signed("GREEDY", number=number) for number in range(500)), signed("MODEST"))
+    played.loop.turn()
+    assert len(played.handled) == TOGETHER
+    assert played.handled[1] == signed("MODEST")
+
+
+def test_what_is_beyond_the_bound_is_refused_from_the_greedy_ones_lane():
+    played = Played(most=20)
+    played.arrive(*(signed("GREEDY", number=number) for number in range(30)))
+    assert [request.target for request in played.refused] == [f"/{n}" for n in range(20, 30)]
+    played.arrive(signed("MODEST"))
+    assert played.refused[-1].target == "/19"
+    while played.loop.soon:
+        played.loop.turn()
+    assert signed("MODEST") in played.handled
+    assert len(played.handled) == 20
+    assert played.turns.waiting == 0
+
+
+def test_a_defect_in_one_request_keeps_nobody_waiting():
+    bad = signed("A", number=1)
+    played = Played(fails=(bad,))
+    played.arrive(signed("A"), bad, signed("A", number=2))
+    played.loop.turn()
+    assert [request.target for request in played.handled] == ["/0", "/2"]
+    assert [request for request, _ in played.failed] == [bad]
+
+
+def test_who_claims_anothers_access_key_from_elsewhere_is_in_a_lane_of_its_own():
+    assert lane_of(signed("A", "192.0.2.1")) != lane_of(signed("A", "192.0.2.2"))
+    assert lane_of(signed("A")) != lane_of(signed("B"))
+
+
+def test_a_presigned_request_is_in_its_signers_lane():
+    target = "/?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=A%2F20260101%2Fus-east-1%2Fkms&X-Amz-Date=1"
+    assert lane_of(Request("POST", target, {}, b"", "192.0.2.1", False)) == lane_of(signed("A"))
+
+
+def test_who_claims_nothing_is_known_by_its_address():
+    assert lane_of(Request("GET", "/", {}, b"", "192.0.2.1", False)) == "192.0.2.1"
+    assert len(lane_of(signed("A" * 10_000))) < 200
+
+
+# ------------------------------------------------------------------------------- threads
+
+
+def test_slow_work_of_clients_is_done_in_turn():
+    pool, gate, order, all_done = FairPool(1, 100), threading.Event(), [], threading.Semaphore(0)
+
+    def work(name):
+        def do():
+            gate.wait(30)
+            order.append(name)
+            all_done.release()
+
+        return Work(do, lambda: order.append(f"refused {name}"))
+
+    pool.submit("first", work("first"))
+    for number in range(5):
+        pool.submit("greedy", work(f"greedy {number}"))
+    pool.submit("modest", work("modest"))
+    gate.set()
+    for _ in range(7):
+        assert all_done.acquire(timeout=30)
+    pool.close()
+    assert order.index("modest") <= 2
+    assert [name for name in order if name.startswith("greedy")] == [f"greedy {n}" for n in range(5)]
+
+
+def test_slow_work_beyond_the_bound_is_refused():
+    pool, gate, refused = FairPool(1, 2), threading.Event(), []
+    taken = threading.Event()
+
+    def first():
+        taken.set()
+        gate.wait(30)
+
+    pool.submit("a", Work(first, lambda: refused.append("first")))
+    assert taken.wait(30)
+    for number in range(4):
+        pool.submit("a", Work(lambda: None, lambda number=number: refused.append(number)))
+    assert refused == [2, 3]
+    gate.set()
+    pool.close()
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_pool_does_everything_before_it_closes(count):
+    pool, done = FairPool(count, 1000), []
+    for number in range(100):
+        pool.submit(str(number % 7), Work(lambda number=number: done.append(number), lambda: None))
+    pool.close()
+    assert sorted(done) == list(range(100))
