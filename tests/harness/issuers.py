@@ -37,8 +37,21 @@ class Authority:
     def pem(self):
         return self.certificate.public_bytes(_PEM)
 
-    def issue(self, subject=(), names=(), *, client=True, days=(-1, 1), serial=None):
-        """A certificate and its key, both PEM; `subject` are (OID, text) pairs, `names` general names."""
+    def subordinate(self, name):
+        """An authority that this one has issued."""
+        made = Authority(name)
+        builder = _builder(made.name, self.name, made.key.public_key())
+        for extension in made.certificate.extensions:
+            builder = builder.add_extension(extension.value, extension.critical)
+        issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
+        made.certificate = builder.add_extension(issuer, critical=False).sign(self.key, hashes.SHA256())
+        return made
+
+    def issue(self, subject=(), names=(), *, client=True, days=(-1, 1), serial=None, usage=None):
+        """A certificate and its key, both PEM; `subject` are (OID, text) pairs, `names` general names.
+
+        `usage` is `signing`, `issuing` (signing as well) or None: no word of it.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(oid, text) for oid, text in subject])
         purpose = ExtendedKeyUsageOID.CLIENT_AUTH if client else ExtendedKeyUsageOID.SERVER_AUTH
@@ -47,6 +60,10 @@ class Authority:
         builder = builder.add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
         issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
         builder = builder.add_extension(issuer, critical=False)
+        if usage is not None:
+            issuing = usage == "issuing"
+            said = x509.KeyUsage(True, False, False, False, False, issuing, issuing, False, False)
+            builder = builder.add_extension(said, critical=True)
         if names:
             builder = builder.add_extension(x509.SubjectAlternativeName(list(names)), critical=not subject)
         certificate = builder.sign(self.key, hashes.SHA256())

@@ -10,6 +10,7 @@ from keystead import errors
 from keystead.identity import Account, Credential
 from keystead.identity.account import check_account_id
 from keystead.identity.credential import check_credential
+from keystead.identity.names import ROLES_ANYWHERE
 from keystead.storage import Table, Transaction, join
 
 _SERVICE = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.amazonaws\.com", re.ASCII)
@@ -86,6 +87,8 @@ def put_service_credential(
     """
     if not _SERVICE.fullmatch(service):
         raise errors.SettingsError(f"a service principal is named like rds.amazonaws.com, not {service!r}")
+    if service == ROLES_ANYWHERE:
+        raise errors.SettingsError(f"{service} stands for client certificates; no service can be it")
     check_credential(access_key_id, secret)
     known = tx.get(CREDENTIALS, access_key_id)
     if known is not None and known.service != service:

@@ -64,7 +64,7 @@ def records_of(
             error=error,
             key_arn=_first_key(targets),
             resources=resources,
-            additional=_additional(call.operation, answer, targets),
+            additional=_additional(call, answer, targets),
             shared_event_id=shared,
         )
 
@@ -168,16 +168,18 @@ def _made(answer: Any) -> list[Resource]:
     return [] if made is None else [Resource(made.aws_account_id, KEY_TYPE, made.arn)]
 
 
-def _additional(operation: str, answer: Any, targets: tuple[Target, ...]) -> dict[str, Any] | None:
-    """Which key materials were used, and which machine asked."""
-    if operation == "ReEncrypt":
+def _additional(call: Call, answer: Any, targets: tuple[Target, ...]) -> dict[str, Any] | None:
+    """Which key materials were used, which machine asked, and what an unsigned request has proved."""
+    if call.operation == "ReEncrypt":
         shown: dict[str, Any] = _re_encrypted(answer)
     else:
         material = getattr(answer, "key_material_id", None)
-        if operation == "Encrypt" and answer is not None:  # the answer does not tell it, the event does
+        if call.operation == "Encrypt" and answer is not None:  # the answer does not tell it, the event does
             material = _current_material(targets[0].found)
         shown = {} if material is None else {"keyMaterialId": material}
     attested = next((t.attestation for t in targets if t.attestation is not None), None)
+    if call.proof is not None:
+        shown.update(call.proof.evidence)
     if attested is not None:
         shown["recipient"] = _recipient(attested)
     return shown or None

@@ -9,6 +9,8 @@ import msgspec
 
 from keystead.api.call import Call, Target
 from keystead.api.unsigned import Identify
+from keystead.wire import sigv4
+from keystead.wire.http import Request
 
 Perform = Callable[..., Any]
 Targets = Callable[[Call, Any], tuple[Target, ...]]
@@ -35,6 +37,7 @@ class Operation(msgspec.Struct, frozen=True):
     `slow`: says for a request whether it takes milliseconds and belongs in a thread.
     `tracks_use`: a success counts for GetKeyLastUsage of every key target.
     `identify`: its requests are not signed, and this says who calls; see `api.unsigned`.
+    `certified`: the same for requests that come with a client certificate and without a signature.
     `also`: what else a success brought about, for the audit record.
     """
 
@@ -46,6 +49,13 @@ class Operation(msgspec.Struct, frozen=True):
     tracks_use: bool
     identify: Identify | None = None
     also: AlsoOf | None = None
+    certified: Identify | None = None
+
+    def identifying(self, request: Request) -> Identify | None:
+        """What says who calls by this request, None if its signature must."""
+        if self.certified is not None and request.certificate and not sigv4.signed(request):
+            return self.certified
+        return self.identify
 
 
 def never(_request: Any, _targets: tuple[Target, ...]) -> bool:
@@ -67,10 +77,11 @@ def operation(
     tracks_use: bool = False,
     identify: Identify | None = None,
     also: AlsoOf | None = None,
+    certified: Identify | None = None,
 ) -> Callable[[Perform], Operation]:
     """A decorator that makes a function the operation called `name`."""
 
     def wrap(perform: Perform) -> Operation:
-        return Operation(name, perform, targets, changes, slow, tracks_use, identify, also)
+        return Operation(name, perform, targets, changes, slow, tracks_use, identify, also, certified)
 
     return wrap

@@ -150,8 +150,10 @@ class Pipeline:
             parts.count("", "", error.code)
             done(self._router.fallback(request).refusal(error, request_id))
             return
-        if _identifying(route) is not None:
-            self._start_unsigned(request, done, route, ids, number)
+        operation = route.service.operations.get(route.operation)
+        identify = None if operation is None else operation.identifying(request)
+        if identify is not None:
+            self._start_unsigned(request, done, route, ids, number, identify)
             return
         tx, now = parts.store.transaction(), parts.clock.now()
         try:
@@ -210,12 +212,16 @@ class Pipeline:
         )
 
     def _start_unsigned(
-        self, request: Request, done: Done, route: Route, ids: tuple[str, str], number: int
+        self,
+        request: Request,
+        done: Done,
+        route: Route,
+        ids: tuple[str, str],
+        number: int,
+        identify: Identify,
     ) -> None:
         """Step 2 for a request that proves by itself who calls, in a thread; the rest is as for any other."""
         parts, loop = self._parts, asyncio.get_running_loop()
-        identify = _identifying(route)
-        assert identify is not None
 
         def find_out() -> None:
             try:
@@ -420,12 +426,6 @@ def _failure(route: Route, message: str) -> errors.ApiError:
     """What a service answers when it cannot; a retry may succeed."""
     failure = errors.KmsInternal if route.service.name == "kms" else errors.InternalFailure
     return failure(message)
-
-
-def _identifying(route: Route) -> Identify | None:
-    """How the operation itself says who calls, None if its requests are signed."""
-    operation = route.service.operations.get(route.operation)
-    return None if operation is None else operation.identify
 
 
 def _nobody(_response: Response) -> None:

@@ -7,8 +7,8 @@ threads of slow operations wait for an identity provider.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 import msgspec
 
@@ -28,12 +28,21 @@ class Unsigned(msgspec.Struct, frozen=True):
     outside: Outside
 
 
+class Proof(Protocol):
+    """What a request has proved, for its operation."""
+
+    @property
+    def evidence(self) -> Mapping[str, Any]:
+        """What the event tells of it beside the caller (`additionalEventData`); nothing secret."""
+        ...
+
+
 class Identified(msgspec.Struct, frozen=True):
     """Who calls, as events and as policies see it; `proof` is what the operation wants to know again later."""
 
     caller: Caller
     principal: Principal
-    proof: Any
+    proof: Proof
 
 
 Identify = Callable[[Unsigned, Any], Identified]

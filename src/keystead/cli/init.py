@@ -42,6 +42,7 @@ def init(*, output: str, **options: Any) -> None:
         f"export AWS_ACCESS_KEY_ID={credential.access_key_id}\n"
         f"export AWS_SECRET_ACCESS_KEY={credential.secret}\n"
         f"export AWS_REGION={settings.region}\n"
+        f"export AWS_DEFAULT_REGION={settings.region}\n"  # the one that version 1 of the aws CLI reads
         f"# next: keystead serve --data-dir {settings.data_dir}"
     )
 

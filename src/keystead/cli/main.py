@@ -14,6 +14,11 @@ COMMANDS = {
     "account": ("keystead.cli.account", "account", "Add accounts, and see which there are."),
     "audit": ("keystead.cli.audit", "audit", "Read and verify the evidence."),
     "backup": ("keystead.cli.backup", "backup", "Create, restore and try out backups."),
+    "credentials": (
+        "keystead.cli.credentials",
+        "credentials",
+        "Get a role's credentials by a client certificate.",
+    ),
     "decrypt": ("keystead.cli.data", "decrypt", "Decrypt bytes with a KMS key."),
     "demo": ("keystead.cli.demo.command", "demo", "Play a story that shows what is enforced."),
     "dev": ("keystead.cli.dev", "dev", "Run a server on loopback for development and trials."),

@@ -16,6 +16,7 @@ from keystead.cli.deployment import the_seal
 from keystead.cli.options import setting_options, settings_from
 from keystead.cli.running import configure_logging, listening_socket, run
 from keystead.clock import SystemClock
+from keystead.http import server_context
 from keystead.seal import seal_name
 from keystead.settings import Settings
 
@@ -26,6 +27,7 @@ from keystead.settings import Settings
     "listen",
     "tls_cert",
     "tls_key",
+    "client_ca",
     "workers",
     "region",
     "seal",
@@ -76,21 +78,7 @@ def _tls(settings: Settings) -> ssl.SSLContext | None:
                 f"listening on {settings.host}, beyond loopback, needs TLS: give --tls-cert and --tls-key"
             )
         return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.set_alpn_protocols(["http/1.1"])
-    try:
-        # An empty password, lest OpenSSL ask the terminal for one.
-        context.load_cert_chain(settings.tls_cert, settings.tls_key, password="")
-    except FileNotFoundError:
-        missing = next(name for name in ("tls_cert", "tls_key") if not Path(getattr(settings, name)).exists())
-        raise errors.SettingsError(f"{missing}: there is no file {getattr(settings, missing)}") from None
-    except ssl.SSLError:
-        raise errors.SettingsError(
-            "tls_cert and tls_key must be PEM files: a certificate chain and its private key, not encrypted"
-        ) from None
-    except OSError as error:
-        raise errors.SettingsError(f"tls_cert and tls_key cannot be read: {error.strerror}") from None
-    return context
+    return server_context(settings.tls_cert, settings.tls_key, settings.client_ca)
 
 
 def _loopback(host: str) -> bool:

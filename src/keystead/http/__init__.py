@@ -9,5 +9,6 @@ its only errors are those of HTTP itself, in AWS's JSON form.
 from keystead.http.asgi import asgi
 from keystead.http.limits import Limits
 from keystead.http.server import Server, serve
+from keystead.http.tls import server_context
 
-__all__ = ["Limits", "Server", "asgi", "serve"]
+__all__ = ["Limits", "Server", "asgi", "serve", "server_context"]

@@ -16,6 +16,9 @@ ROLE: Final = "AROA"
 POLICY: Final = "ANPA"
 SESSION_KEY: Final = "ASIA"
 
+ROLES_ANYWHERE: Final = "rolesanywhere.amazonaws.com"
+"""The service principal that stands for holders of client certificates in trust policies; nobody else is it."""
+
 
 def new_unique_id(prefix: str, entropy: Entropy) -> str:
     """A fresh unique id: the prefix of its kind and 17 of A-Z, 2-7 (85 random bits)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import ssl
 import tempfile
 import threading
 import urllib.error
@@ -23,7 +24,7 @@ from keystead.api.sessions import seal_session
 from keystead.app import App
 from keystead.clock import ManualClock
 from keystead.entropy import SystemEntropy
-from keystead.http import Limits, Server, serve
+from keystead.http import Limits, Server, serve, server_context
 from keystead.identity import Credential, Group, Role, Session
 from keystead.identity.credential import new_access_key, new_secret
 from keystead.identity.names import new_session_key_id, session_arn
@@ -110,7 +111,9 @@ class RunningServer:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         await self.app.start()
-        server: Server = await serve(self.app.handle, port=0, clock=self.app.wall, limits=self._limits)
+        server: Server = await serve(
+            self.app.handle, port=0, clock=self.app.wall, limits=self._limits, tls=self._tls()
+        )
         self.port = server.port
         self.server = server
         ready.set()
@@ -118,12 +121,18 @@ class RunningServer:
         await server.drain(5.0)
         await self.app.stop()
 
+    def _tls(self) -> ssl.SSLContext | None:
+        given = self.settings
+        if given.tls_cert is None or given.tls_key is None:
+            return None
+        return server_context(given.tls_cert, given.tls_key, given.client_ca)
+
     # ---------------------------------------------------------------------- its callers
 
     @property
     def url(self) -> str:
         """Where the server listens."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.settings.tls_cert else 'http'}://127.0.0.1:{self.port}"
 
     @property
     def access_key_id(self) -> str:

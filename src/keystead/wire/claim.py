@@ -96,6 +96,11 @@ class Claim(msgspec.Struct, frozen=True, gc=False):
         return self.scope.signed_headers
 
 
+def signed(request: Request) -> bool:
+    """Whether the request claims to be signed, in either form."""
+    return "authorization" in request.headers or "X-Amz-" in request.query
+
+
 def parse(request: Request) -> Claim:
     """What the request claims, from its Authorization header or its query.
 

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.hmac import HMAC
 
 from keystead.errors import InvalidSignature
 from keystead.wire.canonical import canonical_request
-from keystead.wire.claim import ALGORITHM, TERMINATOR, Claim, Scope, parse
+from keystead.wire.claim import ALGORITHM, TERMINATOR, Claim, Scope, parse, signed
 from keystead.wire.http import Request
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "SigningKey",
     "parse",
     "signature",
+    "signed",
     "signing_key",
     "verify",
 ]

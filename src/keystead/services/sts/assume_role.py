@@ -14,9 +14,17 @@ from keystead.identity import Role, Session
 from keystead.identity.caller import ROOT
 from keystead.identity.names import session_arn
 from keystead.identity.session import ROLE_SESSION
+from keystead.services.sts.certificate import Workload, identify, workload_targets
 from keystead.services.sts.issue import credentials, new_session
 from keystead.services.sts.restrictions import refuse_session, second_factor
-from keystead.services.sts.session_terms import Terms, asked_tags, inherited_tags, session_tags, terms_of
+from keystead.services.sts.session_terms import (
+    Tags,
+    Terms,
+    asked_tags,
+    inherited_tags,
+    session_tags,
+    terms_of,
+)
 from keystead.services.sts.trust import (
     SET_SOURCE_IDENTITY,
     TAG_SESSION,
@@ -36,6 +44,8 @@ _RESERVED: Final = "aws:"
 
 def _on_role(call: Call, request: wire.AssumeRoleRequest) -> tuple[Target, ...]:
     """The role, for each permission that the request takes."""
+    if call.proof is not None:
+        return workload_targets(call, request, call.proof)
     if call.caller.kind == ROOT:
         raise errors.AccessDenied("Roles may not be assumed by root accounts.")
     refuse_session(call)
@@ -80,12 +90,12 @@ def source_identity(call: Call, asked: str | None) -> str:
     return held or asked or ""
 
 
-@operation("AssumeRole", targets=_on_role)
+@operation("AssumeRole", targets=_on_role, certified=identify)
 def assume_role(call: Call, request: wire.AssumeRoleRequest, *_targets: Target) -> wire.AssumeRoleResponse:
     """Return temporary credentials that have the role's permissions."""
     role = existing_role(call, request.role_arn or "")
     chained = call.caller.session is not None and call.caller.session.kind == ROLE_SESSION
-    tags = session_tags(asked_tags(request), request.transitive_tag_keys or (), inherited_tags(call))
+    tags, identity = _proved(call.proof) if call.proof is not None else _asked(call, request)
     terms = terms_of(call, request, role.account, tags)
     session = role_session(
         call,
@@ -93,7 +103,7 @@ def assume_role(call: Call, request: wire.AssumeRoleRequest, *_targets: Target) 
         duration(role, request.duration_seconds, chained=chained),
         terms,
         name=request.role_session_name or "",
-        source_identity=source_identity(call, request.source_identity),
+        source_identity=identity,
         chained=chained,
     )
     return wire.AssumeRoleResponse(
@@ -102,6 +112,17 @@ def assume_role(call: Call, request: wire.AssumeRoleRequest, *_targets: Target) 
         packed_policy_size=terms.packed,
         source_identity=session.source_identity or None,
     )
+
+
+def _asked(call: Call, request: wire.AssumeRoleRequest) -> tuple[Tags, str]:
+    """The session's tags and source identity, as a signed request asks for them and the caller hands them on."""
+    tags = session_tags(asked_tags(request), request.transitive_tag_keys or (), inherited_tags(call))
+    return tags, source_identity(call, request.source_identity)
+
+
+def _proved(workload: Workload) -> tuple[Tags, str]:
+    """The session's tags and source identity, as a client certificate says them."""
+    return workload.tags, workload.source_identity
 
 
 def duration(role: Role, asked: int | None, *, chained: bool = False) -> int:

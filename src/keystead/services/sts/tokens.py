@@ -47,6 +47,8 @@ class WebIdentity(msgspec.Struct, frozen=True, kw_only=True):
     """How the subject was authenticated (`amr`)."""
     tags: Tags = Tags()
     source_identity: str = ""
+    evidence: Mapping[str, Any] = {}
+    """Nothing more than the caller's identity tells."""
 
 
 def verified(unsigned: Unsigned, account: str, token: str) -> WebIdentity:
