@@ -6,6 +6,7 @@
 #   make check      formatting, lint, types, direction of imports, generated files
 #   make docs       the documentation as HTML, in docs/_build/html
 #   make bench      requests per second and CPU time per request
+#   make profile    the CPU time of each stage of a request
 #   make fuzz       each fuzz target for FUZZ_SECONDS (30)
 #   make setup      everything the above install
 #   make ansible    Ansible in an environment of its own, so that its test runs too
@@ -31,7 +32,7 @@ $(shell for environment in .venv .venv-docs .venv-ansible; do \
 	test -e $$environment/bin/python || rm -rf $$environment; done)
 
 .DELETE_ON_ERROR:
-.PHONY: setup serve check test test-fast bench docs fuzz ansible lock
+.PHONY: setup serve check test test-fast bench profile docs fuzz ansible lock
 
 setup: .venv/.run .venv/.dev .venv-docs/.docs
 
@@ -55,6 +56,9 @@ test-fast: .venv/.dev
 
 bench: .venv/.dev
 	$(BIN)/python bench/run $(ARGS)
+
+profile: .venv/.dev
+	$(BIN)/python bench/stages.py $(ARGS)
 
 docs: .venv-docs/.docs
 	.venv-docs/bin/sphinx-build -W --keep-going -q -b html docs docs/_build/html

@@ -189,7 +189,7 @@ def test_context_asked_key_by_key_equals_the_whole():
         parameters={"KeyId": "alias/a", "EncryptionContext": {"Dept": "IT"}},
         given={"aws:sourceip": "192.0.2.1", "aws:calledvia": ("a.amazonaws.com",)},
     )
-    whole, context = derive(facts), DerivedContext(facts)
+    whole, context = derive(facts), DerivedContext.of(facts)
     assert {name: context.get(name.lower()) for name in whole} == whole
     assert whole["kms:MultiRegion"] == "false"
     assert context.get("kms:encryptioncontext:other") is None

@@ -38,6 +38,7 @@ from keystead.policy.record import record_policies, record_request
 
 _MOST_COMPILED: Final = 4096
 _MOST_TOGETHER: Final = 16_384
+_MOST_GRANTS: Final = 16_384
 _KEY: Final = ResourceDescription(trust="keyPolicy")
 _DESCRIPTIONS: Final = {
     (manager, management): ResourceDescription(
@@ -168,7 +169,24 @@ def _child(grant: key_grants.Grant) -> ChildGrant:
     return ChildGrant(operations=frozenset(grant.operations), constraints=_constraints(grant))
 
 
+_grants: Final[dict[str, tuple[key_grants.Grant, Grant]]] = {}
+"""Grants by id, as they are stored and as the evaluator takes them."""
+
+
 def _as_policy(grant: key_grants.Grant) -> Grant:
+    """The grant as the evaluator takes it; worked out once per version."""
+    known = _grants.get(grant.id)
+    # The store returns the same object as long as nobody writes the record.
+    if known is not None and known[0] is grant:
+        return known[1]
+    if len(_grants) >= _MOST_GRANTS:
+        _grants.clear()
+    made = _converted(grant)
+    _grants[grant.id] = grant, made
+    return made
+
+
+def _converted(grant: key_grants.Grant) -> Grant:
     return Grant(
         grant_id=grant.id,
         key_arn=grant.key_arn,

@@ -6,11 +6,12 @@ it came, what the operation says of its parameters, and what belongs to the key.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from functools import partial
 
 import msgspec
 
 from keystead.api.call import Call, Target
+from keystead.api.standing import instant
 from keystead.identity.caller import AWS_SERVICE
 from keystead.policy import DerivedContext, Facts, ResourceDescription
 from keystead.policy.request import Value
@@ -30,30 +31,41 @@ class CheckContext:
 
     def get(self, key: str, /) -> Value | None:
         """The value of the condition key with this lower-case name, None if it is absent."""
-        if self._derived is None:
-            self._derived = DerivedContext(facts_of(self._call, self._target))
-        return self._derived.get(key)
+        derived = self._derived
+        if derived is None:
+            call, target = self._call, self._target
+            given = _given(call, target)
+            derived = self._derived = DerivedContext(given, partial(_facts, call, target, given))
+        return derived.get(key)
 
 
 def facts_of(call: Call, target: Target) -> Facts:
     """Everything that the condition keys of one check speak of."""
+    return _facts(call, target, _given(call, target))
+
+
+def _facts(call: Call, target: Target, given: dict[str, Value]) -> Facts:
     return Facts(
         principal=call.standing.principal,
         action=target.action,
         resource=target.resource,
         account=target.account,
         description=_description(call, target),
-        given=_transport(call) | _session(call) | _through(call) | _named(target),
+        given=given,
     )
 
 
+def _given(call: Call, target: Target) -> dict[str, Value]:
+    """What is known of the request itself, and need not be derived."""
+    return _transport(call) | _session(call) | _through(call) | _named(target)
+
+
 def _transport(call: Call) -> dict[str, Value]:
-    now = int(call.now)
     return {
         "aws:sourceip": call.source_ip,
         "aws:securetransport": "true" if call.secure else "false",
-        "aws:currenttime": datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "aws:epochtime": str(now),
+        "aws:currenttime": instant(int(call.now)),
+        "aws:epochtime": str(int(call.now)),
         "aws:requestedregion": call.region,
         "aws:useragent": call.user_agent,
     }

@@ -288,7 +288,7 @@ def _of_the_session(session: Session | None) -> dict[str, object]:
         return {}
     return {
         "mfa_present": session.mfa is not None,
-        "token_issue_time": instant(session.issued),
+        "token_issue_time": instant(int(session.issued)),
         "source_identity": session.source_identity,
     }
 
@@ -355,9 +355,10 @@ def _everything() -> CompiledPolicy:
     )
 
 
-def instant(seconds: float) -> str:
-    """Epoch seconds as conditions read them (`YYYY-MM-DDTHH:MM:SSZ`)."""
-    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+@lru_cache(256)
+def instant(seconds: int) -> str:
+    """Whole epoch seconds as conditions read them (`YYYY-MM-DDTHH:MM:SSZ`)."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def unrecognized() -> errors.ApiError:

@@ -5,7 +5,7 @@ The server asks key by key, so that a policy pays for the conditions it has and 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from keystead.policy.condition_keys import CONDITION_KEYS, FAMILIES, ConditionKey, KeyFamily, available
 from keystead.policy.facts import Facts
@@ -13,19 +13,31 @@ from keystead.policy.request import Value
 
 
 class DerivedContext:
-    """The context of one check, derived as it is asked for."""
+    """The context of one check, derived as it is asked for.
 
-    __slots__ = ("_facts",)
+    `facts` is called for the first key that is not `given`: some facts take reading.
+    """
 
-    def __init__(self, facts: Facts) -> None:
+    __slots__ = ("_facts", "_given", "_known")
+
+    def __init__(self, given: Mapping[str, Value], facts: Callable[[], Facts]) -> None:
+        self._given = given
         self._facts = facts
+        self._known: Facts | None = None
+
+    @classmethod
+    def of(cls, facts: Facts) -> DerivedContext:
+        """The context of facts that are all known."""
+        return cls(facts.given, lambda: facts)
 
     def get(self, key: str, /) -> Value | None:
         """The value of the key (in lower case), or None if it is absent; what is given wins."""
-        facts = self._facts
-        given = facts.given.get(key)
+        given = self._given.get(key)
         if given is not None:
             return given
+        facts = self._known
+        if facts is None:
+            facts = self._known = self._facts()
         row = CONDITION_KEYS.get(key)
         return _of_family(facts, key) if row is None else _value(facts, row)
 

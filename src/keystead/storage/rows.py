@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from keystead.errors import StorageTampered
 from keystead.storage.backend import Backend, digest
@@ -14,6 +14,17 @@ from keystead.storage.table import R, Table
 from keystead.storage.transaction import Entry
 from keystead.storage.tree import Nodes
 from keystead.storage.view import State, View
+
+_MOST_RANGES = 1_000
+_LONGEST_RANGE = 128
+
+
+class Ranges(NamedTuple):
+    """Short answers of one state, by their range of places; the next state starts with none."""
+
+    state: State
+    rows: dict[tuple[bytes, bytes], list[Any]]
+    places: dict[tuple[bytes, bytes], list[bytes]]
 
 
 class Rows:
@@ -25,6 +36,7 @@ class Rows:
         self._view = view
         self._nodes = nodes
         self._records: Recent[tuple[str, str], Entry] = Recent(most)
+        self._ranges = Ranges(view.state, {}, {})
 
     def lookup(self, table: Table[Any], key: str) -> Entry:
         """The record with this key as it is committed now; what `Transaction.get` asks.
@@ -68,12 +80,18 @@ class Rows:
             StorageTampered: a row is changed, missing, or was added by somebody else.
             StorageUnavailable: the database cannot be read.
         """
+        ranges = self._newest_ranges()
+        known = ranges.rows.get((start, end)) if limit is None else None
+        if known is not None:
+            return known.copy()
         found: list[tuple[str, R]] = []
         position: bytes | None = start
         while position is not None and (limit is None or len(found) < limit):
             here, left = position, None if limit is None else limit - len(found)
-            entries, position = self._view.consistent(lambda s: self._rows(s, table, here, end, left))  # noqa: B023  # runs before the loop goes on
+            state, entries, position = self._view.consistent(lambda s: self._rows(s, table, here, end, left))  # noqa: B023  # runs before the loop goes on
             found.extend((table.key(entry.place), entry.record) for entry in entries)  # type: ignore[misc]  # a table's rows hold its own type only
+            if limit is None and here == start and position is None and state is ranges.state:
+                _keep(ranges.rows, (start, end), found.copy())
         return found
 
     def read_entries(self, start: bytes, end: bytes, limit: int | None) -> list[bytes]:
@@ -83,19 +101,33 @@ class Rows:
             StorageTampered: the database is not as Keystead left it.
             StorageUnavailable: the database cannot be read.
         """
+        ranges = self._newest_ranges()
+        known = ranges.places.get((start, end)) if limit is None else None
+        if known is not None:
+            return known.copy()
         found: list[bytes] = []
         position: bytes | None = start
         while position is not None and position < end and (limit is None or len(found) < limit):
             here = position
-            chunk = self._view.consistent(lambda s: self._nodes.chunk(s.root, here, s.barrier))  # noqa: B023  # runs before the loop goes on
+            state, chunk = self._view.consistent(lambda s: (s, self._nodes.chunk(s.root, here, s.barrier)))  # noqa: B023  # runs before the loop goes on
             found.extend(chunk.keys[: bisect_left(chunk.keys, end)])
             position = chunk.end
+            whole = here == start and (position is None or position >= end)
+            if limit is None and whole and state is ranges.state:
+                _keep(ranges.places, (start, end), found.copy())
         return found[:limit]
+
+    def _newest_ranges(self) -> Ranges:
+        """What is remembered of the newest state."""
+        state, ranges = self._view.fresh(), self._ranges
+        if ranges.state is not state:
+            ranges = self._ranges = Ranges(state, {}, {})
+        return ranges
 
     def _rows(
         self, state: State, table: Table[Any], start: bytes, end: bytes, limit: int | None
-    ) -> tuple[list[Entry], bytes | None]:
-        """The rows of one leaf from `start` on, and where to go on (None: nowhere)."""
+    ) -> tuple[State, list[Entry], bytes | None]:
+        """The state that was read, the rows of one leaf from `start` on, and where to go on (None: nowhere)."""
         chunk = self._nodes.chunk(state.root, start, state.barrier)
         inside = bisect_left(chunk.keys, end)
         last = inside < len(chunk.keys) or chunk.end is None or chunk.end >= end
@@ -112,7 +144,7 @@ class Rows:
                 for (place, sealed), version in zip(stored, versions, strict=True)
             ]
         self._remember(state, table, entries)
-        return entries, None if last else stop
+        return state, entries, None if last else stop
 
     def _known(self, table: Table[Any], places: list[bytes], versions: list[bytes]) -> list[Entry]:
         """The rows, if every one of them is in the cache in this version; else none."""
@@ -155,6 +187,14 @@ class Rows:
                     if entry.record is not None:
                         entry.era = self._view.era
                         self._records.put(slot, entry)
+
+
+def _keep(known: dict[tuple[bytes, bytes], list[Any]], place: tuple[bytes, bytes], found: list[Any]) -> None:
+    """None; `found` is remembered if it is short."""
+    if len(found) <= _LONGEST_RANGE:
+        if len(known) >= _MOST_RANGES:
+            known.clear()
+        known[place] = found
 
 
 def check_places(expected: Iterable[bytes], stored: Iterable[bytes]) -> None:

@@ -134,7 +134,7 @@ def _request(
         action=action,
         resource=resource,
         account=account,
-        context=DerivedContext(facts),
+        context=DerivedContext.of(facts),
         description=description,
         encryption_context={
             name[len(_CONTEXT) :]: value
