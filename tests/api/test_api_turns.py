@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from keystead.api.lanes import Lanes
 from keystead.api.pool import FairPool, Work
-from keystead.api.turns import ALONE, TOGETHER, Turns, lane_of
+from keystead.api.turns import ALONE, SHARED, TOGETHER, Turns, lane_of
 from keystead.wire.http import Request
 
 
@@ -130,6 +130,24 @@ def test_a_modest_client_waits_for_no_more_than_one_request_of_a_greedy_one():
     played.loop.turn()
     assert len(played.handled) == TOGETHER
     assert played.handled[1] == signed("MODEST")
+
+
+def test_small_groups_go_on_while_several_clients_come_and_go():
+    played = Played()
+    played.arrive(signed("MODEST"))
+    played.arrive(*(signed("GREEDY", number=number) for number in range(500)))
+    played.loop.turn()
+    played.loop.turn()
+    assert len(played.handled) == 2 * TOGETHER, "the modest one waits for its answer, and will ask again"
+    for _ in range(SHARED):
+        played.arrive(signed("GREEDY"))
+        played.loop.turn()
+    while played.loop.soon:
+        played.loop.turn()
+    played.handled.clear()
+    played.arrive(*(signed("GREEDY", number=number) for number in range(ALONE)))
+    played.loop.turn()
+    assert len(played.handled) == ALONE
 
 
 def test_what_is_beyond_the_bound_is_refused_from_the_greedy_ones_lane():

@@ -17,7 +17,7 @@ import msgspec
 
 from keystead.api.lanes import Lanes
 
-_NICENESS: Final = 5
+_NICENESS: Final = 19
 
 
 class Work(msgspec.Struct, frozen=True, gc=False):

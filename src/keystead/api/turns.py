@@ -20,9 +20,11 @@ from keystead.wire.http import Handler, Request, Response
 log = structlog.get_logger("keystead.turns")
 
 ALONE: Final = 64
-"""Requests handled in one turn of the loop while they are all of one client: large groups are made durable at once."""
-TOGETHER: Final = 16
-"""The same while several clients wait: an answer waits for what is handled in the same turn."""
+"""Requests handled in one turn of the loop while there is one client only: large groups are made durable at once."""
+TOGETHER: Final = 4
+"""The same while there are several: an answer waits for what is handled in the same turn."""
+SHARED: Final = 512
+"""Turns for which several clients are expected after there were: one that waits for its answers is seldom in a lane."""
 _CLAIM: Final = "Credential="
 _PRESIGNED: Final = "X-Amz-Credential="
 
@@ -51,6 +53,8 @@ class Turns:
         self._lanes: Lanes[tuple[Request, Done]] = Lanes(most)
         self._going = False
         self._overloaded = False
+        self._last = ""
+        self._shared = 0  # turns left in which several clients are expected
 
     @property
     def waiting(self) -> int:
@@ -59,7 +63,11 @@ class Turns:
 
     def handle(self, request: Request, done: Done) -> None:
         """None; `request` is handled, or refused, when it is its turn."""
-        given_up = self._lanes.put(lane_of(request), (request, done))
+        lane = lane_of(request)
+        if lane != self._last:
+            self._shared = SHARED if self._last else 0
+            self._last = lane
+        given_up = self._lanes.put(lane, (request, done))
         if given_up is not None:
             self._give_up(*given_up)
         if not self._going:
@@ -68,7 +76,9 @@ class Turns:
 
     def _go(self) -> None:
         lanes = self._lanes
-        for _ in range(min(len(lanes), ALONE if lanes.count == 1 else TOGETHER)):
+        if self._shared:
+            self._shared -= 1
+        for _ in range(min(len(lanes), TOGETHER if self._shared else ALONE)):
             request, done = lanes.take()
             try:
                 self._handle(request, done)
