@@ -10,6 +10,8 @@ KEYSTEAD = Path(sys.executable).with_name("keystead")
 OUTCOMES = [
     "Batch > GET /letter\n    Dear partner, the merger is on for Friday.",
     "Nor can it be disabled in an emergency",
+    "    # finance.json\n    Effect: Allow\n",
+    "--policy file://finance.json",
     "App > GET /invoice\n    Invoice 7: 1,200",
     "Batch > GET /invoice\n    AccessDeniedException",
     "Condition StringEquals kms:ViaService wants s3.us-east-1.amazonaws.com; it is absent",
@@ -18,8 +20,8 @@ OUTCOMES = [
     "auditor of account 111122223333 $ aws kms decrypt",
     "stored, under the new key",
     "App > GET /invoice\n    DisabledException",
-    "App > GET /invoice\n    InvalidCiphertextException",
-    "App > GET /invoice-8\n    Invoice 7: 1,200",
+    "App > GET /invoice\n    InvalidCiphertextException\n",
+    "App > GET /invoice-8\n    Invoice 8: 340",
 ]
 """What the reader sees, in this order."""
 

@@ -335,3 +335,12 @@ def test_private_addresses_are_asked_only_if_that_issuer_is_allowed(issuer, tmp_
             role = server.role("Private", trust=trust(issuer.url))
             assert refused(server, role, issuer.token())[0] == "IDPCommunicationError"
             assert len(issuer.asked) == before
+
+
+def test_what_is_asked_without_a_signature_and_not_offered_says_so(server):
+    provider = f"arn:aws:iam::{ACCOUNT}:saml-provider/none"
+    with pytest.raises(ClientError) as caught:
+        unsigned(server).assume_role_with_saml(
+            RoleArn=f"arn:aws:iam::{ACCOUNT}:role/Any", PrincipalArn=provider, SAMLAssertion="none"
+        )
+    assert caught.value.response["Error"]["Code"] == "UnsupportedOperation"

@@ -152,6 +152,11 @@ class Pipeline:
             return
         operation = route.service.operations.get(route.operation)
         identify = None if operation is None else operation.identifying(request)
+        if operation is None and not sigv4.signed(
+            request
+        ):  # of those that are not signed, some are not offered
+            self._turn_away(request, done, route, _unsupported(route), request_id)
+            return
         if identify is not None:
             self._start_unsigned(request, done, route, ids, number, identify)
             return
@@ -373,7 +378,7 @@ class Pipeline:
     def _operation(self, route: Route) -> Operation:
         operation = route.service.operations.get(route.operation)
         if operation is None:
-            raise errors.UnsupportedOperation(f"Operation {route.operation} is not supported by this server.")
+            raise _unsupported(route)
         return operation
 
     def _note_use(self, attempt: _Attempt) -> None:
@@ -426,6 +431,10 @@ def _failure(route: Route, message: str) -> errors.ApiError:
     """What a service answers when it cannot; a retry may succeed."""
     failure = errors.KmsInternal if route.service.name == "kms" else errors.InternalFailure
     return failure(message)
+
+
+def _unsupported(route: Route) -> errors.ApiError:
+    return errors.UnsupportedOperation(f"Operation {route.operation} is not supported by this server.")
 
 
 def _nobody(_response: Response) -> None:

@@ -14,6 +14,7 @@ PARTNER = "111122223333"
 ROOT = f"arn:aws:iam::{ACCOUNT}:root"
 LETTER = b"Dear partner, the merger is on for Friday."
 INVOICE = b"Invoice 7: 1,200"
+NEXT_INVOICE = b"Invoice 8: 340"
 DEFAULT = "alias/aws/s3"
 CUSTOM = "alias/documents"
 
@@ -100,6 +101,7 @@ class Story:
             "App uses it and cannot administer it, and only through the storage service, and only for documents "
             "of the department 'finance'. The partner's account may decrypt those documents."
         )
+        self.stage.file("finance.json", json.loads(custom_policy()))
         self.key = self._new_key()
         self.stage.run(self.admin, "kms", "create_alias", AliasName=CUSTOM, TargetKeyId=self.key)
         self.documents.put(self.app, "invoice", INVOICE, CUSTOM, department="finance")
@@ -127,7 +129,11 @@ class Story:
     def separate_duties(self) -> None:
         """Who administers a key does not use it, and the other way round."""
         self.stage.chapter("Separate duties")
-        self.stage.say("KeyAdmin looks after the key but cannot read what it protects.")
+        self.stage.say(
+            "KeyAdmin looks after the key but cannot read what it protects. (It could let itself in by a new policy or "
+            "a grant, and that leaves its event. Who must not be able to is given neither kms:PutKeyPolicy nor "
+            "kms:CreateGrant.)"
+        )
         taken = self.documents.stolen("invoice")
         self.stage.refused(
             self.admin, "kms", "decrypt", CiphertextBlob=taken.blob, EncryptionContext=taken.context
@@ -158,11 +164,11 @@ class Story:
         self.stage.say("KeyAdmin makes a second key and points the alias to it. App goes on as before.")
         self.second = self._new_key()
         self.stage.run(self.admin, "kms", "update_alias", AliasName=CUSTOM, TargetKeyId=self.second)
-        answer = self.documents.put(self.app, "invoice-8", INVOICE, CUSTOM, department="finance")
+        answer = self.documents.put(self.app, "invoice-8", NEXT_INVOICE, CUSTOM, department="finance")
         self._must(answer["KeyId"].endswith(self.second))
         self.stage.show("stored, under the new key")
         self._read(self.app, "invoice", INVOICE)
-        self._read(self.app, "invoice-8", INVOICE)
+        self._read(self.app, "invoice-8", NEXT_INVOICE)
 
     def disable(self) -> None:
         """An emergency stop."""
@@ -196,7 +202,7 @@ class Story:
         self.stage.say(
             "The document still lies on the disk. Nobody will ever read it again. The other one is untouched."
         )
-        self._read(self.app, "invoice-8", INVOICE)
+        self._read(self.app, "invoice-8", NEXT_INVOICE)
 
     # ------------------------------------------------------------------------- steps
 
@@ -223,8 +229,9 @@ class Story:
 
     def _new_key(self) -> str:
         made = self.stage.run(
-            self.admin, "kms", "create_key", Description="Documents of finance", Policy=custom_policy()
-        )
+            self.admin, "kms", "create_key", {"Policy": "file://finance.json"},
+            Description="Documents of finance", Policy=custom_policy(),
+        )  # fmt: skip
         key: str = made["KeyMetadata"]["KeyId"]
         self.stage.show(f"KeyId: {key}")
         return key

@@ -126,9 +126,25 @@ class Stage:
         """The answer of a call that is not part of the story."""
         return getattr(self._client(who, service), operation)(**members)
 
-    def run(self, who: Credentials, service: str, operation: str, **members: Any) -> Any:
-        """The answer of a call that the story shows and that must succeed."""
-        self._print_command(who, service, operation, members)
+    def file(self, name: str, policy: dict[str, Any]) -> None:
+        """Show what is in a policy's file, one statement after the other."""
+        print(f"\n    # {name}")
+        for statement in policy["Statement"]:
+            for member, value in statement.items():
+                line = f"{member}: {value if isinstance(value, str) else json.dumps(value)}"
+                self.show(textwrap.fill(line, WIDTH - 4, subsequent_indent="    ", break_on_hyphens=False))
+            print()
+
+    def run(
+        self,
+        who: Credentials,
+        service: str,
+        operation: str,
+        shown: dict[str, str] | None = None,
+        **members: Any,
+    ) -> Any:
+        """The answer of a call that the story shows and that must succeed; `shown` says some members otherwise."""
+        self._print_command(who, service, operation, {**members, **(shown or {})})
         try:
             return self.quietly(who, service, operation, **members)
         except self._failures.ClientError as error:
@@ -150,7 +166,12 @@ class Stage:
         except self._failures.ClientError as error:
             code, text = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
             self.show(
-                textwrap.fill(f"{code}: {text}", WIDTH - 4, break_long_words=False, break_on_hyphens=False)
+                textwrap.fill(
+                    f"{code}: {text}" if text else code,
+                    WIDTH - 4,
+                    break_long_words=False,
+                    break_on_hyphens=False,
+                )
             )
             if code == "AccessDeniedException":
                 self.why(error.response["ResponseMetadata"]["RequestId"])
@@ -245,6 +266,8 @@ def _dashed(name: str) -> str:
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, int):
+        return str(value)
     if isinstance(value, bytes):
         return f"fileb://<({len(value)} bytes {base64.b64encode(value[:6]).decode()}…)"
     if isinstance(value, str):
