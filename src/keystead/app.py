@@ -252,7 +252,7 @@ class App:
                 pool=self._pool,
                 rates=_rates(self.settings),
                 quotas=_quotas(self.settings),
-                relations=KeyRelations(),
+                relations=KeyRelations(self.store),
                 attestation=self._attestation,
                 decisions=Decisions(self.directory, self.journal.worker, keyring),
                 outside=self._outside,

@@ -17,6 +17,7 @@ from keystead.api.condition_keys import CheckContext, facts_of
 from keystead.api.decisions import Refused
 from keystead.api.guardrails import Place
 from keystead.api.standing import Standing
+from keystead.api.verdicts import Noting, keep, slot
 from keystead.keys import Key
 from keystead.keys import grant as key_grants
 from keystead.keys.key import AWS, CUSTOMER
@@ -25,6 +26,7 @@ from keystead.policy import (
     ChildGrant,
     CompiledPolicy,
     Constraints,
+    Context,
     Decision,
     Grant,
     Policies,
@@ -34,6 +36,7 @@ from keystead.policy import (
 )
 from keystead.policy.context import derive
 from keystead.policy.explain import missing_resource
+from keystead.policy.grants import concerns
 from keystead.policy.record import record_policies, record_request
 
 _MOST_COMPILED: Final = 4096
@@ -74,17 +77,50 @@ def check(call: Call, target: Target) -> None:
     place = call.standing.place
     if target.account != call.account:
         place = call.standings.place(target.account, call.tx)
-    request = _request(call, target, _described(target, place))
-    decision, policies = decision_on(call, target, request, place)
+    context = CheckContext(call, target)
+    if target.key is not None and target.grant is None:
+        _check_key(call, target, target.key, place, context)
+    else:
+        _decide(call, target, place, context)
+
+
+def _check_key(call: Call, target: Target, key: Key, place: Place, context: CheckContext) -> None:
+    """The same for a key; a request like one that was let through is let through (see `verdicts`)."""
+    kept = slot(call.standing, target.action, target.resource)
+    verdicts, pairs = kept.verdicts, target.context or _NO_CONTEXT
+    if verdicts.hold(key, place):
+        if verdicts.allow(context):
+            return
+        if verdicts.by_grant and verdicts.allow_by(call.relations.grants(call.tx, key), context, pairs):
+            return
+    noting = Noting(context)
+    grants = _decide(call, target, place, noting)
+    keep(kept, key, place, noting.asked, grants=grants, pairs=pairs)
+
+
+def _decide(
+    call: Call, target: Target, place: Place, context: Context
+) -> tuple[key_grants.Grant, ...] | None:
+    """The key's grants if they are needed for the permission, None if policies alone give it.
+
+    Raises:
+        errors.AccessDenied: the caller has not the permission.
+    """
+    request = _request(call, target, _described(target, place), context)
+    decision, policies, grants = decision_on(call, target, request, place)
     if not decision.allowed:
         asked = record_request(request, derive(facts_of(call, target)))
         raise errors.AccessDenied(decision.message, Refused(asked, record_policies(policies), decision))
+    return grants
 
 
 def decision_on(
     call: Call, target: Target, request: AuthorizationRequest, place: Place
-) -> tuple[Decision, Policies]:
-    """The decision on one target, and the policies that had a say; `place` is that of the target's account."""
+) -> tuple[Decision, Policies, tuple[key_grants.Grant, ...] | None]:
+    """The decision on one target, the policies that had a say, and the key's grants if they had one.
+
+    `place` is that of the target's account.
+    """
     key = target.key
     policies = _together(call.standing, place, target.trust if key is None else key_policy(key))
     if target.action == _RETIRE:
@@ -92,18 +128,21 @@ def decision_on(
         assert target.grant is not None
         policies = msgspec.structs.replace(policies, grants=(_as_policy(target.grant),))
     decision = decide(request, policies)
-    if key is not None and decision.effect == "implicitDeny" and target.action != _RETIRE:
-        # Grants only ever allow, so they are looked up only where nothing else does.
-        grants = grants_on(call, key)
-        if grants:
-            policies = msgspec.structs.replace(policies, grants=grants)
-            decision = decide(request, policies)
-    return decision, policies
+    if key is None or decision.effect != "implicitDeny" or target.action == _RETIRE:
+        return decision, policies, None
+    # Grants only ever allow, so they are looked up only where nothing else does.
+    stored = call.relations.grants(call.tx, key)
+    # A grant to somebody else has no say, and a refusal need not be kept with it.
+    grants = tuple(grant for grant in map(_as_policy, stored) if concerns(grant, request.principal))
+    if not grants:
+        return decision, policies, None
+    policies = msgspec.structs.replace(policies, grants=grants)
+    return decide(request, policies), policies, stored
 
 
 def grants_on(call: Call, key: Key) -> tuple[Grant, ...]:
     """Every grant on the key, as the evaluator takes it."""
-    return tuple(_as_policy(grant) for grant in call.relations.grants(call.tx, key))
+    return tuple(map(_as_policy, call.relations.grants(call.tx, key)))
 
 
 def may_change_policy(call: Call, policy: CompiledPolicy, account: str) -> bool:
@@ -111,7 +150,7 @@ def may_change_policy(call: Call, policy: CompiledPolicy, account: str) -> bool:
     target = Target("kms:PutKeyPolicy", f"arn:aws:kms:{call.region}:{account}:key/*", account)
     place = call.standings.place(account, call.tx)
     policies = _together(call.standing, place, policy)
-    return decide(_request(call, target, _KEY), policies).allowed
+    return decide(_request(call, target, _KEY, CheckContext(call, target)), policies).allowed
 
 
 def hidden(call: Call, action: str, *, from_ciphertext: bool = False) -> errors.AccessDenied:
@@ -145,13 +184,15 @@ def _together(standing: Standing, place: Place, policy: CompiledPolicy | None) -
     )
 
 
-def _request(call: Call, target: Target, description: ResourceDescription) -> AuthorizationRequest:
+def _request(
+    call: Call, target: Target, description: ResourceDescription, context: Context
+) -> AuthorizationRequest:
     return AuthorizationRequest(
         principal=call.standing.principal,
         action=target.action,
         resource=target.resource,
         account=target.account,
-        context=CheckContext(call, target),
+        context=context,
         description=description,
         encryption_context=target.context or _NO_CONTEXT,
         child=_child(target.grant) if target.grant is not None else _NO_CHILD,

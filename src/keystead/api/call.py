@@ -28,7 +28,7 @@ class Relations(Protocol):
     """Keys, and what belongs to a key but is stored beside it; looked up only when a decision depends on it."""
 
     def grants(self, tx: Transaction, key: Key) -> tuple[Grant, ...]:
-        """Every grant on the key."""
+        """Every grant on the key; the same tuple as long as none of them is made, changed or ended."""
         ...
 
     def aliases(self, tx: Transaction, key: Key) -> tuple[str, ...]:

@@ -6,42 +6,60 @@ it came, what the operation says of its parameters, and what belongs to the key.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
+from typing import Final
 
 import msgspec
 
 from keystead.api.call import Call, Target
 from keystead.api.standing import instant
 from keystead.identity.caller import AWS_SERVICE
+from keystead.keys.key import CUSTOMER
 from keystead.policy import DerivedContext, Facts, ResourceDescription
+from keystead.policy.actions import find
+from keystead.policy.facts import is_key
 from keystead.policy.request import Value
 
-NOT_A_KEY = ResourceDescription(trust="standard")
+NOT_A_KEY: Final = ResourceDescription(trust="standard")
+_EC: Final = "kms:encryptioncontext:"
+_CALLER_ACCOUNT: Final = "kms:CallerAccount"
+_EC_KEYS: Final = "kms:encryptioncontextkeys"
 
 
 class CheckContext:
-    """The condition keys of one check."""
+    """The condition keys of one check; a policy costs what it asks, and no key of it costs the others."""
 
-    __slots__ = ("_call", "_derived", "_target")
+    __slots__ = ("_call", "_derived", "_facts", "_target")
 
     def __init__(self, call: Call, target: Target) -> None:
         self._call = call
         self._target = target
         self._derived: DerivedContext | None = None
+        self._facts = _said(target) if target.facts else None
 
     def get(self, key: str, /) -> Value | None:
         """The value of the condition key with this lower-case name, None if it is absent."""
-        derived = self._derived
-        if derived is None:
-            call, target = self._call, self._target
-            given = _given(call, target)
-            derived = self._derived = DerivedContext(given, partial(_facts, call, target, given))
-        return derived.get(key)
+        if self._facts is not None and key in self._facts:
+            return self._facts[key]
+        live = _LIVE.get(key)
+        if live is not None:
+            return live(self._call, self._target)
+        if key.startswith(_EC):
+            return _pair(self._target, key[len(_EC) :])
+        if self._derived is None:
+            given = _given(self._call, self._target)
+            self._derived = DerivedContext(given, partial(_facts, self._call, self._target, given))
+        return self._derived.get(key)
 
 
 def facts_of(call: Call, target: Target) -> Facts:
     """Everything that the condition keys of one check speak of."""
-    return _facts(call, target, _given(call, target))
+    facts = _facts(call, target, _given(call, target))
+    live = {name: value for name, get in _LIVE.items() if (value := get(call, target)) is not None}
+    described = msgspec.structs.replace(facts.description, aliases=live.get("kms:resourcealiases", ()))
+    given = {**live, **_pairs(target), **facts.given}
+    return msgspec.structs.replace(facts, description=described, given=given)
 
 
 def _facts(call: Call, target: Target, given: dict[str, Value]) -> Facts:
@@ -56,19 +74,8 @@ def _facts(call: Call, target: Target, given: dict[str, Value]) -> Facts:
 
 
 def _given(call: Call, target: Target) -> dict[str, Value]:
-    """What is known of the request itself, and need not be derived."""
-    return _transport(call) | _session(call) | _through(call) | _named(target)
-
-
-def _transport(call: Call) -> dict[str, Value]:
-    return {
-        "aws:sourceip": call.source_ip,
-        "aws:securetransport": "true" if call.secure else "false",
-        "aws:currenttime": instant(int(call.now)),
-        "aws:epochtime": str(int(call.now)),
-        "aws:requestedregion": call.region,
-        "aws:useragent": call.user_agent,
-    }
+    """What is known of the call besides the keys that are worked out alone, and need not be derived."""
+    return _session(call) | _through(call) | _said(target)
 
 
 def _session(call: Call) -> dict[str, Value]:
@@ -109,22 +116,30 @@ def via_service(service: str, region: str) -> str:
     return f"{service.split('.', 1)[0]}.{region}.amazonaws.com"
 
 
-def _named(target: Target) -> dict[str, Value]:
-    """What the operation says: its facts, the encryption context and the alias that named the key."""
-    context = target.context or {}
-    given: dict[str, Value] = {
-        f"kms:encryptioncontext:{name.lower()}": text for name, text in context.items()
+def _said(target: Target) -> dict[str, Value]:
+    """What the operation says of its parameters."""
+    return {
+        name.lower(): value if isinstance(value, str) else tuple(value)
+        for name, value in (target.facts or {}).items()
     }
-    if context:
-        given["kms:encryptioncontextkeys"] = tuple(context)
-    if target.alias is not None:
-        given["kms:requestalias"] = target.alias
-    for name, value in (target.facts or {}).items():
-        given[name.lower()] = value if isinstance(value, str) else tuple(value)
-    return given
+
+
+def _pairs(target: Target) -> dict[str, str]:
+    """The encryption context, by condition key."""
+    return {f"{_EC}{name.lower()}": text for name, text in (target.context or {}).items()}
+
+
+def _pair(target: Target, name: str) -> str | None:
+    """The value in the encryption context; case does not count in names, and the last one does."""
+    found = None
+    for given, text in (target.context or {}).items():
+        if given.lower() == name:
+            found = text
+    return found
 
 
 def _description(call: Call, target: Target) -> ResourceDescription:
+    """The resource without its aliases, which only one condition key asks for."""
     place = call.standing.place
     if target.account != call.account:
         place = call.standings.place(target.account, call.tx)
@@ -133,9 +148,8 @@ def _description(call: Call, target: Target) -> ResourceDescription:
         return msgspec.structs.replace(NOT_A_KEY, org_id=place.org_id, org_path=place.org_path)
     return ResourceDescription(
         trust="keyPolicy",
-        key_manager="CUSTOMER" if key.manager == "CUSTOMER" else "AWS",
+        key_manager="CUSTOMER" if key.manager == CUSTOMER else "AWS",
         tags=key.tags,
-        aliases=call.relations.aliases(call.tx, key),
         key_spec=key.spec,
         key_usage=key.usage,
         origin=key.origin,
@@ -144,3 +158,37 @@ def _description(call: Call, target: Target) -> ResourceDescription:
         org_id=place.org_id,
         org_path=place.org_path,
     )
+
+
+# ------------------------------------------------------------------ keys of the live request
+
+
+def _caller_account(call: Call, target: Target) -> str | None:
+    if target.key is None and not is_key(target.resource):
+        action = find(target.action)
+        if action is None or _CALLER_ACCOUNT not in action.keys:
+            return None
+    return call.account or None
+
+
+def _current_time(call: Call, _target: Target) -> str:
+    return instant(int(call.now))
+
+
+def _aliases(call: Call, target: Target) -> Value | None:
+    return (call.relations.aliases(call.tx, target.key) or None) if target.key is not None else None
+
+
+_LIVE: Final[dict[str, Callable[[Call, Target], Value | None]]] = {
+    "aws:sourceip": lambda call, _target: call.source_ip,
+    "aws:securetransport": lambda call, _target: "true" if call.secure else "false",
+    "aws:currenttime": _current_time,
+    "aws:epochtime": lambda call, _target: str(int(call.now)),
+    "aws:requestedregion": lambda call, _target: call.region,
+    "aws:useragent": lambda call, _target: call.user_agent,
+    "kms:calleraccount": _caller_account,
+    _EC_KEYS: lambda _call, target: tuple(target.context) if target.context else None,
+    "kms:requestalias": lambda _call, target: target.alias,
+    "kms:resourcealiases": _aliases,
+}
+"""Keys that neither the caller nor the key's own record knows; each is worked out alone."""

@@ -63,6 +63,14 @@ def permits(grant: Grant, request: AuthorizationRequest) -> int:
     return names(grant.grantee, request.principal, grant.grantee_id)
 
 
+def concerns(grant: Grant, principal: Principal) -> bool:
+    """Whether the grant names the caller at all, as grantee or as retiring principal."""
+    return bool(
+        names(grant.grantee, principal, grant.grantee_id)
+        or names(grant.retiring, principal, grant.retiring_id)
+    )
+
+
 def operation_of(action: str) -> str:
     """The operation's name as grants spell it; empty if the action is not one of KMS."""
     row = find(action)

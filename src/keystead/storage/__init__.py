@@ -13,6 +13,7 @@ from types import MappingProxyType
 import msgspec
 
 from keystead.storage.backend import Backend, Batch, digest
+from keystead.storage.cache import Recent
 from keystead.storage.memory import MemoryBackend
 from keystead.storage.sqlite import SqliteBackend
 from keystead.storage.store import Store
@@ -41,6 +42,7 @@ __all__ = [
     "BackendKind",
     "Batch",
     "MemoryBackend",
+    "Recent",
     "SqliteBackend",
     "Store",
     "Table",

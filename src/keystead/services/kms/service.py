@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import operator
+from typing import Final
+
 from keystead import arn
 from keystead.api.service import service
 from keystead.keys import Key
@@ -27,7 +30,7 @@ from keystead.services.kms import (
     usage,
 )
 from keystead.services.kms.tables import ALIASES, GRANTS, KEYS, key_place
-from keystead.storage import Transaction
+from keystead.storage import Recent, Store, Transaction
 from keystead.wire.models import kms as wire
 
 CHAPTERS = (
@@ -51,14 +54,29 @@ CHAPTERS = (
     usage,
 )
 
+_MOST_KEPT: Final = 1024
+"""Keys whose grants are kept at hand."""
+
 KMS = service(wire.SERVICE, (operation for chapter in CHAPTERS for operation in chapter.OPERATIONS))
 
 
 class KeyRelations:
     """Keys with their grants and aliases, for decisions that depend on them."""
 
+    def __init__(self, store: Store) -> None:
+        self._view = store.view
+        self._kept: Recent[str, tuple[object, tuple[Grant, ...]]] = Recent(_MOST_KEPT)
+
     def grants(self, tx: Transaction, key: Key) -> tuple[Grant, ...]:
-        return tuple(grant for _, grant in tx.scan(GRANTS, f"{key_place(key)}/"))
+        state, place = self._view.fresh(), key.place
+        kept = self._kept.peek(place)
+        if kept is not None and kept[0] is state:
+            return kept[1]
+        found = tuple(grant for _, grant in tx.scan(GRANTS, f"{place}/"))
+        if kept is not None and len(kept[1]) == len(found) and all(map(operator.is_, kept[1], found)):
+            found = kept[1]
+        self._kept.put(place, (state, found))
+        return found
 
     def aliases(self, tx: Transaction, key: Key) -> tuple[str, ...]:
         found = tx.scan_index(ALIASES, "target", f"{key_place(key)}/")

@@ -1,0 +1,122 @@
+"""Permissions that were found before, for requests that are alike in everything that was asked of them.
+
+What is decided follows from the caller with its policies, the resource's and its account's policies, the action
+and the condition keys that the evaluator asked for on its way, with their values. A request that agrees in all of
+these goes the same way, so a permission that was found once need not be found again. Each of them is a value that
+a change replaces whole: it is compared by identity, so that what is changed counts at once. Refusals are never
+kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Final
+
+import msgspec
+
+from keystead.api.guardrails import Place
+from keystead.api.standing import Standing
+from keystead.keys import Key
+from keystead.keys.grant import Grant
+from keystead.policy import Context, Value
+
+_MOST_SLOTS: Final = 4096
+_MOST_WAYS: Final = 4
+_MOST_VALUES: Final = 32
+
+Asked = dict[str, Value | None]
+"""Condition keys by lower-case name, in the order in which they were asked for; None: absent."""
+Grants = tuple[Grant, ...]
+_Ways = dict[tuple[str, ...], set[tuple[object, ...]]]
+
+
+class Noting:
+    """A context that remembers what was asked of it."""
+
+    __slots__ = ("_context", "asked")
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self.asked: Asked = {}
+
+    def get(self, key: str, /) -> Value | None:
+        """The value of the key, None if it is absent."""
+        value = self.asked[key] = self._context.get(key)
+        return value
+
+
+class Verdicts(msgspec.Struct, gc=False):
+    """Permissions of one caller on one key that hold as long as these very values are the current ones.
+
+    `ways` are the condition keys that the evaluator asked for, each with the values that were let through. `grants`
+    are those that the permissions in `by_grant` rest on, whose values end with the encryption context, which
+    grants can constrain.
+    """
+
+    key: Key | None = None
+    place: Place | None = None
+    ways: _Ways = {}
+    grants: Grants | None = None
+    by_grant: _Ways = {}
+
+    def hold(self, key: Key, place: Place) -> bool:
+        """Whether they speak of the key and its account as they are now."""
+        return self.key is key and self.place is place
+
+    def allow(self, context: Context) -> bool:
+        """Whether a request with this context is let through by policies alone."""
+        get = context.get
+        for names, values in self.ways.items():  # noqa: SIM110 - any() over a generator takes twice as long
+            if tuple(map(get, names)) in values:
+                return True
+        return False
+
+    def allow_by(self, grants: Grants, context: Context, pairs: Mapping[str, str]) -> bool:
+        """Whether a request with this context and encryption context is let through by these grants."""
+        if self.grants is not grants:
+            return False
+        get = context.get
+        for names, values in self.by_grant.items():  # noqa: SIM110 - as above
+            if (*map(get, names), *pairs.items()) in values:
+                return True
+        return False
+
+
+class Slot:
+    """Where the permissions of one caller for one action on one resource are kept."""
+
+    __slots__ = ("verdicts",)
+
+    def __init__(self) -> None:
+        self.verdicts = Verdicts()
+
+
+@lru_cache(_MOST_SLOTS)
+def slot(standing: Standing, action: str, resource: str) -> Slot:  # noqa: ARG001 - they are the cache's key
+    """Where the permissions of this caller for this action on this resource are kept."""
+    return Slot()
+
+
+def keep(
+    slot: Slot, key: Key, place: Place, asked: Asked, *, grants: Grants | None, pairs: Mapping[str, str]
+) -> None:
+    """None; a request that was asked this, and was let through, is let through again. `grants`: if they were needed."""
+    verdicts = slot.verdicts
+    if not verdicts.hold(key, place) or (grants is not None and verdicts.grants is not grants):
+        verdicts = slot.verdicts = Verdicts(key, place, {}, grants, {})
+    ways = verdicts.ways if grants is None else verdicts.by_grant
+    values = tuple(asked.values()) if grants is None else (*asked.values(), *pairs.items())
+    _add(ways, tuple(asked), values)
+
+
+def _add(ways: _Ways, names: tuple[str, ...], values: tuple[object, ...]) -> None:
+    if len(ways) >= _MOST_WAYS and names not in ways:
+        ways.clear()
+    known = ways.setdefault(names, set())
+    if len(known) >= _MOST_VALUES:
+        known.clear()
+    known.add(values)
+
+
+__all__ = ["Noting", "Slot", "Verdicts", "keep", "slot"]
