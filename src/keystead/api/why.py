@@ -64,7 +64,7 @@ def _decider(explanation: Explanation, hidden: frozenset[str]) -> str:
         return "Decided by the other account."
     if explanation.effect == "explicitDeny":
         return f"Denied by {label(by.policy_type, by.policy, by.statement, by.sid)}."
-    kind = label(by.policy_type, None, None, None).removeprefix("of the ")
+    kind = label(by.policy_type, None, None, None).removeprefix("the ")
     return f"No {kind} allows it."
 
 

@@ -50,3 +50,5 @@ def _policy(row: Row) -> AwsManagedPolicy:
 
 AWS_MANAGED: Final[Mapping[str, AwsManagedPolicy]] = {policy.arn: policy for policy in map(_policy, ROWS)}
 """By ARN."""
+
+__all__ = ["AWS_MANAGED", "AwsManagedPolicy"]
