@@ -1,0 +1,157 @@
+"""The form of an entry, and what one journal's entries and their times must be like."""
+
+from __future__ import annotations
+
+import json
+import re
+from bisect import bisect_right
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from keystead_verify.findings import (
+    DELETED,
+    DUPLICATED,
+    MALFORMED,
+    MISDATED,
+    REORDERED,
+    Malformed,
+    Report,
+)
+
+TOLERANCE: Final = 300
+"""Seconds by which clocks of log and witness, or log and verifier, may differ."""
+
+_MOST_GAPS: Final = 10_000
+_TIME: Final = re.compile("[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z")
+_canonical: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+_decode: Final = json.JSONDecoder().decode
+
+
+def time_text(seconds: float) -> str:
+    """The time as entries tell it; such texts sort as their times do."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def check_time(text: str) -> str:
+    """`text` itself.
+
+    Raises:
+        Malformed: it is not a time of the form YYYY-MM-DDTHH:MM:SSZ.
+    """
+    if not _TIME.fullmatch(text):
+        raise Malformed(f"a time has the form YYYY-MM-DDTHH:MM:SSZ, not {text!r}")
+    return text
+
+
+def parse_leaf(entry: bytes) -> dict[str, Any]:
+    """The members of an entry.
+
+    Raises:
+        Malformed: it is not canonical JSON of the published form.
+    """
+    try:
+        text = entry.decode()
+        leaf = _decode(text)
+    except ValueError:
+        raise Malformed("it is not JSON") from None
+    except RecursionError:
+        raise Malformed("it is nested too deeply") from None
+    if not isinstance(leaf, dict) or leaf.get("v") != 1:
+        raise Malformed("it is of no version that this program reads")
+    if type(leaf.get("index")) is not int or type(leaf.get("journal")) is not str:
+        raise Malformed("it does not tell its journal and its number there")
+    if not isinstance(leaf.get("note"), dict):
+        _check_event(leaf)
+    if _canonical(leaf) != text:
+        raise Malformed("its JSON is not canonical")
+    return leaf
+
+
+def _check_event(leaf: dict[str, Any]) -> None:
+    keys = leaf.get("keys")
+    if type(leaf.get("event")) is not str or type(keys) is not list:
+        raise Malformed("it commits to no event, or names no keys")
+    if not all(type(key) is str for key in keys):
+        raise Malformed("its keys are not ARNs")
+
+
+class Order:
+    """Watches that each journal's records are all there, once, in their order, and dated sanely.
+
+    `latest` bounds the times of entries: (size, time) says that the entries below that size were
+    there at that time; the last pair is what holds for all.
+    """
+
+    def __init__(self, report: Report, latest: Sequence[tuple[int, str]]) -> None:
+        self._report = report
+        self._next: dict[str, int] = {}
+        self._gaps: dict[tuple[str, int], int] = {}
+        self._far = 0
+        self._sizes = [size for size, _ in latest]
+        self._bounds = [min(time for _, time in latest[at:]) for at in range(len(latest))]
+        self.first_time = ""
+        self.last_time = ""
+
+    @property
+    def journals(self) -> dict[str, int]:
+        """Each journal, and how many of its records the log continues from."""
+        return dict(self._next)
+
+    def see(self, number: int, leaf: dict[str, Any]) -> None:
+        """None; entry `number` of the log has this content."""
+        journal, index = leaf["journal"], leaf["index"]
+        expected = self._next.get(journal, 0)
+        if index == expected:
+            self._next[journal] = index + 1
+        elif index > expected:
+            self._skip(journal, expected, index, number)
+        else:
+            self._return(journal, index, number)
+        time = leaf.get("eventTime")
+        if time is not None:
+            self._date(number, time)
+
+    def _skip(self, journal: str, expected: int, index: int, number: int) -> None:
+        self._next[journal] = index + 1
+        if index - expected > _MOST_GAPS or len(self._gaps) > _MOST_GAPS:
+            self._far += index - expected
+            self._tell_missing(journal, expected, index - 1, number)
+            return
+        self._gaps.update({(journal, missing): number for missing in range(expected, index)})
+
+    def _return(self, journal: str, index: int, number: int) -> None:
+        if self._gaps.pop((journal, index), None) is not None:
+            detail = f"record {index} of journal {journal} comes after later ones"
+            self._report.find(REORDERED, f"entry {number}", detail)
+        else:
+            detail = f"record {index} of journal {journal} was there before"
+            self._report.find(DUPLICATED, f"entry {number}", detail)
+
+    def _date(self, number: int, time: Any) -> None:
+        if type(time) is not str or not _TIME.fullmatch(time):
+            self._report.find(MALFORMED, f"entry {number}", "its time is none")
+            return
+        bound = self._bounds[bisect_right(self._sizes, number, hi=len(self._sizes) - 1)]
+        if time > bound:
+            self._report.find(MISDATED, f"entry {number}", f"it tells {time}, but was there by {bound}")
+        self.first_time = min(self.first_time or time, time)
+        self.last_time = max(self.last_time, time)
+
+    def finish(self) -> int:
+        """How many records are missing between others, which is reported."""
+        start: tuple[str, int, int] | None = None
+        previous: tuple[str, int] = ("", -1)
+        for (journal, index), number in sorted(self._gaps.items()):
+            if start is None or previous != (journal, index - 1):
+                if start is not None:
+                    self._tell_missing(start[0], start[1], previous[1], start[2])
+                start = (journal, index, number)
+            previous = (journal, index)
+        if start is not None:
+            self._tell_missing(start[0], start[1], previous[1], start[2])
+        return self._far + len(self._gaps)
+
+    def _tell_missing(self, journal: str, first: int, last: int, number: int) -> None:
+        which = f"record {first}" if first == last else f"records {first} to {last}"
+        self._report.find(DELETED, f"before entry {number}", f"{which} of journal {journal} missing")

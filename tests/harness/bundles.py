@@ -1,0 +1,159 @@
+"""Evidence of a server that ran, as a bundle in a directory, and what somebody could do to it."""
+
+import json
+import shutil
+import tarfile
+
+import msgspec
+
+from keystead.audit import read_journal
+from keystead.audit.segment import Kind
+from keystead.crypto import Secret
+from keystead.testing import RunningServer
+from keystead.tlog import (
+    Checkpoint,
+    Salts,
+    Signer,
+    append,
+    event_leaf,
+    hash_reader,
+    inclusion,
+    note_leaf,
+    openings,
+    sign_checkpoint,
+    tiles_of,
+)
+from keystead.tlog.checkpoint import LOG, WITNESS
+from keystead.tlog.tile import ENTRIES, decode_bundle, encode_bundle, parse_path
+
+ORIGIN = "keystead.example/log"
+SIGNER = Signer(ORIGIN, LOG, Secret(bytes([1]) * 32))
+OTHER_SIGNER = Signer(ORIGIN, LOG, Secret(bytes([2]) * 32))
+WITNESSES = [Signer(f"witness.example/w{n}", WITNESS, Secret(bytes([10 + n]) * 32)) for n in range(3)]
+SALTS = Salts(Secret(bytes(range(32))))
+
+
+def record(data_dir, calls=300):
+    """A key's ARN, after a server has recorded `calls` and a few calls more in `data_dir`, and was stopped."""
+    with RunningServer(data_dir) as server:
+        kms = server.client("kms")
+        key = kms.create_key()["KeyMetadata"]["Arn"]
+        kms.create_alias(AliasName="alias/payroll", TargetKeyId=key)
+        for number in range(calls):
+            if number % 50 == 0:
+                kms.encrypt(KeyId="alias/payroll", Plaintext=b"x", EncryptionContext={"patient": "Jane Roe"})
+            else:
+                kms.generate_random(NumberOfBytes=1)
+    return key
+
+
+class Bundle:
+    """A log that is made of a server's journals, published in `path`."""
+
+    def __init__(self, path):
+        self.path = path
+        self.events = []
+        self.size = 0
+
+    @classmethod
+    def of(cls, data_dir, path):
+        """All of the journal, as one worker has it; the log's key is brought along."""
+        bundle = cls(path)
+        frames = list(read_journal(data_dir, "w0"))
+        bundle.events = [frame.payload for frame in frames]
+        bundle.append(
+            [
+                note_leaf(frame.payload, "w0", frame.index)
+                if frame.kind is Kind.NOTE
+                else event_leaf(frame.payload, "w0", frame.index, SALTS)
+                for frame in frames
+            ]
+        )
+        bundle.write("keys.txt", SIGNER.key.text.encode() + b"\n")
+        return bundle
+
+    def copy(self, path):
+        shutil.copytree(self.path, path)
+        other = Bundle(path)
+        other.events, other.size, other.checkpoint = self.events, self.size, self.checkpoint
+        return other
+
+    # ------------------------------------------------------------------------ files
+
+    def write(self, name, data):
+        file = self.path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data)
+
+    def read(self, name):
+        return (self.path / name).read_bytes()
+
+    def tile(self, tile):
+        return self.read(f"log/{tile.path}")
+
+    def tar(self, path, mode="w"):
+        with tarfile.open(path, mode) as tar:
+            for file in sorted(self.path.rglob("*")):
+                if file.is_file():
+                    tar.add(file, str(file.relative_to(self.path)))
+        return path
+
+    # ------------------------------------------------------------------------- logs
+
+    @property
+    def entries(self):
+        return [
+            entry
+            for tile in tiles_of(self.size)
+            if tile.level == ENTRIES
+            for entry in decode_bundle(self.tile(tile), tile.width)
+        ]
+
+    def append(self, leaves, signer=SIGNER):
+        """Publish `leaves`, as the sequencer does."""
+        growth = append(self.size, self.tile, leaves)
+        for tile, data in growth.writes:
+            self.write(f"log/{tile.path}", data)
+        self.size = growth.size
+        self.checkpoint = sign_checkpoint(Checkpoint(ORIGIN, growth.size, growth.root), signer)
+        self.write("log/checkpoint", self.checkpoint.encode())
+
+    def rebuild(self, leaves):
+        """Publish other entries in the place of all that were there; the checkpoint stays as it is."""
+        note = self.read("log/checkpoint")
+        shutil.rmtree(self.path / "log")
+        self.size = 0
+        self.append(leaves)
+        self.write("log/checkpoint", note)
+
+    def change_bundle(self, number, change):
+        """Put what `change` makes of the entries of a bundle in their place, and touch nothing else."""
+        tile = [tile for tile in tiles_of(self.size) if tile.level == ENTRIES][number]
+        self.write(f"log/{tile.path}", encode_bundle(change(decode_bundle(self.tile(tile), tile.width))))
+
+    def cosign(self, time, count=1):
+        text = self.checkpoint.partition("\n\n")[0] + "\n"
+        self.checkpoint += "".join(witness.sign(text, time) for witness in WITNESSES[:count])
+        self.write("log/checkpoint", self.checkpoint.encode())
+
+    def receipt(self, index):
+        proof = inclusion(index, self.size, hash_reader(self.size, self.tile))
+        return msgspec.json.encode(
+            {"index": index, "leaf": self.entries[index], "checkpoint": self.checkpoint, "proof": proof}
+        )
+
+    def open(self, index):
+        lines = [msgspec.json.encode(opening) for opening in openings(self.events[index], index, SALTS)]
+        self.write("openings.jsonl", b"\n".join(lines) + b"\n")
+        return lines
+
+    def files(self):
+        """The names of tiles and bundles."""
+        found = [str(file.relative_to(self.path)) for file in self.path.rglob("*") if file.is_file()]
+        return sorted(name for name in found if name.startswith("log/tile/") and parse_path(name[4:]))
+
+
+def edited(entry, **changes):
+    """The entry with other members, still canonical."""
+    members = json.loads(entry) | changes
+    return json.dumps(members, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
