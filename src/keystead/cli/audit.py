@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import click
 import msgspec
@@ -17,6 +17,8 @@ from keystead.audit import read_journal
 from keystead.audit.segment import Kind
 from keystead.cli import journals
 from keystead.cli.deployment import data_dir_option, opened, passphrase_option, the_seal, workers
+from keystead.cli.events import print_events, query, reindex
+from keystead.cli.export import export
 from keystead.cli.output import Failed, output_option, show
 from keystead.storage import Verification
 
@@ -47,10 +49,10 @@ def tail(*, data_dir: Path, lines: int, follow: bool, output: str) -> None:
     positions: dict[str, int] = {}
     newest: deque[bytes] = deque(maxlen=lines)
     newest.extend(_new_events(data_dir, positions))
-    _print_events(newest, output)
+    print_events(iter(newest), output)
     while follow:
         time.sleep(_PAUSE)
-        _print_events(_new_events(data_dir, positions), output)
+        print_events(_new_events(data_dir, positions), output)
 
 
 def _require_journals(directory: Path) -> None:
@@ -65,21 +67,6 @@ def _new_events(directory: Path, positions: dict[str, int]) -> Iterator[bytes]:
             positions[worker] = frame.index + 1
             if frame.kind is Kind.EVENT:
                 yield frame.payload
-
-
-def _print_events(events: Iterator[bytes] | deque[bytes], output: str) -> None:
-    for event in events:
-        print(event.decode() if output == "json" else _line(msgspec.json.decode(event)))
-    sys.stdout.flush()
-
-
-def _line(event: Mapping[str, Any]) -> str:
-    """Time, what was called, what became of it, who called, and on what."""
-    identity = event.get("userIdentity") or {}
-    resources = " ".join(resource.get("ARN", "") for resource in event.get("resources") or ())
-    who = identity.get("arn") or identity.get("invokedBy") or identity.get("type", "-")
-    result = event.get("errorCode", "ok")
-    return " ".join((event["eventTime"], event["eventName"], result, who, resources)).rstrip()
 
 
 # ------------------------------------------------------------------------------ verify
@@ -147,3 +134,7 @@ def _report(found: Verified) -> None:
         print(f"FAIL {finding}")
     if len(found.findings) > _MOST_SHOWN:
         print(f"FAIL and {len(found.findings) - _MOST_SHOWN} more")
+
+
+for command in (query, reindex, export):
+    audit.add_command(command)
