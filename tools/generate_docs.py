@@ -18,6 +18,7 @@ import click
 import msgspec
 
 from keystead import errors, settings
+from keystead.api.metrics import METRICS
 from keystead.cli.main import cli as command_line
 from keystead.http import refusal
 from reference_events import events
@@ -174,11 +175,26 @@ A command that is used wrongly, or given a bad value, ends with exit status 2 an
 fails, with 1."""
 
 
+def metric_page() -> str:
+    """The page of metrics."""
+    rows = (
+        [f"`{metric.name}`", metric.kind, ", ".join(f"`{label}`" for label in metric.labels), metric.about]
+        for metric in METRICS
+    )
+    return f"""# Metrics
+
+`GET /metrics` on any worker tells the numbers of all workers, in the form of Prometheus (see
+[](../how-to/monitoring.md)). Durations are in seconds. No label holds the name of anybody or anything.
+
+{table(("Metric", "Kind", "Labels", "Meaning"), rows)}"""
+
+
 PAGE: dict[str, Callable[[], str]] = {
     "operations.md": operations,
     "key-specs.md": key_specs,
     "condition-keys.md": condition_keys,
     "events.md": events,
+    "metrics.md": metric_page,
     "errors.md": error_page,
     "settings.md": setting_page,
     "cli.md": command_page,

@@ -17,13 +17,14 @@ import msgspec
 import structlog
 
 from keystead import errors
+from keystead.api import census
 from keystead.api.accounts import ACCOUNTS, ensure_account, put_root_credential
 from keystead.api.attestation import AttestationTrust
 from keystead.api.authenticate import Authenticator
 from keystead.api.decisions import Decisions
 from keystead.api.directory import root_credentials_of
+from keystead.api.figures import Figures
 from keystead.api.limits import Quotas
-from keystead.api.metrics import CallCounter
 from keystead.api.operations_door import OperationsDoor
 from keystead.api.outside import Outside, outside_of
 from keystead.api.pipeline import Parts, Pipeline
@@ -203,7 +204,13 @@ class App:
         self.journal = journal
         self._attestation = attestation
         self._outside = outside
-        self.counter = CallCounter()
+        self.figures = Figures(
+            directory,
+            journal,
+            wall,
+            lambda: census.count(store, KEYS, clock.now(), lambda key: str(key.state)),
+            shared=settings.workers > 1,
+        )
         self.usage = UsageTracker()
         self.committer: Committer | None = None
         self._pool = FairPool(settings.threads, settings.max_waiting)
@@ -218,8 +225,15 @@ class App:
         """
         loop = asyncio.get_running_loop()
         keyring = Keyring.open(self.store, self.entropy)
-        committer = Committer(self.store, self.journal, loop.call_soon_threadsafe, next_turn=loop.call_soon)
+        committer = Committer(
+            self.store,
+            self.journal,
+            loop.call_soon_threadsafe,
+            next_turn=loop.call_soon,
+            on_group=self.figures.measures.group,
+        )
         committer.start()
+        self.figures.attach(committer)
         self.committer = committer
         self._kick = asyncio.Event()
         self.scheduler = Scheduler(
@@ -257,7 +271,8 @@ class App:
                 decisions=Decisions(self.directory, self.journal.worker, keyring),
                 outside=self._outside,
                 changed=self._kick.set,
-                count=self.counter.count,
+                count=self.figures.measures.call,
+                tick=time.perf_counter,
                 regions=frozenset(self.settings.regions),
             )
         )
@@ -266,7 +281,7 @@ class App:
         )
         self._door = OperationsDoor(
             committer=committer,
-            metrics=self.counter.render,
+            metrics=lambda: self.figures.page(self._pool.executor),
             authenticator=authenticator,
             store=self.store,
             clock=self.clock,
@@ -293,6 +308,7 @@ class App:
                 errors.OperatorError
             ):  # the journal has the uses; the next start finds them
                 await self.scheduler.flush()
+            self.figures.publish()
         await asyncio.get_running_loop().run_in_executor(None, self._pool.close)
         self._outside.pool.shutdown(wait=False, cancel_futures=True)
         if self.committer is not None:
@@ -306,6 +322,7 @@ class App:
             try:
                 self.store.refresh()
                 await self.scheduler.run()
+                await self.figures.tick(self._pool.executor, leads=True)
             except errors.OperatorError as error:
                 log.error("due work waits", reason=str(error))
             except Exception as error:  # noqa: BLE001  one defect must not end all due work

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 
 import msgspec
 
 from keystead import errors
 from keystead.api.authenticate import Authenticator
+from keystead.api.metrics import CONTENT_TYPE
 from keystead.audit.commit import Committer
 from keystead.clock import Clock, ManualClock
 from keystead.identity.caller import ROOT
@@ -33,7 +34,7 @@ class OperationsDoor:
         self,
         *,
         committer: Committer,
-        metrics: Callable[[], bytes],
+        metrics: Callable[[], Awaitable[bytes]],
         authenticator: Authenticator,
         store: Store,
         clock: Clock,
@@ -81,7 +82,15 @@ class OperationsDoor:
         )
 
     def _show_metrics(self, _request: Request, done: Done) -> None:
-        done(Response(200, (("Content-Type", "text/plain; version=0.0.4; charset=utf-8"),), self._metrics()))
+        self._keep(self._answer_metrics(done))
+
+    async def _answer_metrics(self, done: Done) -> None:
+        done(Response(200, (("Content-Type", CONTENT_TYPE),), await self._metrics()))
+
+    def _keep(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)  # the loop itself holds tasks weakly
+        task.add_done_callback(self._tasks.discard)
 
     def _move_clock(self, request: Request, done: Done) -> None:
         assert isinstance(self._clock, ManualClock)
@@ -99,9 +108,7 @@ class OperationsDoor:
             done(Response(error.status, (("Content-Type", json.CONTENT_TYPE),), json.encode_error(error)))
             return
         self._clock.advance(step)
-        task = asyncio.get_running_loop().create_task(self._catch_up(done))
-        self._tasks.add(task)  # the loop itself holds tasks weakly
-        task.add_done_callback(self._tasks.discard)
+        self._keep(self._catch_up(done))
 
     async def _catch_up(self, done: Done) -> None:
         try:

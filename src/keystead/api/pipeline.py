@@ -85,8 +85,10 @@ class Parts(msgspec.Struct, frozen=True):
     outside: Outside
     changed: Callable[[], None]
     """Called on the loop's thread after each durable change, before its answer."""
-    count: Callable[[str, str, str], None]
-    """Called with service, operation and outcome (an error code, or `ok`) of each call."""
+    count: Callable[[str, str, str, float], None]
+    """Called with service, operation, outcome (an error code, or `ok`) and seconds of each call."""
+    tick: Callable[[], float]
+    """Seconds that never go back, for durations."""
     regions: frozenset[str] = frozenset()
     """The Regions that are served; empty means any."""
 
@@ -108,6 +110,7 @@ class _Attempt(msgspec.Struct, gc=False):
     call: Call
     claim: sigv4.Claim | None
     number: int
+    started: float
     input: Any = None
     targets: tuple[Target, ...] = ()
     settled: Settled | None = None
@@ -123,7 +126,7 @@ class Pipeline:
 
     def handle(self, request: Request, done: Done) -> None:
         """Answer `request` by calling `done` once, on the loop's thread, now or later."""
-        self._start(request, done, 1)
+        self._start(request, done, 1, self._parts.tick())
 
     def refuse(self, request: Request, done: Done) -> None:
         """Tell the sender of `request` to come again: too many wait. Nobody has looked at who it is."""
@@ -138,16 +141,16 @@ class Pipeline:
             route = self._router.route(request)
         except errors.ApiError:
             route = self._router.fallback(request)
-        self._parts.count(route.service.name, route.operation, error.code)
+        self._parts.count(route.service.name, route.operation, error.code, 0.0)
         done(route.refusal(error, new_uuid(self._parts.entropy)))
 
-    def _start(self, request: Request, done: Done, number: int) -> None:
+    def _start(self, request: Request, done: Done, number: int, started: float) -> None:
         parts = self._parts
         request_id, _ = ids = _uuids(parts.entropy.random(32).hex())
         try:
             route = self._router.route(request)  # 1
         except errors.ApiError as error:
-            parts.count("", "", error.code)
+            parts.count("", "", error.code, parts.tick() - started)
             done(self._router.fallback(request).refusal(error, request_id))
             return
         operation = route.service.operations.get(route.operation)
@@ -155,10 +158,10 @@ class Pipeline:
         if operation is None and not sigv4.signed(
             request
         ):  # of those that are not signed, some are not offered
-            self._turn_away(request, done, route, _unsupported(route), request_id)
+            self._turn_away(request, done, route, _unsupported(route), request_id, started)
             return
         if identify is not None:
-            self._start_unsigned(request, done, route, ids, number, identify)
+            self._start_unsigned(request, done, route, ids, number, started, identify)
             return
         tx, now = parts.store.transaction(), parts.clock.now()
         try:
@@ -168,14 +171,14 @@ class Pipeline:
             if parts.regions and claim.region not in parts.regions and route.service.name not in _GLOBAL:
                 raise errors.UnrecognizedClient(f"Region {claim.region} is not served here.")
         except errors.ApiError as error:
-            self._turn_away(request, done, route, error, request_id)
+            self._turn_away(request, done, route, error, request_id, started)
             return
         except errors.StorageError as error:
             done(route.refusal(self._unavailable(route, error), request_id))
             return
         parts.usage.callers.note(standing.caller, now, route.service.name, claim.region)
         call = self._call(request, route, standing, claim.region, ids, tx, now, via)
-        self._admit(_Attempt(request, done, route, call, claim, number))
+        self._admit(_Attempt(request, done, route, call, claim, number, started))
 
     def _call(
         self,
@@ -223,6 +226,7 @@ class Pipeline:
         route: Route,
         ids: tuple[str, str],
         number: int,
+        started: float,
         identify: Identify,
     ) -> None:
         """Step 2 for a request that proves by itself who calls, in a thread; the rest is as for any other."""
@@ -240,22 +244,29 @@ class Pipeline:
                 loop.call_soon_threadsafe(follow)
 
         def turn_away(error: errors.ApiError) -> None:
-            self._turn_away(request, done, route, error, ids[0])
+            self._turn_away(request, done, route, error, ids[0], started)
 
         def go_on(found: Identified) -> None:
             tx, now = parts.store.transaction(), parts.clock.now()
             standing = parts.authenticator.standings.of_outsider(found.caller, found.principal, tx)
             region = parts.outside.region
             call = self._call(request, route, standing, region, ids, tx, now, None, found.proof)
-            self._admit(_Attempt(request, done, route, call, None, number))
+            self._admit(_Attempt(request, done, route, call, None, number, started))
 
         parts.outside.pool.submit(find_out)
 
     def _turn_away(
-        self, request: Request, done: Done, route: Route, error: errors.ApiError, request_id: str
+        self,
+        request: Request,
+        done: Done,
+        route: Route,
+        error: errors.ApiError,
+        request_id: str,
+        started: float,
     ) -> None:
         """Answer that nobody is known to call: such a request is no event of anybody's account."""
-        self._parts.count(route.service.name, route.operation, error.code)
+        seconds = self._parts.tick() - started
+        self._parts.count(route.service.name, route.operation, error.code, seconds)
         log.info("refused", peer=request.peer, operation=route.operation, error=error.code)
         done(route.refusal(error, request_id))
 
@@ -265,13 +276,13 @@ class Pipeline:
         `call.tx` must be a new transaction; after a conflict the call is made again with another one. May
         be called from a thread of the pool; `settled` is called on the loop's thread.
         """
-        route = self._router.named(service, call.operation)
+        route, started = self._router.named(service, call.operation), self._parts.tick()
 
         def again(number: int) -> None:
             fresh = msgspec.structs.replace(call, tx=self._parts.store.transaction())
             self.perform(fresh, service, request, settled, number)
 
-        self._admit(_Attempt(None, _nobody, route, call, None, number, request, (), settled, again))
+        self._admit(_Attempt(None, _nobody, route, call, None, number, started, request, (), settled, again))
 
     def _admit(self, attempt: _Attempt) -> None:
         route, call = attempt.route, attempt.call
@@ -361,7 +372,8 @@ class Pipeline:
             problem = _failure(route, "The request conflicted with other changes; try again.")
         if problem is not None:
             error = self._unavailable(route, problem)
-        self._parts.count(route.service.name, route.operation, error.code if error else "ok")
+        outcome, seconds = error.code if error else "ok", self._parts.tick() - attempt.started
+        self._parts.count(route.service.name, route.operation, outcome, seconds)
         if attempt.settled is not None:
             attempt.settled(answer, error)
         elif error is not None:
@@ -373,7 +385,7 @@ class Pipeline:
         if attempt.again is not None:
             attempt.again(attempt.number + 1)
         elif attempt.request is not None:
-            self._start(attempt.request, attempt.done, attempt.number + 1)
+            self._start(attempt.request, attempt.done, attempt.number + 1, attempt.started)
 
     def _operation(self, route: Route) -> Operation:
         operation = route.service.operations.get(route.operation)

@@ -6,6 +6,7 @@ group durable with at most one commit of the store and one sync of the journal.
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -42,6 +43,10 @@ class Submission(msgspec.Struct, frozen=True, gc=False):
     done: Done
 
 
+def _unseen(_calls: int, _seconds: float) -> None:
+    """What hears of groups where nobody counts them."""
+
+
 class _Failure(msgspec.Struct, frozen=True):
     """Why nothing is accepted: `state` for people, `error` for callers."""
 
@@ -72,6 +77,7 @@ class Committer:
         *,
         limit: int = LARGEST_LIMIT,
         next_turn: Callable[[Callable[[], None]], object] | None = None,
+        on_group: Callable[[int, float], None] = _unseen,
     ) -> None:
         """A committer that does nothing until `start`.
 
@@ -83,6 +89,8 @@ class Committer:
             next_turn: runs a callable when the loop has gone through what is ready (`loop.call_soon`), for
                 submissions on the thread that calls `start`: what one turn of the loop brings wakes the
                 writer once. Without it each submission wakes it.
+            on_group: hears, on the writer's thread, of each group how many calls it had and how many seconds it
+                took to make it durable.
         """
         self._store = store
         self._journal = journal
@@ -90,6 +98,7 @@ class Committer:
         self._limit = min(limit, LARGEST_LIMIT)
         self._longest = journal.longest_record
         self._next_turn = next_turn
+        self._on_group = on_group
         self._home = 0
         self._waking = False
         self._waiting: deque[Submission] = deque()
@@ -109,6 +118,11 @@ class Committer:
     def state(self) -> str:
         """`ok`, or `journal failed: …` or `storage failed: …` with the reason."""
         return self._failed.state if self._failed is not None else "ok"
+
+    @property
+    def waiting(self) -> int:
+        """How many calls wait for the group that is being written."""
+        return len(self._waiting)
 
     def start(self) -> None:
         """Nothing; events that a crash left in the outbox are journaled and the writer runs.
@@ -207,7 +221,10 @@ class Committer:
             more = self._wake.get() and more
         group = [self._waiting.popleft() for _ in range(len(self._waiting))]
         if group:
-            self._hand_back(group, self._answers(group))
+            started = time.perf_counter()
+            answers = self._answers(group)
+            self._on_group(len(group), time.perf_counter() - started)
+            self._hand_back(group, answers)
         return more
 
     def _answers(self, group: Sequence[Submission]) -> Sequence[Exception | None]:
