@@ -6,7 +6,6 @@ import base64
 import json
 import os
 import stat
-import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 from dev_process import DevServer
-from signed_http import Client
+from signed_http import Client, get
 
 
 def b64(data: bytes) -> str:
@@ -286,8 +285,7 @@ def test_no_marked_value_is_written_anywhere(tmp_path: Path, log_format: str) ->
             chapter()
         assert all_operations() - run.called == set()
         assert len(secrets) >= 20
-        with urllib.request.urlopen(server.url + "/metrics") as page:
-            (tmp_path / "logs" / "metrics").write_bytes(page.read())
+        (tmp_path / "logs" / "metrics").write_bytes(get(server.port, "/metrics").body)
         assert leaks(secrets, places) == []  # beside the running server: WAL and all
         _no_core_dumps(server)
         server.kill()
