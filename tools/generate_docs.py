@@ -58,7 +58,7 @@ def error_rows() -> Iterator[list[str]]:
     """A row for each error code of the AWS APIs."""
     kinds: dict[str, list[type[errors.ApiError]]] = {}
     for kind in subclasses(errors.ApiError):
-        if kind.__module__ == errors.__name__:
+        if kind.__module__.startswith(f"{errors.__name__}."):
             kinds.setdefault(kind.code, []).append(kind)
     for code, classes in sorted(kinds.items()):
         remarks = [first_line(kind) for kind in classes if kind.__dict__.get("__doc__")]
@@ -77,7 +77,7 @@ def error_page() -> str:
     operator = (
         [f"`{kind.__name__}`", first_line(kind)]
         for kind in subclasses(errors.OperatorError)
-        if kind.__module__ == errors.__name__
+        if kind.__module__.startswith(f"{errors.__name__}.")
     )
     return f"""# Errors
 
