@@ -33,6 +33,8 @@ from keystead.api.rates import Rates, parse
 from keystead.api.scheduler import Scheduler, Work
 from keystead.api.turns import Turns
 from keystead.api.usage import USES_UP_TO, UsageTracker, replay
+from keystead.api.watching import Watching
+from keystead.api.webhook import read_alarms
 from keystead.audit.commit import Committer
 from keystead.audit.journal import Journal
 from keystead.clock import Clock, ManualClock, SystemClock
@@ -211,6 +213,9 @@ class App:
             lambda: census.count(store, KEYS, clock.now(), lambda key: str(key.state)),
             shared=settings.workers > 1,
         )
+        self._watching = (
+            Watching(directory, read_alarms(Path(settings.alarms)), wall) if settings.alarms else None
+        )
         self.usage = UsageTracker()
         self.committer: Committer | None = None
         self._pool = FairPool(settings.threads, settings.max_waiting)
@@ -234,6 +239,8 @@ class App:
         )
         committer.start()
         self.figures.attach(committer)
+        if self._watching is not None:
+            await loop.run_in_executor(self._pool.executor, self._watching.prepare)
         self.committer = committer
         self._kick = asyncio.Event()
         self.scheduler = Scheduler(
@@ -309,6 +316,8 @@ class App:
             ):  # the journal has the uses; the next start finds them
                 await self.scheduler.flush()
             self.figures.publish()
+        if self._watching is not None:
+            await asyncio.get_running_loop().run_in_executor(None, self._watching.close)
         await asyncio.get_running_loop().run_in_executor(None, self._pool.close)
         self._outside.pool.shutdown(wait=False, cancel_futures=True)
         if self.committer is not None:
@@ -323,6 +332,8 @@ class App:
                 self.store.refresh()
                 await self.scheduler.run()
                 await self.figures.tick(self._pool.executor, leads=True)
+                if self._watching is not None:
+                    self._watching.tick()
             except errors.OperatorError as error:
                 log.error("due work waits", reason=str(error))
             except Exception as error:  # noqa: BLE001  one defect must not end all due work

@@ -77,6 +77,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     attestation_allow_debug: Annotated[
         bool, _about("Let enclaves in debug mode (PCR0 is zero) count too: for tests only.")
     ] = False
+    alarms: Annotated[
+        str | None,
+        _about("TOML file of alarms: whom to tell, and changes to the rules; without it there are none."),
+    ] = None
     quota_keys: Annotated[int, _about("KMS keys per account and Region.")] = 100_000
     quota_aliases_per_key: Annotated[int, _about("Aliases per key.")] = 50
     quota_grants_per_key: Annotated[int, _about("Grants per key.")] = 50_000

@@ -16,6 +16,7 @@ from keystead import errors
 from keystead.audit import read_journal
 from keystead.audit.segment import Kind
 from keystead.cli import journals
+from keystead.cli.alarms import alarms
 from keystead.cli.deployment import data_dir_option, opened, passphrase_option, the_seal, workers
 from keystead.cli.events import print_events, query, reindex
 from keystead.cli.export import export
@@ -136,5 +137,5 @@ def _report(found: Verified) -> None:
         print(f"FAIL and {len(found.findings) - _MOST_SHOWN} more")
 
 
-for command in (query, reindex, export):
+for command in (alarms, query, reindex, export):
     audit.add_command(command)

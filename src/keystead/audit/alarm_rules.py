@@ -1,0 +1,210 @@
+"""Which events somebody should hear of, as data.
+
+The rules called `cis-…` are the alarms of the CIS AWS Foundations Benchmark ("Monitoring") that this server has
+events for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+
+from keystead import errors
+
+_USES: Final = frozenset(
+    {
+        "Decapsulate", "Decrypt", "DeriveSharedSecret", "Encapsulate", "Encrypt", "GenerateDataKey",
+        "GenerateDataKeyPair", "GenerateDataKeyPairWithoutPlaintext", "GenerateDataKeyWithoutPlaintext",
+        "GenerateMac", "ReEncrypt", "Sign", "Verify", "VerifyMac",
+    }
+)  # fmt: skip
+_POLICY_CHANGES: Final = ("Put", "Attach", "Detach", "Delete", "Create", "SetDefault")
+ELSEWHERE: Final = "AWSAccount"
+"""The type of the caller in a call's second event, in the account of the key's owner."""
+
+
+class Issuer(msgspec.Struct, frozen=True):
+    arn: str = ""
+
+
+class SessionContext(msgspec.Struct, frozen=True, rename="camel"):
+    session_issuer: Issuer = Issuer()
+
+
+class Identity(msgspec.Struct, frozen=True, rename="camel"):
+    """Who called, as far as rules ask."""
+
+    type: str = ""
+    arn: str = ""
+    principal_id: str = ""
+    invoked_by: str = ""
+    session_context: SessionContext = SessionContext()
+
+    @property
+    def who(self) -> str:
+        """The user, root, or role whatever its session; a service by its name."""
+        return self.session_context.session_issuer.arn or self.arn or self.principal_id or self.invoked_by
+
+
+class Resource(msgspec.Struct, frozen=True):
+    accountId: str = ""  # noqa: N815  CloudTrail's names, here and below
+    ARN: str = ""
+
+
+class Event(msgspec.Struct, frozen=True, rename="camel"):
+    """The members of an audit event that rules ask of."""
+
+    event_id: str = msgspec.field(name="eventID")
+    event_name: str
+    event_source: str
+    event_time: datetime
+    aws_region: str = ""
+    recipient_account_id: str = ""
+    event_type: str = ""
+    read_only: bool = False
+    error_code: str = ""
+    user_identity: Identity = Identity()
+    request_parameters: dict[str, Any] | None = None
+    resources: tuple[Resource, ...] = ()
+
+    def is_(self, service: str, *names: str) -> bool:
+        """Whether it tells of a successful call of one of these operations."""
+        here = self.event_name in names and self.event_source == f"{service}.amazonaws.com"
+        return here and not self.error_code
+
+
+decode = msgspec.json.Decoder(Event).decode
+
+
+class AlarmRule(msgspec.Struct, frozen=True, kw_only=True):
+    """An alarm is raised when `matches` held `count` times within `window` seconds for one principal.
+
+    After that the principal has no further alarm of this rule until the window ends; `window` 0 raises one for
+    each event. `once` raises one only for the first event ever of each principal.
+    """
+
+    name: str
+    title: str
+    matches: Callable[[Event], bool]
+    count: int = 1
+    window: float = 0.0
+    once: bool = False
+
+
+def _of(service: str, *names: str) -> Callable[[Event], bool]:
+    return lambda event: event.is_(service, *names)
+
+
+def _grant_to_outsider(event: Event) -> bool:
+    if not event.is_("kms", "CreateGrant") or not event.resources:
+        return False
+    grantee = str((event.request_parameters or {}).get("granteePrincipal", ""))
+    parts = grantee.split(":")
+    account = parts[4] if len(parts) > 5 else ""  # noqa: PLR2004  arn:aws:iam::ACCOUNT:…
+    return account != event.resources[0].accountId
+
+
+def _root(event: Event) -> bool:
+    return event.user_identity.type == "Root" and not event.user_identity.invoked_by
+
+
+def _policy_change(event: Event) -> bool:
+    changes = event.event_name.startswith(_POLICY_CHANGES) and "Policy" in event.event_name
+    return changes and event.event_source == "iam.amazonaws.com" and not event.error_code
+
+
+def _organization_change(event: Event) -> bool:
+    ours = event.event_source == "organizations.amazonaws.com"
+    return ours and not event.read_only and not event.error_code
+
+
+ALARMS: Final = (
+    AlarmRule(name="disable-key", title="A KMS key was disabled", matches=_of("kms", "DisableKey")),
+    AlarmRule(
+        name="schedule-key-deletion",
+        title="A KMS key will be deleted",
+        matches=_of("kms", "ScheduleKeyDeletion"),
+    ),
+    AlarmRule(
+        name="delete-material",
+        title="Imported key material was deleted",
+        matches=_of("kms", "DeleteImportedKeyMaterial"),
+    ),
+    AlarmRule(name="key-policy", title="A key policy was replaced", matches=_of("kms", "PutKeyPolicy")),
+    AlarmRule(
+        name="grant-to-outsider",
+        title="A grant was made to somebody outside the key's account",
+        matches=_grant_to_outsider,
+    ),
+    AlarmRule(
+        name="decrypt-burst",
+        title="One principal decrypted very often",
+        matches=_of("kms", "Decrypt"),
+        count=1000,
+        window=60.0,
+    ),
+    AlarmRule(
+        name="new-principal",
+        title="A principal used a KMS key for the first time",
+        matches=lambda event: event.is_("kms", *_USES),
+        once=True,
+    ),
+    AlarmRule(name="cis-root-use", title="The root of an account was used", matches=_root, window=300.0),
+    AlarmRule(
+        name="cis-unauthorized-calls",
+        title="A principal was refused again and again",
+        matches=lambda event: event.error_code in {"AccessDenied", "UnauthorizedOperation"},
+        count=5,
+        window=300.0,
+    ),
+    AlarmRule(name="cis-iam-policy-change", title="An IAM policy was changed", matches=_policy_change),
+    AlarmRule(
+        name="cis-organization-change", title="The organization was changed", matches=_organization_change
+    ),
+    AlarmRule(
+        name="cis-trail-change",
+        title="What is kept of the evidence was changed",
+        matches=_of(
+            "cloudtrail",
+            "CreateTrail",
+            "DeleteTrail",
+            "PutEventSelectors",
+            "StartLogging",
+            "StopLogging",
+            "UpdateTrail",
+        ),
+    ),
+)
+"""Every rule; settings may switch one off, or change its count and window."""
+
+
+class Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the settings file says of one rule."""
+
+    enabled: bool = True
+    count: int | None = None
+    window: float | None = None
+
+
+def chosen(changes: Mapping[str, Change]) -> tuple[AlarmRule, ...]:
+    """The rules that count.
+
+    Raises:
+        errors.SettingsError: a rule is not known, or a number makes no sense.
+    """
+    unknown = sorted(set(changes) - {rule.name for rule in ALARMS})
+    if unknown:
+        raise errors.SettingsError(f"there is no alarm called {unknown[0]!r}")
+    rules = []
+    for rule in ALARMS:
+        change = changes.get(rule.name, Change())
+        count = rule.count if change.count is None else change.count
+        window = rule.window if change.window is None else change.window
+        if count < 1 or window < 0:
+            raise errors.SettingsError(f"alarm {rule.name}: count is 1 or more, window 0 or more")
+        if change.enabled:
+            rules.append(msgspec.structs.replace(rule, count=count, window=window))
+    return tuple(rules)
