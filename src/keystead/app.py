@@ -27,7 +27,8 @@ from keystead.api.figures import Figures
 from keystead.api.limits import Quotas
 from keystead.api.operations_door import OperationsDoor
 from keystead.api.outside import Outside, outside_of
-from keystead.api.pipeline import Parts, Pipeline
+from keystead.api.parts import Parts
+from keystead.api.pipeline import Pipeline
 from keystead.api.pool import FairPool
 from keystead.api.rates import Rates, parse
 from keystead.api.scheduler import Scheduler, Work

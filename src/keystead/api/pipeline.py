@@ -19,102 +19,39 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 import structlog
 
 from keystead import errors
-from keystead.api.attestation import AttestationTrust
-from keystead.api.authenticate import Authenticator
 from keystead.api.authorize import authorize
-from keystead.api.call import Call, Relations, Target, Via
-from keystead.api.decisions import Decisions, Refusal, Refused
+from keystead.api.call import Call, Via
+from keystead.api.decisions import Refusal, Refused
 from keystead.api.evidence import records_of
-from keystead.api.limits import Quotas
 from keystead.api.operation import AlsoOf, Operation
-from keystead.api.outside import Outside
-from keystead.api.pool import FairPool, Work
-from keystead.api.rates import Rates
+from keystead.api.parts import Attempt, Done, Parts, Settled
+from keystead.api.pool import Work
 from keystead.api.replay import refuse_replay
 from keystead.api.routing import Route, Router
-from keystead.api.service import Service
 from keystead.api.standing import Standing
 from keystead.api.unsigned import Identified, Identify, Unsigned
-from keystead.api.usage import LastUse, UsageTracker
-from keystead.audit.commit import Committer, Submission
-from keystead.clock import Clock
-from keystead.entropy import Entropy, new_uuid
-from keystead.keyring import Keyring
-from keystead.storage import Store, Transaction
+from keystead.api.usage import LastUse
+from keystead.audit.commit import Submission
+from keystead.entropy import new_uuid
+from keystead.storage import Transaction
 from keystead.wire import sigv4
 from keystead.wire.http import Request, Response
 from keystead.wire.validate import validate
 
 log = structlog.get_logger("keystead.pipeline")
 
-Done = Callable[[Response], None]
 _GLOBAL = frozenset({"iam", "organizations"})
 """Services that are in no Region: their clients sign for us-east-1, wherever they are."""
 BUSY = "Rate exceeded"
 """What AWS services say with ThrottlingException."""
 _MOST_ATTEMPTS = 100
 """Each group commit carries out at least one of the calls that conflict, so every attempt is progress."""
-
-
-class Parts(msgspec.Struct, frozen=True):
-    """What a pipeline is put together from."""
-
-    services: Mapping[str, Service]
-    store: Store
-    committer: Committer
-    keyring: Keyring
-    authenticator: Authenticator
-    usage: UsageTracker
-    clock: Clock
-    wall: Clock
-    """What signatures are dated by: the host's clock, also where `clock` is moved by hand."""
-    entropy: Entropy
-    pool: FairPool
-    rates: Rates
-    quotas: Quotas
-    relations: Relations
-    attestation: AttestationTrust
-    decisions: Decisions
-    outside: Outside
-    changed: Callable[[], None]
-    """Called on the loop's thread after each durable change, before its answer."""
-    count: Callable[[str, str, str, float], None]
-    """Called with service, operation, outcome (an error code, or `ok`) and seconds of each call."""
-    tick: Callable[[], float]
-    """Seconds that never go back, for durations."""
-    regions: frozenset[str] = frozenset()
-    """The Regions that are served; empty means any."""
-
-
-Settled = Callable[[Any, errors.ApiError | None], None]
-"""Called once with the answer, or with the error instead."""
-
-
-class _Attempt(msgspec.Struct, gc=False):
-    """One run of one request; a conflict makes another.
-
-    A call that a service makes for a caller has no HTTP request: its input is given, and `settled` and
-    `again` take what otherwise is answered and started anew.
-    """
-
-    request: Request | None
-    done: Done
-    route: Route
-    call: Call
-    claim: sigv4.Claim | None
-    number: int
-    started: float
-    input: Any = None
-    targets: tuple[Target, ...] = ()
-    settled: Settled | None = None
-    again: Callable[[int], None] | None = None
 
 
 class Pipeline:
@@ -178,7 +115,7 @@ class Pipeline:
             return
         parts.usage.callers.note(standing.caller, now, route.service.name, claim.region)
         call = self._call(request, route, standing, claim.region, ids, tx, now, via)
-        self._admit(_Attempt(request, done, route, call, claim, number, started))
+        self._admit(Attempt(request, done, route, call, claim, number, started))
 
     def _call(
         self,
@@ -251,7 +188,7 @@ class Pipeline:
             standing = parts.authenticator.standings.of_outsider(found.caller, found.principal, tx)
             region = parts.outside.region
             call = self._call(request, route, standing, region, ids, tx, now, None, found.proof)
-            self._admit(_Attempt(request, done, route, call, None, number, started))
+            self._admit(Attempt(request, done, route, call, None, number, started))
 
         parts.outside.pool.submit(find_out)
 
@@ -282,9 +219,9 @@ class Pipeline:
             fresh = msgspec.structs.replace(call, tx=self._parts.store.transaction())
             self.perform(fresh, service, request, settled, number)
 
-        self._admit(_Attempt(None, _nobody, route, call, None, number, started, request, (), settled, again))
+        self._admit(Attempt(None, _nobody, route, call, None, number, started, request, (), settled, again))
 
-    def _admit(self, attempt: _Attempt) -> None:
+    def _admit(self, attempt: Attempt) -> None:
         route, call = attempt.route, attempt.call
         try:
             operation = self._operation(route)
@@ -306,7 +243,7 @@ class Pipeline:
             return
         self._perform(attempt, operation)
 
-    def _queue(self, attempt: _Attempt, operation: Operation) -> None:
+    def _queue(self, attempt: Attempt, operation: Operation) -> None:
         """Step 6 in a thread; callers take turns for them."""
         work = Work(
             functools.partial(self._perform, attempt, operation),
@@ -314,7 +251,7 @@ class Pipeline:
         )
         self._parts.pool.submit(attempt.call.caller.access_key_id or attempt.call.caller.arn, work)
 
-    def _perform(self, attempt: _Attempt, operation: Operation) -> None:
+    def _perform(self, attempt: Attempt, operation: Operation) -> None:
         try:
             answer = operation.perform(attempt.call, attempt.input, *attempt.targets)  # 6
         except Exception as error:  # noqa: BLE001  as above
@@ -328,7 +265,7 @@ class Pipeline:
 
     def _conclude(
         self,
-        attempt: _Attempt,
+        attempt: Attempt,
         answer: Any,
         failure: Exception | None,
         *,
@@ -362,7 +299,7 @@ class Pipeline:
         self._parts.committer.submit(Submission(records, tx, settled))  # 7
 
     def _answer(
-        self, attempt: _Attempt, answer: Any, error: errors.ApiError | None, problem: Exception | None
+        self, attempt: Attempt, answer: Any, error: errors.ApiError | None, problem: Exception | None
     ) -> None:
         route, call = attempt.route, attempt.call
         if isinstance(problem, errors.StorageConflict):
@@ -381,7 +318,7 @@ class Pipeline:
         else:
             attempt.done(route.answer(answer, call.request_id))  # 8
 
-    def _again(self, attempt: _Attempt) -> None:
+    def _again(self, attempt: Attempt) -> None:
         if attempt.again is not None:
             attempt.again(attempt.number + 1)
         elif attempt.request is not None:
@@ -393,7 +330,7 @@ class Pipeline:
             raise _unsupported(route)
         return operation
 
-    def _note_use(self, attempt: _Attempt) -> None:
+    def _note_use(self, attempt: Attempt) -> None:
         call = attempt.call
         use = LastUse(call.operation, call.now, call.event_id, call.request_id)
         for target in attempt.targets:

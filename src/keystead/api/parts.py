@@ -1,0 +1,85 @@
+"""What the pipeline works with: the parts that it is put together from, and one run of one request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from keystead import errors
+from keystead.api.attestation import AttestationTrust
+from keystead.api.authenticate import Authenticator
+from keystead.api.call import Call, Relations, Target
+from keystead.api.decisions import Decisions
+from keystead.api.limits import Quotas
+from keystead.api.outside import Outside
+from keystead.api.pool import FairPool
+from keystead.api.rates import Rates
+from keystead.api.routing import Route
+from keystead.api.service import Service
+from keystead.api.usage import UsageTracker
+from keystead.audit.commit import Committer
+from keystead.clock import Clock
+from keystead.entropy import Entropy
+from keystead.keyring import Keyring
+from keystead.storage import Store
+from keystead.wire import sigv4
+from keystead.wire.http import Request, Response
+
+Done = Callable[[Response], None]
+"""Takes the one answer to a request."""
+
+
+class Parts(msgspec.Struct, frozen=True):
+    """What a pipeline is put together from."""
+
+    services: Mapping[str, Service]
+    store: Store
+    committer: Committer
+    keyring: Keyring
+    authenticator: Authenticator
+    usage: UsageTracker
+    clock: Clock
+    wall: Clock
+    """What signatures are dated by: the host's clock, also where `clock` is moved by hand."""
+    entropy: Entropy
+    pool: FairPool
+    rates: Rates
+    quotas: Quotas
+    relations: Relations
+    attestation: AttestationTrust
+    decisions: Decisions
+    outside: Outside
+    changed: Callable[[], None]
+    """Called on the loop's thread after each durable change, before its answer."""
+    count: Callable[[str, str, str, float], None]
+    """Called with service, operation, outcome (an error code, or `ok`) and seconds of each call."""
+    tick: Callable[[], float]
+    """Seconds that never go back, for durations."""
+    regions: frozenset[str] = frozenset()
+    """The Regions that are served; empty means any."""
+
+
+Settled = Callable[[Any, errors.ApiError | None], None]
+"""Called once with the answer, or with the error instead."""
+
+
+class Attempt(msgspec.Struct, gc=False):
+    """One run of one request; a conflict makes another.
+
+    A call that a service makes for a caller has no HTTP request: its input is given, and `settled` and
+    `again` take what otherwise is answered and started anew.
+    """
+
+    request: Request | None
+    done: Done
+    route: Route
+    call: Call
+    claim: sigv4.Claim | None
+    number: int
+    started: float
+    input: Any = None
+    targets: tuple[Target, ...] = ()
+    settled: Settled | None = None
+    again: Callable[[int], None] | None = None
