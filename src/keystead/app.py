@@ -13,33 +13,34 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
 import structlog
 
 from keystead import errors
 from keystead.api import census
 from keystead.api.accounts import ACCOUNTS, ensure_account, put_root_credential
-from keystead.api.attestation import AttestationTrust
+from keystead.api.attestation import AttestationTrust, attestation_of
 from keystead.api.authenticate import Authenticator
 from keystead.api.decisions import Decisions
 from keystead.api.directory import root_credentials_of
 from keystead.api.figures import Figures
-from keystead.api.limits import Quotas
+from keystead.api.leader import Leader
+from keystead.api.limits import quotas_of
 from keystead.api.operations_door import OperationsDoor
 from keystead.api.outside import Outside, outside_of
 from keystead.api.parts import Parts
 from keystead.api.pipeline import Pipeline
 from keystead.api.pool import FairPool
-from keystead.api.rates import Rates, parse
+from keystead.api.rates import rates_of
 from keystead.api.scheduler import Scheduler, Work
 from keystead.api.turns import Turns
-from keystead.api.usage import USES_UP_TO, UsageTracker, replay
+from keystead.api.usage import UsageTracker
+from keystead.api.usage_replay import rebuild
 from keystead.api.watching import Watching
 from keystead.api.webhook import read_alarms
 from keystead.audit.commit import Committer
 from keystead.audit.journal import Journal
+from keystead.audit.orphans import take_up
 from keystead.clock import Clock, ManualClock, SystemClock
-from keystead.crypto.chain import roots_in
 from keystead.entropy import Entropy, SystemEntropy
 from keystead.identity import Credential
 from keystead.identity.credential import new_access_key
@@ -61,6 +62,9 @@ log = structlog.get_logger("keystead")
 SERVICES = {service.name: service for service in (KMS, STS, IAM, ORGANIZATIONS)}
 STORE = "store.db"
 WORKER = "w0"
+_TRACKED = frozenset(
+    name for service in SERVICES.values() for name, op in service.operations.items() if op.tracks_use
+)
 _TICK = 1.0
 """Seconds between looks at what is due."""
 
@@ -219,6 +223,7 @@ class App:
         )
         self.usage = UsageTracker()
         self.committer: Committer | None = None
+        self._leader = Leader(directory)
         self._pool = FairPool(settings.threads, settings.max_waiting)
         self._timer: asyncio.Task[None] | None = None
         self._kick: asyncio.Event | None = None
@@ -243,6 +248,8 @@ class App:
         if self._watching is not None:
             await loop.run_in_executor(self._pool.executor, self._watching.prepare)
         self.committer = committer
+        first = self.journal.worker == WORKER
+        left = take_up(self.store, self.directory, self.settings.workers) if first else []
         self._kick = asyncio.Event()
         self.scheduler = Scheduler(
             Work(
@@ -272,8 +279,8 @@ class App:
                 wall=self.wall,
                 entropy=self.entropy,
                 pool=self._pool,
-                rates=_rates(self.settings),
-                quotas=_quotas(self.settings),
+                rates=rates_of(self.settings, SERVICES),
+                quotas=quotas_of(self.settings),
                 relations=KeyRelations(self.store),
                 attestation=self._attestation,
                 decisions=Decisions(self.directory, self.journal.worker, keyring),
@@ -296,7 +303,8 @@ class App:
             wall=self.wall,
             run_due=self.scheduler.run,
         )
-        loop.run_in_executor(self._pool.executor, self._replay_uses)
+        uses = (self.store.transaction(), self.directory, self.journal, left, _TRACKED, self.usage)
+        loop.run_in_executor(self._pool.executor, rebuild, *uses)
         self._timer = loop.create_task(self._run_due())
 
     def handle(self, request: Request, done: Callable[[Response], None]) -> None:
@@ -320,6 +328,7 @@ class App:
         if self._watching is not None:
             await asyncio.get_running_loop().run_in_executor(None, self._watching.close)
         await asyncio.get_running_loop().run_in_executor(None, self._pool.close)
+        self._leader.resign()
         self._outside.pool.shutdown(wait=False, cancel_futures=True)
         if self.committer is not None:
             self.committer.close()
@@ -331,9 +340,10 @@ class App:
         while True:
             try:
                 self.store.refresh()
-                await self.scheduler.run()
-                await self.figures.tick(self._pool.executor, leads=True)
-                if self._watching is not None:
+                leads = self._leader.leads()
+                await (self.scheduler.run() if leads else self.scheduler.keep_up())
+                await self.figures.tick(self._pool.executor, leads=leads)
+                if self._watching is not None and leads:
                     self._watching.tick()
             except errors.OperatorError as error:
                 log.error("due work waits", reason=str(error))
@@ -355,59 +365,6 @@ class App:
                 if self.scheduler.is_due():
                     return
 
-    def _replay_uses(self) -> None:
-        position = self.store.transaction().get(USES_UP_TO, self.journal.worker)
-        records = (record for _, record in self.journal.read(position.index if position else 0))
-        tracked = frozenset(
-            name for service in SERVICES.values() for name, op in service.operations.items() if op.tracks_use
-        )
-        try:
-            replay(records, tracked, self.usage)
-        except (errors.OperatorError, msgspec.MsgspecError) as error:
-            log.error("last uses cannot be rebuilt from the journal", reason=str(error))
-
-
-def _quotas(settings: Settings) -> Quotas:
-    return Quotas(
-        keys=settings.quota_keys,
-        aliases_per_key=settings.quota_aliases_per_key,
-        grants_per_key=settings.quota_grants_per_key,
-        custom_key_stores=settings.quota_custom_key_stores,
-        on_demand_rotations=settings.quota_on_demand_rotations,
-        regions=frozenset(settings.regions),
-    )
-
-
-def _rates(settings: Settings) -> Rates:
-    """Request quotas; each worker keeps its part of them, for the kernel spreads connections evenly.
-
-    Raises:
-        errors.SettingsError: one is not known.
-    """
-    operations = {name: service.operations for name, service in SERVICES.items()}
-    accounts, principals = (
-        parse(written, operations, settings.workers)
-        for written in (settings.rate_limits, settings.principal_rate_limits)
-    )
-    return Rates(accounts, principals, time.monotonic)
-
-
-def _attestation(settings: Settings, wall: Clock) -> AttestationTrust:
-    """Whose attestation documents count.
-
-    Raises:
-        errors.SettingsError: a root's file cannot be used; it is named.
-    """
-    roots: list[bytes] = []
-    for name in settings.attestation_roots:
-        try:
-            roots += roots_in(Path(name).read_bytes())
-        except OSError as error:
-            raise errors.SettingsError(f"attestation_roots: cannot read {name}: {error.strerror}") from None
-        except errors.BadAttestation as error:
-            raise errors.SettingsError(f"attestation_roots: {name} is no root: {error}") from None
-    return AttestationTrust(tuple(roots), settings.attestation_allow_debug, wall)
-
 
 def build(
     settings: Settings,
@@ -417,8 +374,11 @@ def build(
     clock: Clock | None = None,
     wall: Clock | None = None,
     entropy: Entropy | None = None,
+    worker: str = WORKER,
 ) -> App:
     """The server for a store that is open and a data directory that its journal is to be in.
+
+    `worker` names the journal; the first worker also takes up journals that no worker has any more.
 
     `clock` is the service's time, which `--manual-clock` lets a developer move; `wall` dates signatures and
     HTTP answers, as clients' own clocks do.
@@ -429,8 +389,8 @@ def build(
     """
     clock = clock or (ManualClock() if settings.manual_clock else SystemClock())
     wall = wall or SystemClock()
-    attestation, outside = _attestation(settings, wall), outside_of(settings)
-    journal = Journal.open(directory, WORKER)
+    attestation, outside = attestation_of(settings, wall), outside_of(settings)
+    journal = Journal.open(directory, worker)
     return App(settings, store, directory, journal, clock, wall, attestation, outside, entropy)
 
 

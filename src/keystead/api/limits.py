@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import msgspec
 
+from keystead.settings import Settings
+
 
 class Quotas(msgspec.Struct, frozen=True, kw_only=True):
     """The most of each resource; counted per account and Region unless the name says otherwise."""
@@ -18,3 +20,15 @@ class Quotas(msgspec.Struct, frozen=True, kw_only=True):
     on_demand_rotations: int = 25
     regions: frozenset[str] = frozenset()
     """The Regions that are served, so the only ones where keys can be; empty means any."""
+
+
+def quotas_of(settings: Settings) -> Quotas:
+    """The quotas that the settings ask for."""
+    return Quotas(
+        keys=settings.quota_keys,
+        aliases_per_key=settings.quota_aliases_per_key,
+        grants_per_key=settings.quota_grants_per_key,
+        custom_key_stores=settings.quota_custom_key_stores,
+        on_demand_rotations=settings.quota_on_demand_rotations,
+        regions=frozenset(settings.regions),
+    )

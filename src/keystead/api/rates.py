@@ -7,6 +7,7 @@ and Region, refused and denied requests count, and what is beyond it is told `Th
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
@@ -14,6 +15,8 @@ import msgspec
 
 from keystead import errors
 from keystead.api.call import Call, Target
+from keystead.api.service import Service
+from keystead.settings import Settings
 
 _MOST_BUCKETS: Final = 16_384
 _SYMMETRIC: Final = "kms:symmetric"
@@ -142,3 +145,17 @@ def _known(name: str, known: Iterable[str]) -> bool:
             f"there is no rate limit {name!r}: it is one of {', '.join(sorted(SHARED))} or SERVICE:OPERATION"
         )
     return True
+
+
+def rates_of(settings: Settings, services: Mapping[str, Service]) -> Rates:
+    """The request quotas; each worker keeps its part of them, for the kernel spreads connections evenly.
+
+    Raises:
+        errors.SettingsError: one is not known.
+    """
+    operations = {name: service.operations for name, service in services.items()}
+    accounts, principals = (
+        parse(written, operations, settings.workers)
+        for written in (settings.rate_limits, settings.principal_rate_limits)
+    )
+    return Rates(accounts, principals, time.monotonic)

@@ -58,6 +58,15 @@ class Scheduler:
         rows = self._work.store.transaction().scan(DUE, "", limit=1)
         return bool(rows) and rows[0][1].at <= self._work.clock.now()
 
+    async def keep_up(self) -> None:
+        """None; what this worker keeps in memory is written now and then. Others do what is due.
+
+        Raises:
+            errors.OperatorError: the store or the journal cannot be written.
+        """
+        async with self._running:
+            await self._flush_uses()
+
     async def run(self) -> int:
         """How many due rows were worked off, all of them that are due now, scrubbed where that is needed.
 
@@ -128,9 +137,11 @@ class Scheduler:
         if not taken and not callers:
             return
         tx = self._work.store.transaction()
-        tx.put(USES_UP_TO, self._work.worker, Position(position))
+        for worker, index in {**self._work.usage.replayed, self._work.worker: position}.items():
+            tx.put(USES_UP_TO, worker, Position(index))
         for place, use in taken.items():
-            if self._work.exists(tx, place):
+            known = tx.get(LAST_USE, place)  # another worker may have seen a later one
+            if self._work.exists(tx, place) and (known is None or known.at <= use.at):
                 tx.put(LAST_USE, place, use)
         self._work.usage.callers.flush(tx, callers)
         kept = False

@@ -7,13 +7,10 @@ more than the Encrypt.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import datetime
 from threading import Lock
 
 import msgspec
 
-from keystead import arn
 from keystead.api.directory import CREDENTIALS, ROLES
 from keystead.api.refusals import Refusals
 from keystead.identity import Caller
@@ -64,6 +61,8 @@ class UsageTracker:
         self._recent: dict[str, LastUse] = {}
         self._lock = Lock()
         self.callers = CallerUses()
+        self.replayed: dict[str, int] = {}
+        """Journals of workers that are no longer run, and the index up to which their uses were noted here."""
         self.refusals = Refusals()
 
     def note(self, place: str, use: LastUse) -> None:
@@ -108,8 +107,10 @@ class CallerUses:
 
     def last(self, tx: Transaction, account: str, who: str) -> CallerUse | None:
         """The last use of an access key, or of a role by its unique id; None if there was none."""
-        recent = self._recent.get((account, who))
-        return CallerUse(*recent) if recent is not None else tx.get(CALLER_USE, f"{account}/{who}")
+        recent, flushed = self._recent.get((account, who)), tx.get(CALLER_USE, f"{account}/{who}")
+        if recent is None or (flushed is not None and flushed.at > recent[0]):  # by another worker
+            return flushed
+        return CallerUse(*recent)
 
     def take(self) -> dict[tuple[str, str], tuple[float, str, str]]:
         """Everything noted since the last take, for a flush; `give_back` it if the flush fails."""
@@ -123,7 +124,8 @@ class CallerUses:
     def flush(self, tx: Transaction, taken: dict[tuple[str, str], tuple[float, str, str]]) -> None:
         """None; what was taken will be stored, except of who is gone."""
         for (account, who), use in taken.items():
-            if _is_there(tx, account, who):
+            known = tx.get(CALLER_USE, f"{account}/{who}")  # another worker may have seen a later one
+            if _is_there(tx, account, who) and (known is None or known.at <= use[0]):
                 tx.put(CALLER_USE, f"{account}/{who}", CallerUse(*use))
 
 
@@ -136,66 +138,3 @@ def _is_there(tx: Transaction, account: str, who: str) -> bool:
 def forget_caller(tx: Transaction, account: str, who: str) -> None:
     """None; the last use of an access key, or of a role by its unique id, will be gone with it."""
     tx.delete(CALLER_USE, f"{account}/{who}")
-
-
-class _Resource(msgspec.Struct):
-    ARN: str
-    type: str
-
-
-class _Issuer(msgspec.Struct, frozen=True):
-    principalId: str = ""  # noqa: N815  CloudTrail's names, here and below
-
-
-class _SessionContext(msgspec.Struct, frozen=True):
-    sessionIssuer: _Issuer = _Issuer()  # noqa: N815
-
-
-class _Identity(msgspec.Struct, frozen=True):
-    type: str = ""
-    accountId: str = ""  # noqa: N815
-    accessKeyId: str = ""  # noqa: N815
-    sessionContext: _SessionContext | None = None  # noqa: N815
-
-
-class _Event(msgspec.Struct):
-    """The members of an audit event that tell of a use."""
-
-    eventName: str  # noqa: N815
-    eventTime: datetime  # noqa: N815
-    eventID: str  # noqa: N815
-    requestID: str = ""  # noqa: N815
-    errorCode: str | None = None  # noqa: N815
-    eventSource: str = ""  # noqa: N815
-    awsRegion: str = ""  # noqa: N815
-    userIdentity: _Identity = _Identity()  # noqa: N815
-    resources: list[_Resource] = []
-
-
-_decode = msgspec.json.Decoder(_Event).decode
-
-
-def replay(records: Iterable[bytes], tracked: frozenset[str], tracker: UsageTracker) -> None:
-    """Note the uses that audit events tell of, where nothing newer is known: what a crash left unflushed."""
-    for record in records:
-        event = _decode(record)
-        _note_caller(event, tracker.callers)
-        if event.errorCode is not None or event.eventName not in tracked:
-            continue
-        use = LastUse(event.eventName, event.eventTime.timestamp(), event.eventID, event.requestID)
-        for resource in event.resources:
-            parts = arn.parse(resource.ARN)
-            place = f"{parts.account}/{parts.region}/{parts.resource.removeprefix('key/')}"
-            known = tracker.recent(place)
-            if known is None or known.at < use.at:
-                tracker.note(place, use)
-
-
-def _note_caller(event: _Event, callers: CallerUses) -> None:
-    identity = event.userIdentity
-    who = identity.accessKeyId
-    if identity.sessionContext is not None:
-        who = identity.sessionContext.sessionIssuer.principalId if identity.type == ASSUMED_ROLE else ""
-    if who:
-        use = CallerUse(event.eventTime.timestamp(), event.eventSource.partition(".")[0], event.awsRegion)
-        callers.note_found(identity.accountId, who, use)
