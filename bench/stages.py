@@ -34,7 +34,7 @@ from signed_http import Client
 
 from keystead import app as apps
 from keystead.api.authorize import authorize
-from keystead.api.evidence import record_of
+from keystead.api.evidence import records_of
 from keystead.api.pipeline import _uuids
 from keystead.audit.segment import Position, encode_group
 from keystead.clock import SystemClock
@@ -147,7 +147,8 @@ class Bench:
 
     def stages(self) -> list[tuple[str, Callable[[Case], None]]]:  # noqa: C901  eleven stages in their order
         """The name of each stage and what does it to a case."""
-        app, pipeline = self.app, self.app._pipeline
+        app = self.app
+        pipeline = app._turns._handle.__self__
         parts, door = pipeline._parts, Door(app.handle, Limits(), app.wall, app.entropy, time.monotonic)
         reader = Reader(Limits(), PEER, secure=False, certificate=b"")
 
@@ -187,7 +188,7 @@ class Bench:
             case.answer = operation.perform(case.call, case.input, *case.targets)
 
         def record(case: Case) -> None:
-            case.record = record_of(case.call, "kms", case.input, case.answer, case.targets, None)
+            (case.record,) = records_of(case.call, "kms", case.input, case.answer, case.targets, None)
 
         def answer(case: Case) -> None:
             response = case.route.answer(case.answer, case.call.request_id)
