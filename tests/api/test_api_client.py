@@ -15,7 +15,9 @@ from keystead.wire.models import kms as wire
 SERVICE = "s3.amazonaws.com"
 
 
-@operation("GenerateRandom", targets=lambda _call, _request: (), slow=always)
+@operation(
+    "GenerateRandom", targets=lambda _call, _request: (), slow=always, undecided="it only stands for one"
+)
 def store_something(call, _request):
     """Stands for an operation of another service: it encrypts with its caller's default key and makes a key."""
     kms = Client(call, SERVICE, source_arn="arn:aws:s3:::bucket")

@@ -16,6 +16,7 @@ from keystead.api.call import Call, Target
 from keystead.api.condition_keys import CheckContext, facts_of
 from keystead.api.decisions import Refused
 from keystead.api.guardrails import Place
+from keystead.api.permissions import require_known
 from keystead.api.standing import Standing
 from keystead.api.verdicts import Noting, keep, slot
 from keystead.keys import Key
@@ -105,7 +106,9 @@ def _decide(
 
     Raises:
         errors.AccessDenied: the caller has not the permission.
+        UnknownPermissionError: there is no such permission.
     """
+    require_known(target.action)
     request = _request(call, target, _described(target, place), context)
     decision, policies, grants = decision_on(call, target, request, place)
     if not decision.allowed:

@@ -9,6 +9,7 @@ import msgspec
 
 from keystead.api.call import Call, Target
 from keystead.api.unsigned import Identify
+from keystead.errors import KeysteadError
 from keystead.wire import sigv4
 from keystead.wire.http import Request
 
@@ -30,6 +31,10 @@ AlsoOf = Callable[[Any, Any], tuple[Also, ...]]
 """Tells from a request and its answer what else took place."""
 
 
+class UndecidedError(KeysteadError):
+    """An operation found nothing that a policy could decide on, and does not say that this is right."""
+
+
 class Operation(msgspec.Struct, frozen=True):
     """`perform(call, request, *targets)` returns the response struct, or None for an empty answer.
 
@@ -39,6 +44,7 @@ class Operation(msgspec.Struct, frozen=True):
     `identify`: its requests are not signed, and this says who calls; see `api.unsigned`.
     `certified`: the same for requests that come with a client certificate and without a signature.
     `also`: what else a success brought about, for the audit record.
+    `undecided`: why no policy has a say in it, empty if one always has.
     """
 
     name: str
@@ -50,6 +56,19 @@ class Operation(msgspec.Struct, frozen=True):
     identify: Identify | None = None
     also: AlsoOf | None = None
     certified: Identify | None = None
+    undecided: str = ""
+
+    def acted_on(self, call: Call, request: Any) -> tuple[Target, ...]:
+        """What is to be decided before the operation is performed; nothing only if it is declared so.
+
+        Raises:
+            UndecidedError: nothing, though it is not declared: a defect, and so a refusal.
+            ApiError: the request names what does not exist or is not the caller's.
+        """
+        targets = self.targets(call, request)
+        if not targets and not self.undecided:
+            raise UndecidedError(self.name)
+        return targets
 
     def identifying(self, request: Request) -> Identify | None:
         """What says who calls by this request, None if its signature must."""
@@ -78,10 +97,13 @@ def operation(
     identify: Identify | None = None,
     also: AlsoOf | None = None,
     certified: Identify | None = None,
+    undecided: str = "",
 ) -> Callable[[Perform], Operation]:
     """A decorator that makes a function the operation called `name`."""
 
     def wrap(perform: Perform) -> Operation:
-        return Operation(name, perform, targets, changes, slow, tracks_use, identify, also, certified)
+        return Operation(
+            name, perform, targets, changes, slow, tracks_use, identify, also, certified, undecided
+        )
 
     return wrap

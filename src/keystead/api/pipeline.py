@@ -228,7 +228,7 @@ class Pipeline:
             if attempt.request is not None:
                 attempt.input = route.decode(attempt.request)  # 3
             validate(attempt.input)
-            attempt.targets = operation.targets(call, attempt.input)  # 4
+            attempt.targets = operation.acted_on(call, attempt.input)  # 4
             self._parts.rates.check(call, route.service.name, attempt.targets)
             authorize(call, attempt.targets)  # 5
             if operation.changes:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from keystead.api import Call, operation
 from keystead.wire.models import sts as wire
 
+_REASON: Final = "No permission is needed, and a Deny has no effect (AWS STS API Reference)."
+
 
 def _nothing(_call: Call, _request: object) -> tuple[()]:
-    """GetCallerIdentity needs no permission (AWS STS API Reference)."""
+    """None: see `_REASON`."""
     return ()
 
 
-@operation("GetCallerIdentity", targets=_nothing)
+@operation("GetCallerIdentity", targets=_nothing, undecided=_REASON)
 def get_caller_identity(
     call: Call, _request: wire.GetCallerIdentityRequest
 ) -> wire.GetCallerIdentityResponse:

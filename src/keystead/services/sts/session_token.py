@@ -21,6 +21,9 @@ _LONGEST_OF_ROOT: Final = 3600
 _KINDS: Final[dict[str, SessionKind]] = {ROOT: ROOT_SESSION, IAM_USER: USER_SESSION}
 
 
+_REASON: Final = "No permission is needed: policies do not decide how users authenticate themselves."
+
+
 def long_term_only(call: Call) -> None:
     """Return if the caller is a user or the root, with long-term credentials.
 
@@ -39,12 +42,12 @@ def lasting(call: Call, asked: int | None) -> int:
 
 
 def _no_permission(call: Call, _request: wire.GetSessionTokenRequest) -> tuple[Target, ...]:
-    """None is needed, and none can be denied: policies do not decide how users authenticate themselves."""
+    """None: see `_REASON`."""
     long_term_only(call)
     return ()
 
 
-@operation("GetSessionToken", targets=_no_permission)
+@operation("GetSessionToken", targets=_no_permission, undecided=_REASON)
 def get_session_token(call: Call, request: wire.GetSessionTokenRequest) -> wire.GetSessionTokenResponse:
     """Return temporary credentials with the caller's own permissions."""
     proved = second_factor(call, request)
