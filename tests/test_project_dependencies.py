@@ -16,6 +16,7 @@ MODULES = {
     "argon2": "argon2-cffi",
     "Crypto": "pycryptodome",
     "jwt": "pyjwt",
+    "opentelemetry": "opentelemetry-sdk",
     "prometheus_client": "prometheus-client",
     "yaml": "pyyaml",
 }

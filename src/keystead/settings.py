@@ -81,6 +81,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str | None,
         _about("TOML file of alarms: whom to tell, and changes to the rules; without it there are none."),
     ] = None
+    otlp_endpoint: Annotated[
+        str | None,
+        _about(
+            "URL of an OpenTelemetry collector (OTLP/HTTP, `…/v1/traces`) for traces; needs `keystead[otel]`."
+        ),
+    ] = None
     quota_keys: Annotated[int, _about("KMS keys per account and Region.")] = 100_000
     quota_aliases_per_key: Annotated[int, _about("Aliases per key.")] = 50
     quota_grants_per_key: Annotated[int, _about("Grants per key.")] = 50_000

@@ -57,6 +57,8 @@ class Parts(msgspec.Struct, frozen=True):
     """Called with service, operation, outcome (an error code, or `ok`) and seconds of each call."""
     tick: Callable[[], float]
     """Seconds that never go back, for durations."""
+    trace: Callable[[str, str, str, float, str, Mapping[str, str]], None] | None = None
+    """Called likewise, with the request's id and headers besides, where calls are traced."""
     regions: frozenset[str] = frozenset()
     """The Regions that are served; empty means any."""
 

@@ -311,6 +311,9 @@ class Pipeline:
             error = self._unavailable(route, problem)
         outcome, seconds = error.code if error else "ok", self._parts.tick() - attempt.started
         self._parts.count(route.service.name, route.operation, outcome, seconds)
+        if self._parts.trace is not None:
+            headers = {} if attempt.request is None else attempt.request.headers
+            self._parts.trace(route.service.name, route.operation, outcome, seconds, call.request_id, headers)
         if attempt.settled is not None:
             attempt.settled(answer, error)
         elif error is not None:

@@ -86,12 +86,13 @@ def _checked(url: str) -> SplitResult:
         raise errors.SettingsError("alarms: webhook is no URL") from None
     if "@" in parts.netloc or not host or parts.scheme not in {"http", "https"}:
         raise errors.SettingsError("alarms: webhook must be a plain https URL")
-    if parts.scheme == "http" and not _is_loopback(host):
+    if parts.scheme == "http" and not is_loopback(host):
         raise errors.SettingsError("alarms: webhook must be https beyond loopback")
     return parts
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether `host` can only be this machine."""
     with contextlib.suppress(ValueError):
         return ipaddress.ip_address(host).is_loopback
     return host == "localhost"

@@ -26,6 +26,7 @@ from keystead.api.pipeline import Pipeline
 from keystead.api.pool import FairPool
 from keystead.api.rates import rates_of
 from keystead.api.scheduler import Scheduler, Work
+from keystead.api.tracing import tracing_of
 from keystead.api.turns import Turns
 from keystead.api.usage import UsageTracker
 from keystead.api.usage_replay import rebuild
@@ -92,6 +93,7 @@ class App:
         self._watching = (
             Watching(directory, read_alarms(Path(settings.alarms)), wall) if settings.alarms else None
         )
+        self._tracing = tracing_of(settings.otlp_endpoint, journal.worker)
         self.usage = UsageTracker()
         self.committer: Committer | None = None
         self._leader = Leader(directory)
@@ -116,7 +118,8 @@ class App:
         )
         committer.start()
         self.figures.attach(committer)
-        if self._watching is not None:
+        if self._watching is not None and self._leader.leads():
+            # Only whoever leads reads where the watch was left: nobody else may write it meanwhile.
             await loop.run_in_executor(self._pool.executor, self._watching.prepare)
         self.committer = committer
         first = self.journal.worker == WORKER
@@ -159,6 +162,7 @@ class App:
                 changed=self._kick.set,
                 count=self.figures.measures.call,
                 tick=time.perf_counter,
+                trace=None if self._tracing is None else self._tracing.call,
                 regions=frozenset(self.settings.regions),
             )
         )
@@ -196,8 +200,9 @@ class App:
             ):  # the journal has the uses; the next start finds them
                 await self.scheduler.flush()
             self.figures.publish()
-        if self._watching is not None:
-            await asyncio.get_running_loop().run_in_executor(None, self._watching.close)
+        for helper in (self._watching, self._tracing):
+            if helper is not None:
+                await asyncio.get_running_loop().run_in_executor(None, helper.close)
         await asyncio.get_running_loop().run_in_executor(None, self._pool.close)
         self._leader.resign()
         self._outside.pool.shutdown(wait=False, cancel_futures=True)
