@@ -31,6 +31,10 @@ Done = Callable[[Response], None]
 """Takes the one answer to a request."""
 
 
+def nobody(_response: Response) -> None:
+    """Where a call of this process has its HTTP answer: nowhere."""
+
+
 class Parts(msgspec.Struct, frozen=True):
     """What a pipeline is put together from."""
 

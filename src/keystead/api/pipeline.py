@@ -30,7 +30,7 @@ from keystead.api.call import Call, Via
 from keystead.api.decisions import Refusal, Refused
 from keystead.api.evidence import records_of
 from keystead.api.operation import AlsoOf, Operation
-from keystead.api.parts import Attempt, Done, Parts, Settled
+from keystead.api.parts import Attempt, Done, Parts, Settled, nobody
 from keystead.api.pool import Work
 from keystead.api.replay import refuse_replay
 from keystead.api.routing import Route, Router
@@ -41,7 +41,7 @@ from keystead.audit.commit import Submission
 from keystead.entropy import new_uuid
 from keystead.storage import Transaction
 from keystead.wire import sigv4
-from keystead.wire.http import Request, Response
+from keystead.wire.http import Request
 from keystead.wire.validate import validate
 
 log = structlog.get_logger("keystead.pipeline")
@@ -219,7 +219,7 @@ class Pipeline:
             fresh = msgspec.structs.replace(call, tx=self._parts.store.transaction())
             self.perform(fresh, service, request, settled, number)
 
-        self._admit(Attempt(None, _nobody, route, call, None, number, started, request, (), settled, again))
+        self._admit(Attempt(None, nobody, route, call, None, number, started, request, (), settled, again))
 
     def _admit(self, attempt: Attempt) -> None:
         route, call = attempt.route, attempt.call
@@ -387,10 +387,6 @@ def _failure(route: Route, message: str) -> errors.ApiError:
 
 def _unsupported(route: Route) -> errors.ApiError:
     return errors.UnsupportedOperation(f"Operation {route.operation} is not supported by this server.")
-
-
-def _nobody(_response: Response) -> None:
-    """Where a call of this process has its HTTP answer: nowhere."""
 
 
 def _uuids(d: str) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from typing import Final
 import structlog
 
 from keystead import errors
-from keystead.api.webhook import Alarming, UndeliveredError, post
+from keystead.api.webhook import Alarming, UndeliveredError, post, read_alarms
 from keystead.audit.alarms import Watch
 from keystead.clock import Clock
 
@@ -87,3 +87,12 @@ class Watching:
     def close(self) -> None:
         """None once the look that is under way has ended; what waits is told after the next start."""
         self._thread.shutdown(cancel_futures=True)
+
+
+def watching_of(file: str | None, directory: Path, wall: Clock) -> Watching | None:
+    """The watch that the settings file of alarms asks for, None without one.
+
+    Raises:
+        errors.SettingsError: the file cannot be read, or something in it is wrong.
+    """
+    return None if file is None else Watching(directory, read_alarms(Path(file)), wall)

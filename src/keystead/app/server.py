@@ -30,8 +30,7 @@ from keystead.api.tracing import tracing_of
 from keystead.api.turns import Turns
 from keystead.api.usage import UsageTracker
 from keystead.api.usage_replay import rebuild
-from keystead.api.watching import Watching
-from keystead.api.webhook import read_alarms
+from keystead.api.watching import watching_of
 from keystead.audit.commit import Committer
 from keystead.audit.journal import Journal
 from keystead.audit.orphans import take_up
@@ -90,9 +89,7 @@ class App:
             lambda: census.count(store, KEYS, clock.now(), lambda key: str(key.state)),
             shared=settings.workers > 1,
         )
-        self._watching = (
-            Watching(directory, read_alarms(Path(settings.alarms)), wall) if settings.alarms else None
-        )
+        self._watching = watching_of(settings.alarms, directory, wall)
         self._tracing = tracing_of(settings.otlp_endpoint, journal.worker)
         self.usage = UsageTracker()
         self.committer: Committer | None = None
