@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 import click
+import msgspec
 
 from keystead import errors
 from keystead.cli.output import Failed, output_option, show
 from keystead.policy import validate_key_policy
+from keystead.policy.advice import advise
 from keystead.policy.simulate import simulate as answer
 
 _CHUNK = 1 << 16
@@ -67,15 +69,22 @@ def _lines(descriptor: int) -> Iterator[list[bytes]]:
 def lint(file: Path, output: str) -> None:
     """Check a key policy as PutKeyPolicy would; FILE may be `-` for stdin.
 
-    Exit status 1 means that it would be refused. Whether the principals exist, and whether the policy would
-    lock its author out, only the server can tell.
+    Exit status 1 means that it would be refused. What would be stored but not do what it seems to (unknown
+    actions and condition keys, operators of another type) is told with what to write instead, at exit
+    status 0. Whether the principals exist, and whether the policy would lock its author out, only the server
+    can tell.
     """
     name = str(file)
-    problem = _problem(_text(name))
+    text = _text(name)
+    problem = _problem(text)
+    findings = advise(text) if problem is None else ()
     if output == "json":
-        show({"file": name, "valid": problem is None, "problem": problem})
+        told = [msgspec.to_builtins(finding) for finding in findings]
+        show({"file": name, "valid": problem is None, "problem": problem, "findings": told})
     elif problem is None:
-        print(f"{name}: ok")
+        for finding in findings:
+            print(f"{name}: {finding.path}: {finding.problem}; write {finding.instead}")
+        print(f"{name}: {'ok' if not findings else f'may be stored; findings: {len(findings)}'}")
     else:
         raise Failed(f"{name}: {problem}")
     if problem is not None:
