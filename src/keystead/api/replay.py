@@ -26,7 +26,7 @@ class Seen(msgspec.Struct, frozen=True):
     """Epoch seconds."""
 
 
-SEEN: Table[Seen] = Table("seen", Seen)
+SEEN: Table[Seen] = Table("seen", Seen, evident=False)  # of minutes only, and in the journal
 """expiry (zero-padded epoch seconds)/SHA-256 of signature and invocation"""
 
 _MARGIN = 60

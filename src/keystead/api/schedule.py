@@ -22,7 +22,7 @@ class Due(msgspec.Struct, frozen=True, kw_only=True):
     at: float
 
 
-DUE: Table[Due] = Table("due", Due)
+DUE: Table[Due] = Table("due", Due, evident=False)  # reminders: the things themselves say what is due
 """due time (zero-padded milliseconds)/kind/subject"""
 
 

@@ -14,6 +14,7 @@ from keystead.api.evidence import service_record
 from keystead.api.replay import SEEN
 from keystead.api.schedule import DUE, Due, DueCall, Handlers
 from keystead.api.usage import LAST_USE, USES_UP_TO, Position, UsageTracker
+from keystead.audit import notes
 from keystead.audit.commit import Committer, Submission
 from keystead.clock import Clock
 from keystead.entropy import Entropy
@@ -79,6 +80,7 @@ class Scheduler:
                 for place, row in rows:
                     await self._work_off(place, row)
                 done += len(rows)
+            await self._move_notes()
             await self._forget_expired()
             await self._flush_uses()
             await self._scrub()
@@ -98,10 +100,25 @@ class Scheduler:
             events = work.handlers[row.kind](DueCall(tx, now), row.subject)
             tx.delete(DUE, place)
             records = tuple(service_record(event, now, work.entropy) for event in events)
-            if await self._submit(records, tx):
+            if await self._submit(records or self._note(tx, row.kind, now), tx, note=not records):
                 return
 
-    async def _submit(self, records: tuple[bytes, ...], tx: Transaction) -> bool:
+    def _note(self, tx: Transaction, kind: str, now: float) -> tuple[bytes, ...]:
+        """The note of a change that has no event; nothing if nothing evident changes."""
+        if not any(write.table.evident for write in tx.writes.values()):
+            return ()
+        return (notes.note_of(f"due: {kind}", now, self._work.entropy),)
+
+    async def _move_notes(self) -> None:
+        """Journal the notes of changes that were made beside the server."""
+        store = self._work.store
+        for place in notes.waiting(store.transaction(), _BATCH):
+            tx = store.transaction()
+            record = notes.take(tx, place, store.commit_number)
+            if record is not None:  # after a conflict the next run looks again
+                await self._submit((record,), tx)
+
+    async def _submit(self, records: tuple[bytes, ...], tx: Transaction, *, note: bool = False) -> bool:
         """True once durable, False after a conflict."""
         settled: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
 
@@ -109,7 +126,7 @@ class Scheduler:
             if not settled.done():  # a stop cancels who waits
                 settled.set_result(result)
 
-        self._work.committer.submit(Submission(records, tx, hear))
+        self._work.committer.submit(Submission(records, tx, hear, note))
         problem = await settled
         if isinstance(problem, errors.StorageConflict):
             return False

@@ -28,7 +28,7 @@ class LastUse(msgspec.Struct, frozen=True, gc=False):
     request_id: str
 
 
-LAST_USE: Table[LastUse] = Table("last_use", LastUse)
+LAST_USE: Table[LastUse] = Table("last_use", LastUse, evident=False)  # drawn from the journal
 """account/region/key id"""
 
 
@@ -40,7 +40,7 @@ class CallerUse(msgspec.Struct, frozen=True, gc=False):
     region: str
 
 
-CALLER_USE: Table[CallerUse] = Table("caller_use", CallerUse)
+CALLER_USE: Table[CallerUse] = Table("caller_use", CallerUse, evident=False)  # drawn from calls
 """account/access key id, or account/role's unique id"""
 
 
@@ -50,7 +50,7 @@ class Position(msgspec.Struct, frozen=True):
     index: int
 
 
-USES_UP_TO: Table[Position] = Table("uses_up_to", Position)
+USES_UP_TO: Table[Position] = Table("uses_up_to", Position, evident=False)  # how far
 """worker"""
 
 

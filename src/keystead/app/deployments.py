@@ -12,6 +12,7 @@ from pathlib import Path
 from keystead import errors
 from keystead.api.accounts import ensure_account, put_root_credential
 from keystead.api.directory import root_credentials_of
+from keystead.audit.notes import run_noted
 from keystead.clock import Clock
 from keystead.entropy import Entropy
 from keystead.identity import Credential
@@ -133,4 +134,4 @@ def first_credential(store: Store, settings: Settings, clock: Clock, entropy: En
             access_key_id=pair[0], secret=pair[1], account=settings.account_id, created=clock.now()
         )
 
-    return store.run(ensure)
+    return run_noted(store, ensure, what="first account", now=clock.now(), entropy=entropy)

@@ -32,6 +32,7 @@ from keystead.api.usage import UsageTracker
 from keystead.api.usage_replay import rebuild
 from keystead.api.watching import watching_of
 from keystead.audit.commit import Committer
+from keystead.audit.custody import open_log_keys
 from keystead.audit.journal import Journal
 from keystead.audit.orphans import take_up
 from keystead.clock import Clock, ManualClock, SystemClock
@@ -112,6 +113,7 @@ class App:
             loop.call_soon_threadsafe,
             next_turn=loop.call_soon,
             on_group=self.figures.measures.group,
+            digests=open_log_keys(self.store, self.entropy).digests,
         )
         committer.start()
         self.figures.attach(committer)

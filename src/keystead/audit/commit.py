@@ -17,10 +17,12 @@ from threading import Thread, get_ident
 import msgspec
 
 from keystead.audit import outbox
+from keystead.audit.change import digests_of, join
 from keystead.audit.journal import Journal
 from keystead.errors import JournalError, OperatorError, StorageError, StorageUnavailable
 from keystead.storage.store import Store
 from keystead.storage.transaction import Transaction
+from keystead.tlog import StateDigests
 
 LARGEST_LIMIT = 8192
 _CLEANING_INTERVAL = 4096
@@ -36,11 +38,13 @@ class Submission(msgspec.Struct, frozen=True, gc=False):
     than one record if it is told to more than one account, or did more than one thing. `done` gets None (all
     durable), StorageConflict (nothing was written: run the operation again with a new transaction), or JournalError
     or StorageUnavailable (do not answer; the change may persist, and if so all its events will too).
+    With `note` the record is no event but the note of a change that no call made.
     """
 
     records: tuple[bytes, ...]
     transaction: Transaction | None
     done: Done
+    note: bool = False
 
 
 def _unseen(_calls: int, _seconds: float) -> None:
@@ -78,6 +82,7 @@ class Committer:
         limit: int = LARGEST_LIMIT,
         next_turn: Callable[[Callable[[], None]], object] | None = None,
         on_group: Callable[[int, float], None] = _unseen,
+        digests: StateDigests | None = None,
     ) -> None:
         """A committer that does nothing until `start`.
 
@@ -91,6 +96,7 @@ class Committer:
                 writer once. Without it each submission wakes it.
             on_group: hears, on the writer's thread, of each group how many calls it had and how many seconds it
                 took to make it durable.
+            digests: what tells beside the event of a change which records it wrote; without it nothing does.
         """
         self._store = store
         self._journal = journal
@@ -99,6 +105,7 @@ class Committer:
         self._longest = journal.longest_record
         self._next_turn = next_turn
         self._on_group = on_group
+        self._digests = digests
         self._home = 0
         self._waking = False
         self._waiting: deque[Submission] = deque()
@@ -250,13 +257,11 @@ class Committer:
 
     def _commit(self, group: Sequence[Submission]) -> list[Exception | None]:
         results: list[Exception | None] = [None] * len(group)
-        rows = self._store_changes(group, results)
+        told = [submission.records for submission in group]
+        rows = self._store_changes(group, told, results)
         # A crash here: changes persist, unanswered, with their events in the outbox; `recover` journals them.
         records = [
-            record
-            for submission, result in zip(group, results, strict=True)
-            if result is None
-            for record in submission.records
+            record for each, result in zip(told, results, strict=True) if result is None for record in each
         ]
         before = self._journal.next_index
         try:
@@ -270,17 +275,25 @@ class Committer:
         self._journaled_rows += rows
         return results
 
-    def _store_changes(self, group: Sequence[Submission], results: list[Exception | None]) -> list[str]:
-        """The outbox keys of the changes that persist; fills in `results` of those that do not."""
+    def _store_changes(
+        self,
+        group: Sequence[Submission],
+        told: list[tuple[bytes, ...]],
+        results: list[Exception | None],
+    ) -> list[str]:
+        """The outbox keys of the changes that persist; fills in `results` of those that do not.
+
+        What a change wrote is added to the first of its records in `told`.
+        """
         changes = [
-            (place, submission.transaction, submission.records)
+            (place, submission.transaction, self._digests_of(submission))
             for place, submission in enumerate(group)
             if submission.transaction is not None
         ]
         cleaning = self._cleaning(changing=bool(changes))
         if not changes and not cleaning:
             return []
-        keys = [self._add_rows(transaction, records) for _, transaction, records in changes]
+        keys = [self._add_rows(tx, group[place], writes) for place, tx, writes in changes]
         answers: Sequence[Exception | None]
         try:
             answers = self._store.commit([*cleaning, *(transaction for _, transaction, _ in changes)])
@@ -292,19 +305,35 @@ class Committer:
         if cleaning and answers[0] is None:
             self._journaled_rows = []
         rows: list[str] = []
-        for (place, _, _), added, answer in zip(changes, keys, answers[len(cleaning) :], strict=True):
+        for (place, _, writes), added, answer in zip(changes, keys, answers[len(cleaning) :], strict=True):
             results[place] = answer
             if answer is None:
                 rows += added
+                told[place] = self._with_writes(group[place], writes)
         return rows
 
-    def _add_rows(self, transaction: Transaction, records: Sequence[bytes]) -> list[str]:
+    def _digests_of(self, submission: Submission) -> bytes:
+        """Of what the change writes; empty where there is no record that could hold them."""
+        if self._digests is None or not submission.records or submission.transaction is None:
+            return b""
+        return digests_of(self._digests, submission.transaction)
+
+    def _with_writes(self, submission: Submission, writes: bytes) -> tuple[bytes, ...]:
+        """The records of a change that persists; the first tells what it wrote."""
+        if not writes:
+            return submission.records
+        first, *rest = submission.records
+        return join(first, writes, self._store.last_commit, note=submission.note), *rest
+
+    def _add_rows(self, transaction: Transaction, submission: Submission, writes: bytes) -> list[str]:
         """The outbox keys under which the events of one change are stored with it, in their order."""
         keys, since = [], self._journal.next_index
-        for record in records:
+        for record in submission.records:
             self._sequence += 1
             keys.append(outbox.key(self._journal.worker, self._sequence))
-            transaction.put(outbox.OUTBOX, keys[-1], outbox.OutboxRow(record, since))
+            row = outbox.OutboxRow(record, since, writes, submission.note)
+            transaction.put(outbox.OUTBOX, keys[-1], row)
+            writes = b""
         return keys
 
     def _cleaning(self, *, changing: bool) -> list[Transaction]:

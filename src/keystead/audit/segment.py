@@ -25,6 +25,7 @@ from hashlib import sha256
 
 import msgspec
 
+from keystead.audit.change import Change, is_note, split
 from keystead.errors import JournalError
 
 FORMAT_VERSION = 1
@@ -90,12 +91,16 @@ class Header(msgspec.Struct, frozen=True):
 
 
 class Frame(msgspec.Struct, frozen=True, gc=False):
-    """One record as read back; `after` is the place behind it."""
+    """One record as read back; `after` is the place behind it.
+
+    The `payload` is the event or note alone; `change` is what stands beside it in the record of a change.
+    """
 
     index: int
     kind: Kind
     payload: bytes
     after: Position
+    change: Change | None = None
 
 
 class Marker(msgspec.Struct, frozen=True, gc=False):
@@ -196,11 +201,11 @@ def encode_group(
     length = group_length(records)
     marker = _MARKER.pack(at.index, at.chain, length, anchor)
     chain = sha256(at.chain + _MARKER_WORD + marker).digest()
-    pack, bits = _WORD.pack, kind << 28
+    pack, bits, note = _WORD.pack, kind << 28, Kind.NOTE << 28
     parts = [_MARKER_WORD, chain, marker]
     extend = parts.extend
     for record in records:
-        word = pack(bits | len(record))
+        word = pack((note if is_note(record) else bits) | len(record))
         chain = sha256(chain + word + record).digest()
         extend((word, chain, record))
     after = Position(align(at.offset + length), at.index + len(records), chain)
@@ -221,8 +226,15 @@ def _frame(data: bytes, at: Position) -> Frame | None:
         return None
     if sha256(at.chain + _WORD.pack(word) + payload).digest() != chain:
         return None
-    index = at.index + (kind != Kind.MARKER)
-    return Frame(at.index, Kind(kind), payload, Position(start + length, index, chain))
+    after = Position(start + length, at.index + (kind != Kind.MARKER), chain)
+    if kind == Kind.MARKER:
+        return Frame(at.index, Kind.MARKER, payload, after)
+    return Frame(at.index, Kind(kind), *_beside(payload, after))
+
+
+def _beside(record: bytes, after: Position) -> tuple[bytes, Position, Change | None]:
+    payload, change = split(record)
+    return payload, after, change
 
 
 def read_marker(frame: Frame) -> Marker | None:

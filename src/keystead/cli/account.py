@@ -8,6 +8,7 @@ import click
 
 from keystead.api.accounts import ACCOUNTS, ensure_account, put_root_credential
 from keystead.api.directory import root_credentials_of
+from keystead.audit.notes import run_noted
 from keystead.cli.deployment import data_dir_option, opened, passphrase_option, the_seal
 from keystead.cli.output import Failed, output_option, show
 from keystead.clock import SystemClock
@@ -46,7 +47,7 @@ def add(*, data_dir: Path, passphrase_file: Path | None, account_id: str, name: 
         put_root_credential(tx, account_id, key_id, secret, now)
 
     with opened(data_dir, the_seal(data_dir, passphrase_file)) as store:
-        store.run(make)
+        run_noted(store, make, what="account add", now=now, entropy=SystemEntropy())
     if output == "json":
         show({"account_id": account_id, "access_key_id": key_id, "secret_access_key": secret})
     else:

@@ -8,6 +8,7 @@ import click
 
 from keystead.api.accounts import put_service_credential, service_credentials
 from keystead.api.directory import CREDENTIALS
+from keystead.audit.notes import run_noted
 from keystead.cli.deployment import data_dir_option, opened, passphrase_option, the_seal
 from keystead.cli.output import Failed, output_option, show
 from keystead.clock import SystemClock
@@ -34,7 +35,13 @@ def register(*, principal: str, data_dir: Path, passphrase_file: Path | None, ou
     key_id, secret = new_access_key(SystemEntropy())
     now = SystemClock().now()
     with opened(data_dir, the_seal(data_dir, passphrase_file)) as store:
-        store.run(lambda tx: put_service_credential(tx, principal, key_id, secret, now))
+        run_noted(
+            store,
+            lambda tx: put_service_credential(tx, principal, key_id, secret, now),
+            what="service register",
+            now=now,
+            entropy=SystemEntropy(),
+        )
     if output == "json":
         show({"service": principal, "access_key_id": key_id, "secret_access_key": secret})
     else:
@@ -70,4 +77,4 @@ def revoke(*, access_key_id: str, data_dir: Path, passphrase_file: Path | None) 
         tx.delete(CREDENTIALS, access_key_id)
 
     with opened(data_dir, the_seal(data_dir, passphrase_file)) as store:
-        store.run(delete)
+        run_noted(store, delete, what="service revoke", now=SystemClock().now(), entropy=SystemEntropy())

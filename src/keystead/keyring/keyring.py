@@ -44,10 +44,12 @@ class Scrub(msgspec.Struct, frozen=True):
     """Material was destroyed and the store's files have not been rewritten since."""
 
 
-SCRUBS: Table[Scrub] = Table("scrub", Scrub)
+SCRUBS: Table[Scrub] = Table("scrub", Scrub, evident=False)  # a note of work to do
 PENDING = "pending"
 MATERIALS: Table[Backing] = Table("material", Backing)
-ROOTS: Table[KeyringRoot] = Table("keyring_root", KeyringRoot)
+ROOTS: Table[KeyringRoot] = Table(
+    "keyring_root", KeyringRoot, evident=False
+)  # made once, by no call; with another one no key material opens
 _ROOT_KEY = "1"
 
 

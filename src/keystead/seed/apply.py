@@ -10,6 +10,7 @@ import msgspec
 
 from keystead.api.accounts import put_account, put_root_credential
 from keystead.api.directory import ACCOUNTS
+from keystead.audit.notes import run_noted
 from keystead.entropy import Entropy
 from keystead.keyring import Keyring
 from keystead.seed.file import Seed, SeedAccount
@@ -27,7 +28,13 @@ def apply_seed(store: Store, keyring: Keyring, seed: Seed, now: float, entropy: 
         errors.SettingsError: a value of the seed cannot be used; nothing was written.
         errors.StorageError: the store cannot be written.
     """
-    store.run(lambda tx: _apply(Maker(tx, entropy, now), keyring, seed))
+    run_noted(
+        store,
+        lambda tx: _apply(Maker(tx, entropy, now), keyring, seed),
+        what="seed",
+        now=now,
+        entropy=entropy,
+    )
 
 
 def _apply(make: Maker, keyring: Keyring, seed: Seed) -> None:

@@ -41,6 +41,7 @@ class Store:
         self.view = View(backend, self.root_seal, entropy)
         self.nodes = Nodes(backend.get, nodes)
         self.rows = Rows(backend, self.view, self.nodes, records)
+        self.last_commit = 0  # the number of the newest commit that this process made itself
         self.reseal_position = 0, b""  # the epoch to which `reseal` brings everything, and how far it is
         self._writing = threading.Lock()  # one commit at a time
 
@@ -200,6 +201,7 @@ class Store:
             self.view.doubt()
             raise
         # A crash here loses no commit: the next process to open the database reads this head.
+        self.last_commit = group.following.head.number
         self.nodes.keep(group.fresh.items())
         self.rows.settle(group.state, group.following, group.entries)
         return True

@@ -59,16 +59,25 @@ class Table(Generic[R]):
 
     An index function is pure: it is asked again for the old record when that is replaced or deleted.
     It must keep giving the same texts for records that are stored already; another rule is another index.
+
+    A table is `evident` if every change of its records has an event: then the log keeps a digest of each
+    record, and whoever put an old one back is found out. Where that is not so the declaration says why.
     """
 
-    __slots__ = ("_decode", "_rows", "indexes", "name", "record")
+    __slots__ = ("_decode", "_rows", "evident", "indexes", "name", "record")
 
     def __init__(
-        self, name: str, record: type[R], indexes: Mapping[str, Index[R]] = MappingProxyType({})
+        self,
+        name: str,
+        record: type[R],
+        indexes: Mapping[str, Index[R]] = MappingProxyType({}),
+        *,
+        evident: bool = True,
     ) -> None:
         self.name = name
         self.record = record
         self.indexes = indexes
+        self.evident = evident
         self._decode = msgspec.msgpack.Decoder(record).decode
         self._rows = b"r" + text(name) + _SEPARATOR
 

@@ -16,7 +16,7 @@ class Counter(msgspec.Struct, frozen=True, gc=False):
     value: int
 
 
-COUNTERS: Table[Counter] = Table("counters", Counter)
+COUNTERS: Table[Counter] = Table("counters", Counter, evident=False)  # counts of what is evident
 
 
 class Entry:

@@ -144,11 +144,19 @@ def canonical(value: Any) -> bytes:
 # ------------------------------------------------------------------------------ leaves
 
 
-def event_leaf(event: bytes, journal: str, index: int, salts: Salts, writes: Sequence[Write] = ()) -> bytes:
+def event_leaf(
+    event: bytes,
+    journal: str,
+    index: int,
+    salts: Salts,
+    writes: Sequence[Write] = (),
+    commit: Mapping[str, int] = MappingProxyType({}),
+) -> bytes:
     """The leaf of an event, record number `index` of a worker's `journal`.
 
     An event of more than 200 values, or that would make the leaf longer than 65,535 bytes, is *folded*: there is only
     the commitment to the whole of it. `writes` that do not fit even then are told by the SHA-256 of their JSON.
+    `commit` says which commit of the store they were made by: `commit`, or `commitUpTo` where only that is known.
     """
     members = _members(event)
     event_id = _event_id(members)
@@ -160,7 +168,7 @@ def event_leaf(event: bytes, journal: str, index: int, salts: Salts, writes: Seq
         "event": commitment(salts.salt(event_id, ""), "", event),
     }
     if writes:
-        leaf["writes"] = writes
+        leaf |= {"writes": writes, **commit}
     values = list(_committed(members))
     if len(values) <= MOST_COMMITMENTS:
         commitments = {
@@ -182,14 +190,23 @@ def _folded(leaf: dict[str, Any]) -> bytes:
     return encoded
 
 
-def note_leaf(note: bytes, journal: str, index: int) -> bytes:
-    """The leaf of a journal's note (that it was closed, or cut at a start), so that no number of it is missing.
+def note_leaf(
+    note: bytes,
+    journal: str,
+    index: int,
+    writes: Sequence[Write] = (),
+    commit: Mapping[str, int] = MappingProxyType({}),
+) -> bytes:
+    """The leaf of a journal's note (that it was closed, cut at a start, …), so that no number of it is missing.
+
+    A change that no call made has a note, and `writes` and `commit` as in `event_leaf`.
 
     Raises:
         LogError: the note is no JSON object, or too long.
     """
     members = _members(note)
-    leaf = _encode({"v": VERSION, "journal": journal, "index": index, "note": members})
+    written = {"writes": writes, **commit} if writes else {}
+    leaf = _encode({"v": VERSION, "journal": journal, "index": index, "note": members, **written})
     if not members or len(leaf) > LONGEST_ENTRY:
         raise LogError("a journal's note is a JSON object")
     return leaf

@@ -66,7 +66,7 @@ class Report(msgspec.Struct, frozen=True):
     content: str
 
 
-REPORTS: Table[Report] = Table("credential_report", Report)
+REPORTS: Table[Report] = Table("credential_report", Report, evident=False)  # drawn from what is evident
 """account"""
 
 

@@ -1,0 +1,76 @@
+"""The log's own secrets: its signing key and its salt key, made once and kept sealed in the store."""
+
+from __future__ import annotations
+
+import msgspec
+
+from keystead.crypto.secret import Secret
+from keystead.entropy import Entropy, new_uuid
+from keystead.storage.store import Store
+from keystead.storage.table import Table
+from keystead.tlog import Salts, Signer, StateDigests
+from keystead.tlog.checkpoint import LOG
+
+_SEED_BYTES = 32
+_KEY = "1"
+
+
+class LogKeys(msgspec.Struct, frozen=True):
+    """What the log signs and salts with, and the deployment's id, by which the log is known."""
+
+    deployment: str
+    seed: bytes
+    salt: bytes
+
+    def __repr__(self) -> str:
+        return "LogKeys()"
+
+    def origin(self, setting: str | None) -> str:
+        """The log's name: as set, or by the deployment's id."""
+        return setting or f"keystead/{self.deployment}"
+
+    def signer(self, origin: str) -> Signer:
+        """What signs checkpoints of the log of that name.
+
+        Raises:
+            errors.LogError: the name cannot be a key's name.
+        """
+        return Signer(origin, LOG, Secret(self.seed))
+
+    @property
+    def salts(self) -> Salts:
+        """The salts of commitments."""
+        return Salts(Secret(self.salt))
+
+    @property
+    def digests(self) -> StateDigests:
+        """What tells of records that changes wrote."""
+        return StateDigests(Secret(self.salt))
+
+
+LOG_KEYS: Table[LogKeys] = Table("log_keys", LogKeys, evident=False)  # made once; another key is another log
+
+
+def known_log_keys(store: Store) -> LogKeys | None:
+    """The deployment's, None if no server has run on it yet.
+
+    Raises:
+        errors.StorageError: the store cannot be read.
+    """
+    return store.transaction().get(LOG_KEYS, _KEY)
+
+
+def open_log_keys(store: Store, entropy: Entropy) -> LogKeys:
+    """The deployment's, made the first time.
+
+    Raises:
+        errors.StorageError: the store cannot be read or written.
+    """
+    tx = store.transaction()
+    keys = tx.get(LOG_KEYS, _KEY)
+    if keys is not None:
+        return keys
+    made = LogKeys(new_uuid(entropy), entropy.random(_SEED_BYTES), entropy.random(_SEED_BYTES))
+    tx.insert(LOG_KEYS, _KEY, made)
+    (conflict,) = store.commit([tx])
+    return made if conflict is None else open_log_keys(store, entropy)  # another process was first
