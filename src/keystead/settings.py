@@ -87,6 +87,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "URL of an OpenTelemetry collector (OTLP/HTTP, `…/v1/traces`) for traces; needs `keystead[otel]`."
         ),
     ] = None
+    witnesses: Annotated[
+        tuple[str, ...], _about("Witnesses that cosign the log's checkpoints, each as `URL VKEY`.")
+    ] = ()
     quota_keys: Annotated[int, _about("KMS keys per account and Region.")] = 100_000
     quota_aliases_per_key: Annotated[int, _about("Aliases per key.")] = 50
     quota_grants_per_key: Annotated[int, _about("Grants per key.")] = 50_000
@@ -108,7 +111,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 LISTS = frozenset(
-    {"attestation_roots", "oidc_allow_private_issuers", "principal_rate_limits", "rate_limits", "regions"}
+    {
+        "attestation_roots",
+        "oidc_allow_private_issuers",
+        "principal_rate_limits",
+        "rate_limits",
+        "regions",
+        "witnesses",
+    }
 )
 """Settings that take several texts."""
 

@@ -31,6 +31,7 @@ COMMANDS = {
     "serve": ("keystead.cli.serve", "serve", "Run a deployment's server."),
     "sign": ("keystead.cli.data", "sign", "Sign bytes with a KMS key."),
     "why": ("keystead.cli.why", "why", "Explain why a request was refused."),
+    "witness": ("keystead.cli.witness", "witness", "Cosign the checkpoints of logs that only grow."),
     "verify": ("keystead.cli.data", "verify", "Verify a signature with a KMS key."),
 }
 """Command: module, name in it, one line of help."""

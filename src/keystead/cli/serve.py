@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
-import ssl
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +13,8 @@ from keystead.app import open_store
 from keystead.cli.deployment import the_seal
 from keystead.cli.options import setting_options, settings_from
 from keystead.cli.running import configure_logging, listening_socket, run
+from keystead.cli.tls import tls_context
 from keystead.clock import SystemClock
-from keystead.http import server_context
 from keystead.seal import seal_name
 from keystead.settings import Settings
 
@@ -57,37 +55,13 @@ def serve(**options: Any) -> None:
         raise errors.SettingsError(
             f"the deployment is sealed by {used}; `keystead seal rekey --to {settings.seal}` changes that"
         )
-    tls = _tls(settings)
+    tls = tls_context(settings)
     configure_logging(settings)
     file = None if settings.passphrase_file is None else Path(settings.passphrase_file)
     sock = listening_socket(settings)
     store = open_store(directory, the_seal(directory, file))
     app = apps.build(settings, store, directory, clock=SystemClock())
     run(app, sock, tls=tls, on_ready=lambda port: _announce(settings, port))
-
-
-def _tls(settings: Settings) -> ssl.SSLContext | None:
-    """The TLS context that the settings name; None for plain HTTP, which is for loopback only.
-
-    Raises:
-        errors.SettingsError: there must be one and is not, or its files cannot be used.
-    """
-    if settings.tls_cert is None or settings.tls_key is None:
-        if not _loopback(settings.host):
-            raise errors.SettingsError(
-                f"listening on {settings.host}, beyond loopback, needs TLS: give --tls-cert and --tls-key"
-            )
-        return None
-    return server_context(settings.tls_cert, settings.tls_key, settings.client_ca)
-
-
-def _loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _announce(settings: Settings, port: int) -> None:
