@@ -26,7 +26,7 @@ NEEDED = {
 }
 """The permissions that a call takes, where they are not the one of its name."""
 BY_GRANT = {"RetireGrant"}
-"""What the grant decides, not the policies."""
+"""What the grant decides, not the policies: see `test_enforcement_values`."""
 OPERATIONS = sorted(set(CALLS) - BY_GRANT)
 ON_KEYS = sorted(
     name
