@@ -17,6 +17,7 @@ from keystead.api.condition_keys import CheckContext, facts_of
 from keystead.api.decisions import Refused
 from keystead.api.guardrails import Place
 from keystead.api.permissions import require_known
+from keystead.api.readings import readings
 from keystead.api.standing import Standing
 from keystead.api.verdicts import Noting, keep, slot
 from keystead.keys import Key
@@ -70,11 +71,17 @@ def authorize(call: Call, targets: tuple[Target, ...]) -> None:
 
 
 def check(call: Call, target: Target) -> None:
-    """Return if the caller has `target.action` on `target.resource`.
+    """Return if the caller has `target.action` on `target.resource`, in every way to read the request.
 
     Raises:
         errors.AccessDenied: it has not.
+        errors.Validation: it can be read in too many ways.
     """
+    for reading in readings(target):
+        _check(call, reading)
+
+
+def _check(call: Call, target: Target) -> None:
     place = call.standing.place
     if target.account != call.account:
         place = call.standings.place(target.account, call.tx)
