@@ -22,6 +22,9 @@ def _about(text: str) -> Meta:
     return Meta(description=text)
 
 
+MOST_WORKERS = 64
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that can be set; the docs list these fields."""
 
@@ -34,7 +37,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     regions: Annotated[tuple[str, ...], _about("The only Regions to serve; empty serves any.")] = ()
     access_key_id: Annotated[str | None, _about("Root access key id of the first account.")] = None
     secret_access_key: Annotated[str | None, _about("Root secret access key that goes with it.")] = None
-    workers: Annotated[int, _about("Worker processes. Only 1 is supported at present.")] = 1
+    workers: Annotated[int, _about("Worker processes that share the port and the store.")] = 1
     manual_clock: Annotated[bool, _about("Offer `POST /dev/clock` to move time (development only).")] = False
     tls_cert: Annotated[str | None, _about("PEM file with the TLS certificate chain.")] = None
     tls_key: Annotated[str | None, _about("PEM file with the TLS private key.")] = None
@@ -173,8 +176,10 @@ def _checked(merged: dict[str, Any]) -> Settings:
             raise errors.SettingsError(f"{name} must be one of {', '.join(choices)}")
     if not settings.host or not settings.listen.rpartition(":")[2].isdecimal() or settings.port > 65535:  # noqa: PLR2004  TCP ports
         raise errors.SettingsError(f"listen must be HOST:PORT, not {settings.listen!r}")
-    if settings.workers != 1:
-        raise errors.SettingsError("workers must be 1: more than one worker is not supported yet")
+    if not 1 <= settings.workers <= MOST_WORKERS:
+        raise errors.SettingsError(f"workers must be from 1 to {MOST_WORKERS}")
+    if settings.workers > 1 and settings.ephemeral:
+        raise errors.SettingsError("workers share a store on disk: ephemeral takes one worker only")
     _require_some(settings)
     if (settings.tls_cert is None) != (settings.tls_key is None):
         raise errors.SettingsError("tls_cert and tls_key go together")

@@ -35,7 +35,7 @@ def test_health_readiness_and_metrics(server):
     server.client("kms").list_keys()
     with pytest.raises(ClientError):
         server.client("kms").describe_key(KeyId="nonsense")
-    assert server.get("/healthz") == (200, b'{"status":"alive"}\n')
+    assert server.get("/healthz") == (200, b'{"status":"alive","worker":"w0"}\n')
     assert server.get("/readyz")[0] == 200
     status, page = server.get("/metrics")
     assert status == 200

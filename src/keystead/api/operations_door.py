@@ -62,7 +62,7 @@ class OperationsDoor:
         self.paths[request.target](request, done)
 
     def _health(self, _request: Request, done: Done) -> None:
-        done(_json(200, {"status": "alive"}))
+        done(_json(200, {"status": "alive", "worker": self._committer.worker}))
 
     def _ready(self, _request: Request, done: Done) -> None:
         """Ready: unsealed, the store readable, evidence writable."""

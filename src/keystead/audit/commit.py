@@ -122,6 +122,11 @@ class Committer:
     # ------------------------------------------------------------------ for the worker
 
     @property
+    def worker(self) -> str:
+        """Whose journal this writes."""
+        return self._journal.worker
+
+    @property
     def state(self) -> str:
         """`ok`, or `journal failed: …` or `storage failed: …` with the reason."""
         return self._failed.state if self._failed is not None else "ok"

@@ -79,10 +79,19 @@ def the_seal(directory: Path, passphrase_file: Path | None) -> Seal:
     Raises:
         errors.SealError: `root.sealed` cannot be read, or this Keystead does not know its seal.
     """
+    return seal_with(directory, asker(passphrase_file))
+
+
+def seal_with(directory: Path, ask: Callable[[], str]) -> Seal:
+    """The same, with a passphrase that `ask` tells.
+
+    Raises:
+        errors.SealError: `root.sealed` cannot be read, or this Keystead does not know its seal.
+    """
     name = seal_name(directory)
     if name not in SEALS:
         raise errors.SealError(f"the root key was sealed by {name!r}, which this Keystead does not know")
-    return SEALS[name](SealOptions(directory, asker(passphrase_file)))
+    return SEALS[name](SealOptions(directory, ask))
 
 
 # ------------------------------------------------------------------------------- store

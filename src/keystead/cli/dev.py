@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import shutil
+import socket
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -12,9 +14,11 @@ import click
 
 from keystead import app as apps
 from keystead import errors
+from keystead.api.dev_clock import SharedClock
 from keystead.cli.deployment import asker
 from keystead.cli.options import setting_options, settings_from
 from keystead.cli.running import configure_logging, listening_socket, run
+from keystead.cli.workers import Supervisor, Worker, this_worker
 from keystead.clock import ManualClock, SystemClock
 from keystead.entropy import SystemEntropy
 from keystead.identity import Credential
@@ -50,6 +54,10 @@ def dev(**options: Any) -> None:
     settings = settings_from(options)
     _require_loopback(settings)
     configure_logging(settings)
+    worker = this_worker()
+    if worker is not None:
+        _work(settings, worker)
+        return
     seed = read_seed(Path(settings.seed)) if settings.seed else None
     sock = listening_socket(settings)
     clock = ManualClock() if settings.manual_clock else SystemClock()
@@ -60,11 +68,36 @@ def dev(**options: Any) -> None:
         if seed is not None:
             apply_seed(store, Keyring.open(store, entropy), seed, clock.now(), entropy)
         credential = apps.first_credential(store, settings, clock, entropy)
+        if settings.workers > 1:
+            store.close()
+            _supervise(settings, sock, credential)
+            return
         app = apps.build(settings, store, directory, clock=clock, entropy=entropy)
         run(app, sock, tls=None, on_ready=lambda port: _announce(settings, credential, port))
     finally:
         if settings.ephemeral:
             shutil.rmtree(directory, ignore_errors=True)
+
+
+def _supervise(settings: Settings, sock: socket.socket, credential: Credential) -> None:
+    """Run the workers until told to stop; this process has closed the store and keeps no key."""
+    if settings.manual_clock:
+        SharedClock(_clock_of(settings), fresh=True)
+    supervisor = Supervisor(settings.workers, sock, sys.argv[1:])
+    sys.exit(supervisor.run(lambda port: _announce(settings, credential, port)))
+
+
+def _work(settings: Settings, worker: Worker) -> None:
+    """Be one of several workers."""
+    directory, entropy = Path(settings.data_dir), SystemEntropy()
+    store = _open(directory, entropy)
+    clock = SharedClock(_clock_of(settings)) if settings.manual_clock else SystemClock()
+    app = apps.build(settings, store, directory, clock=clock, entropy=entropy, worker=worker.name)
+    run(app, worker.socket, tls=None, on_ready=worker.announce)
+
+
+def _clock_of(settings: Settings) -> Path:
+    return Path(settings.data_dir) / "clock"
 
 
 def _open(directory: Path, entropy: SystemEntropy) -> Store:

@@ -28,6 +28,10 @@ _OWN_FILES = 256
 """The store, journals, sockets of other kinds and what libraries open."""
 _DRAIN = 10.0
 """Seconds that running requests get after a signal to stop."""
+_PATIENCE = 2.0
+"""Seconds that idle connections get to bring one more request when the worker is only replaced."""
+RETIRE = signal.SIGUSR1
+"""What a worker is told that another takes its place."""
 _GC_THRESHOLDS = (20_000, 20, 50)
 """Requests leave no cycles behind: the collector need not look often (default 700, 10, 10)."""
 _SWITCH_INTERVAL = 0.0005
@@ -116,9 +120,15 @@ async def _serve(
     app: App, sock: socket.socket, tls: ssl.SSLContext | None, on_ready: Callable[[int], None]
 ) -> None:
     loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
+    ending: asyncio.Future[float] = loop.create_future()
+
+    def end(patience: float) -> None:
+        if not ending.done():
+            ending.set_result(patience)
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, end, 0.0)
+    loop.add_signal_handler(RETIRE, end, _PATIENCE)
     await app.start()
     limits = Limits(max_connections=app.settings.max_connections, max_buffered=app.settings.max_buffered)
     _allow_files(limits.max_connections)
@@ -127,6 +137,5 @@ async def _serve(
     gc.freeze()  # what was loaded at the start is never garbage
     gc.set_threshold(*_GC_THRESHOLDS)
     on_ready(server.port)
-    await stop.wait()
-    await server.drain(_DRAIN)
+    await server.drain(_DRAIN, await ending)
     await app.stop()

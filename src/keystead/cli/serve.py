@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +12,14 @@ import click
 from keystead import app as apps
 from keystead import errors
 from keystead.app import open_store
-from keystead.cli.deployment import the_seal
+from keystead.cli.deployment import asker, seal_with
 from keystead.cli.options import setting_options, settings_from
 from keystead.cli.running import configure_logging, listening_socket, run
 from keystead.cli.tls import tls_context
+from keystead.cli.workers import Supervisor, this_worker
 from keystead.clock import SystemClock
 from keystead.seal import seal_name
+from keystead.seal.passphrase import PassphraseSeal
 from keystead.settings import Settings
 
 
@@ -57,9 +61,21 @@ def serve(**options: Any) -> None:
         )
     tls = tls_context(settings)
     configure_logging(settings)
+    worker = this_worker()
+    if worker is not None:
+        store = open_store(directory, seal_with(directory, worker.passphrase))
+        app = apps.build(settings, store, directory, clock=SystemClock(), worker=worker.name)
+        run(app, worker.socket, tls=tls, on_ready=worker.announce)
+        return
     file = None if settings.passphrase_file is None else Path(settings.passphrase_file)
+    ask = functools.cache(asker(file))  # a person is asked once
     sock = listening_socket(settings)
-    store = open_store(directory, the_seal(directory, file))
+    store = open_store(directory, seal_with(directory, ask))
+    if settings.workers > 1:
+        store.close()  # opened to tell a wrong passphrase now
+        passphrase = ask() if used == PassphraseSeal.name else None
+        supervisor = Supervisor(settings.workers, sock, sys.argv[1:], passphrase)
+        sys.exit(supervisor.run(lambda port: _announce(settings, port)))
     app = apps.build(settings, store, directory, clock=SystemClock())
     run(app, sock, tls=tls, on_ready=lambda port: _announce(settings, port))
 

@@ -91,11 +91,11 @@ class Door:
             if connection.deadline <= now:
                 connection.expire()
 
-    def drain(self) -> None:
-        """Close what is idle; the rest closes after its next answer."""
+    def drain(self, patience: float) -> None:
+        """Close what is idle for `patience` more seconds; the rest closes after its next answer."""
         self.draining = True
         for connection in tuple(self.connections):
-            connection.drain()
+            connection.drain(patience)
 
     def abort(self) -> int:
         """How many connections were still at a request or its answer; all that are open are now cut."""
@@ -145,7 +145,7 @@ class Connection(asyncio.Protocol):
         """Take up the connection, or refuse it when there are too many."""
         door = self._door
         self._transport = cast("asyncio.Transport", transport)
-        if door.draining or len(door.connections) >= door.limits.max_connections:
+        if len(door.connections) >= door.limits.max_connections:
             self._phase = Phase.CLOSED
             self._transport.write(door.refusal_bytes(refusals.TOO_MANY_CONNECTIONS, door.new_request_id()))
             self._transport.close()
@@ -156,7 +156,8 @@ class Connection(asyncio.Protocol):
             door.limits, peer, self._secure, _certificate(transport), _tls(transport), door.budget
         )
         door.connections.add(self)
-        self._enter(_IDLE, door.limits.idle_timeout)
+        # One that was accepted just before the door closed is not refused: its client may have sent a request.
+        self._enter(_IDLE, door.limits.linger_timeout if door.draining else door.limits.idle_timeout)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - why it ended changes nothing
         """Forget the connection; an answer that still comes is dropped."""
@@ -210,9 +211,13 @@ class Connection(asyncio.Protocol):
         else:
             self.abort()
 
-    def drain(self) -> None:
-        """Close now if nothing is under way."""
-        if self._phase is _IDLE and not self._backlog:
+    def drain(self, patience: float) -> None:
+        """Close if nothing is under way and no request comes for `patience` more seconds."""
+        if self._phase is not _IDLE or self._backlog:
+            return
+        if patience:
+            self.deadline = min(self.deadline, self._door.monotonic() + patience)
+        else:
             self._close()
 
     def abort(self) -> bool:
