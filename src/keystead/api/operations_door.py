@@ -40,6 +40,7 @@ class OperationsDoor:
         clock: Clock,
         wall: Clock,
         run_due: Callable[[], Awaitable[int]],
+        log_state: Callable[[], str],
     ) -> None:
         self._committer = committer
         self._metrics = metrics
@@ -48,6 +49,7 @@ class OperationsDoor:
         self._clock = clock
         self._wall = wall
         self._run_due = run_due
+        self._log_state = log_state
         self._tasks: set[asyncio.Task[None]] = set()
         self.paths: dict[str, Callable[[Request, Done], None]] = {
             "/healthz": self._health,
@@ -74,6 +76,7 @@ class OperationsDoor:
                 self._store.refresh()
             except errors.StorageError as error:
                 state = f"storage failed: {error}"
+        state = self._log_state() if state == "ok" else state
         done(
             _json(
                 200 if state == "ok" else 503,

@@ -34,6 +34,7 @@ from keystead.api.watching import watching_of
 from keystead.audit.commit import Committer
 from keystead.audit.custody import open_log_keys
 from keystead.audit.journal import Journal
+from keystead.audit.log import Sequencer, Sequencing
 from keystead.audit.orphans import take_up
 from keystead.clock import Clock, ManualClock, SystemClock
 from keystead.entropy import Entropy, SystemEntropy
@@ -95,6 +96,7 @@ class App:
         self.usage = UsageTracker()
         self.committer: Committer | None = None
         self._leader = Leader(directory)
+        self._sequencing: Sequencing | None = None
         self._pool = FairPool(settings.threads, settings.max_waiting)
         self._timer: asyncio.Task[None] | None = None
         self._kick: asyncio.Event | None = None
@@ -107,13 +109,14 @@ class App:
         """
         loop = asyncio.get_running_loop()
         keyring = Keyring.open(self.store, self.entropy)
+        log_keys = open_log_keys(self.store, self.entropy)
         committer = Committer(
             self.store,
             self.journal,
             loop.call_soon_threadsafe,
             next_turn=loop.call_soon,
             on_group=self.figures.measures.group,
-            digests=open_log_keys(self.store, self.entropy).digests,
+            digests=log_keys.digests,
         )
         committer.start()
         self.figures.attach(committer)
@@ -121,6 +124,7 @@ class App:
             # Only whoever leads reads where the watch was left: nobody else may write it meanwhile.
             await loop.run_in_executor(self._pool.executor, self._watching.prepare)
         self.committer = committer
+        self._sequencing = Sequencing(Sequencer(self.directory, log_keys, self._acknowledged))
         first = self.journal.worker == WORKER
         left = take_up(self.store, self.directory, self.settings.workers) if first else []
         self._kick = asyncio.Event()
@@ -176,6 +180,7 @@ class App:
             clock=self.clock,
             wall=self.wall,
             run_due=self.scheduler.run,
+            log_state=self._log_state,
         )
         uses = (self.store.transaction(), self.directory, self.journal, left, _TRACKED, self.usage)
         loop.run_in_executor(self._pool.executor, rebuild, *uses)
@@ -203,11 +208,20 @@ class App:
             if helper is not None:
                 await asyncio.get_running_loop().run_in_executor(None, helper.close)
         await asyncio.get_running_loop().run_in_executor(None, self._pool.close)
+        if self._sequencing is not None:
+            await asyncio.get_running_loop().run_in_executor(None, self._sequencing.stop)
         self._leader.resign()
         self._outside.pool.shutdown(wait=False, cancel_futures=True)
         if self.committer is not None:
             self.committer.close()
         self.store.close()
+
+    def _log_state(self) -> str:
+        return "ok" if self._sequencing is None else self._sequencing.state
+
+    def _acknowledged(self, worker: str) -> int | None:
+        """Up to where a journal's records stay whatever happens; known here of this worker's own."""
+        return self.journal.next_index if worker == self.journal.worker else None
 
     async def _run_due(self) -> None:
         """Look at what is due once a second, and right after a change that may have made something due."""
@@ -218,6 +232,8 @@ class App:
                 leads = self._leader.leads()
                 await (self.scheduler.run() if leads else self.scheduler.keep_up())
                 await self.figures.tick(self._pool.executor, leads=leads)
+                if leads and self._sequencing is not None:
+                    self._sequencing.lead()
                 if self._watching is not None and leads:
                     self._watching.tick()
             except errors.OperatorError as error:

@@ -48,7 +48,7 @@ class Located(msgspec.Struct, frozen=True, gc=False):
 
 
 class Part(msgspec.Struct, frozen=True):
-    """What came next, durable: `events`, and the place behind them.
+    """What came next, durable: `events`, all `records` (notes too), and the place behind them.
 
     `gone` is set when records that were read before turned out to have been abandoned by the writer
     after a failure: those with this index and larger ones do not count, and come again.
@@ -57,6 +57,7 @@ class Part(msgspec.Struct, frozen=True):
     events: tuple[Located, ...]
     cursor: Cursor
     gone: int | None = None
+    records: tuple[Frame, ...] = ()
 
 
 def parts(root: Path, worker: str, cursor: Cursor | None, disk: Disk | None = None) -> Iterator[Part]:
@@ -136,6 +137,7 @@ def _whole_groups(disk: Disk, directory: Path, cursor: Cursor) -> Part | None:
                 return Part(
                     _events(frames, cursor),
                     Cursor(cursor.sequence, cursor.offset + end.offset, end.index, end.chain),
+                    records=_records(frames),
                 )
             if len(data) < length or not any(data[:4]):
                 return None
@@ -170,10 +172,14 @@ def _rest(disk: Disk, directory: Path, cursor: Cursor, following: Header) -> Par
             found.append(frame)
             if frame.after.same_record(stop):
                 file.sync()
-                return Part(_events(found, cursor), _start(following))
+                return Part(_events(found, cursor), _start(following), records=_records(found))
     raise JournalError(
         f"journal segment {_name(cursor.sequence)}: the chain is broken behind offset {cursor.offset}"
     )
+
+
+def _records(frames: list[Frame]) -> tuple[Frame, ...]:
+    return tuple(frame for frame in frames if frame.kind is not Kind.MARKER)
 
 
 def _events(frames: list[Frame], cursor: Cursor) -> tuple[Located, ...]:

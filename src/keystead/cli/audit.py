@@ -20,6 +20,7 @@ from keystead.cli.alarms import alarms
 from keystead.cli.deployment import data_dir_option, opened, passphrase_option, the_seal, workers
 from keystead.cli.events import print_events, query, reindex
 from keystead.cli.export import export
+from keystead.cli.log import key
 from keystead.cli.output import Failed, output_option, show
 from keystead.storage import Verification
 
@@ -137,5 +138,5 @@ def _report(found: Verified) -> None:
         print(f"FAIL and {len(found.findings) - _MOST_SHOWN} more")
 
 
-for command in (alarms, query, reindex, export):
+for command in (alarms, query, reindex, export, key):
     audit.add_command(command)

@@ -1,0 +1,196 @@
+"""The sequencer: merges the journals of all workers into one Merkle log.
+
+Only whole groups that were synced are taken up. Tiles and bundles are durable before the head tells of them, the head
+before its public copy does. Each run begins from the head, so going on and recovering are the same: a crash
+anywhere loses nothing, for the journals hold the evidence, and what was written without a head is written again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from threading import Event, Thread
+from typing import Final
+
+import structlog
+
+from keystead.audit.change import Change, decode_writes
+from keystead.audit.custody import LogKeys
+from keystead.audit.disk import Disk
+from keystead.audit.follow import Cursor, parts
+from keystead.audit.logfiles import Head, LogFiles
+from keystead.audit.segment import Frame, Kind
+from keystead.errors import LogError, OperatorError
+from keystead.tlog import Checkpoint, Salts, Tile, append, event_leaf, note_leaf, open_checkpoint, root_of
+from keystead.tlog.checkpoint import sign_checkpoint
+from keystead.tlog.tile import WIDTH
+
+log = structlog.get_logger("keystead.log")
+
+_MOST: Final = 4096
+"""Entries that one checkpoint adds at most."""
+_INTERVAL: Final = 0.5
+"""Seconds between runs."""
+
+
+def leaf_of(frame: Frame, worker: str, salts: Salts) -> bytes:
+    """The leaf of a journal's record."""
+    writes, commit = _written(frame.change)
+    if frame.kind is Kind.EVENT:
+        return event_leaf(frame.payload, worker, frame.index, salts, writes, commit)
+    return note_leaf(frame.payload, worker, frame.index, writes, commit)
+
+
+def _written(change: Change | None) -> tuple[list[tuple[bytes, bytes]], dict[str, int]]:
+    if change is None:
+        return [], {}
+    name = "commit" if change.exact else "commitUpTo"
+    return list(decode_writes(change.writes)), {name: change.commit}
+
+
+class Sequencer:
+    """One at a time for a data directory: whoever leads. Belongs to one thread.
+
+    `acknowledged` tells of a journal up to which index its records are known to stay, None if nobody here knows.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        keys: LogKeys,
+        acknowledged: Callable[[str], int | None],
+        *,
+        disk: Disk | None = None,
+    ) -> None:
+        self._directory = directory
+        self._files = LogFiles(directory, disk)
+        self._disk = disk
+        self._origin = keys.origin(None)
+        self._signer = keys.signer(self._origin)
+        self._salts = keys.salts
+        self._acknowledged = acknowledged
+        self._head: Head | None = None
+        self._size = 0
+        self._cursors: dict[str, Cursor] = {}
+
+    def run(self) -> int:
+        """How many records were added to the log: all that are durable now.
+
+        Raises:
+            OperatorError: a journal or the log is damaged; it is named.
+            OSError: the log cannot be written or read.
+        """
+        added = 0
+        try:
+            if self._head is None:
+                self._resume()
+            while count := self._add():
+                added += count
+        except BaseException:
+            self._head, self._cursors = None, {}  # the next run begins from what is on the disk
+            raise
+        return added
+
+    def _resume(self) -> None:
+        """Begin from the head on disk; a log that does not fit it is not continued."""
+        head = self._files.head()
+        if head is None:
+            self._head, self._size = Head("", {}), 0
+            return
+        checkpoint = open_checkpoint(head.checkpoint, [self._signer.key])
+        if root_of(checkpoint.size, self._files.read) != checkpoint.root:
+            raise LogError("the tiles at the log's edge are not those of log/head")
+        self._files.repair(head)
+        self._head, self._size = head, checkpoint.size
+
+    def _add(self) -> int:
+        assert self._head is not None
+        journals, cursors = dict(self._head.journals), dict(self._cursors)
+        leaves: list[bytes] = []
+        for worker in sorted(entry.name for entry in (self._directory / "journal").iterdir()):
+            self._gather(worker, journals, cursors, leaves)
+        if leaves:
+            self._publish(leaves, journals)
+        self._cursors = cursors
+        return len(leaves)
+
+    def _gather(
+        self, worker: str, journals: dict[str, int], cursors: dict[str, Cursor], leaves: list[bytes]
+    ) -> None:
+        limit = self._acknowledged(worker)
+        for part in parts(self._directory, worker, cursors.get(worker), self._disk):
+            following = journals.get(worker, 0)
+            if part.gone is not None and part.gone < following:
+                raise LogError(f"journal {worker}: record {part.gone} was in the log and is gone")
+            for frame in part.records:
+                if frame.index < following:
+                    continue
+                if frame.index != following:
+                    raise LogError(f"journal {worker}: record {following} is missing")
+                if len(leaves) >= _MOST or (limit is not None and frame.index >= limit):
+                    return  # this part is read again the next time
+                leaves.append(leaf_of(frame, worker, self._salts))
+                journals[worker] = following = frame.index + 1
+            cursors[worker] = part.cursor
+
+    def _publish(self, leaves: list[bytes], journals: dict[str, int]) -> None:
+        growth = append(self._size, self._files.read, leaves)
+        for tile, data in growth.writes:
+            self._files.write(tile, data)
+        # A crash here: nobody was told of these tiles; the next run writes the same again.
+        note = sign_checkpoint(Checkpoint(self._origin, growth.size, growth.root), self._signer)
+        head = Head(note, journals)
+        self._files.publish(head)
+        for tile, _ in growth.writes:
+            self._drop_narrower(tile)
+        self._head, self._size = head, growth.size
+
+    def _drop_narrower(self, tile: Tile) -> None:
+        """The partial tile of before, of which this one is the continuation."""
+        width = (self._size >> 8 * max(tile.level, 0)) - tile.index * WIDTH
+        if 0 < width < tile.width:
+            self._files.drop(Tile(tile.level, tile.index, width))
+
+
+class Sequencing:
+    """The sequencer in a thread of its own, while this worker leads. `state` is `ok` or why the log is behind."""
+
+    def __init__(self, sequencer: Sequencer) -> None:
+        self._sequencer = sequencer
+        self._thread: Thread | None = None
+        self._end = Event()
+        self.state = "ok"
+
+    def lead(self) -> None:
+        """Nothing; from now on this worker sequences."""
+        if self._thread is None:
+            self._thread = Thread(target=self._work, name="sequencer", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Nothing, after a last run; blocks for as long as that takes."""
+        if self._thread is not None:
+            self._end.set()
+            self._thread.join()
+            self._thread = None
+
+    def _work(self) -> None:
+        last = False
+        while not last:
+            last = self._end.wait(_INTERVAL)
+            self._run()
+
+    def _run(self) -> None:
+        try:
+            self._sequencer.run()
+        except (OperatorError, OSError) as error:
+            self._tell(f"log behind: {error}")
+        except Exception as error:  # noqa: BLE001  a defect here must not end the thread; the journals have all
+            self._tell(f"log behind: unexpected {type(error).__name__}")
+        else:
+            self.state = "ok"
+
+    def _tell(self, state: str) -> None:
+        if state != self.state:
+            log.error("the log cannot be written", reason=state)
+        self.state = state

@@ -1,0 +1,93 @@
+"""The log's files below `DIR/log`: tiles and bundles, the head, and its public copy, the checkpoint."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from keystead.audit.disk import Disk, OsDisk, make_directory, write_whole
+from keystead.errors import LogError
+from keystead.tlog import Tile
+
+LOG: Final = "log"
+_HEAD: Final = "head"
+_CHECKPOINT: Final = "checkpoint"
+
+
+class Head(msgspec.Struct, frozen=True):
+    """What the sequencer has published: its newest checkpoint, and of each journal the next index to take up."""
+
+    checkpoint: str
+    journals: dict[str, int]
+
+
+class LogFiles:
+    """Reads and writes one deployment's log. What a method wrote is durable when it returns.
+
+    Every method raises OSError when the disk refuses.
+    """
+
+    def __init__(self, directory: Path, disk: Disk | None = None) -> None:
+        self.root = directory / LOG
+        self._disk = disk or OsDisk()
+
+    def head(self) -> Head | None:
+        """What was published last, None before the first time.
+
+        Raises:
+            LogError: the head is damaged.
+        """
+        try:
+            return msgspec.json.decode((self.root / _HEAD).read_bytes(), type=Head)
+        except FileNotFoundError:
+            return None
+        except msgspec.MsgspecError:
+            raise LogError("log/head is damaged") from None
+
+    def read(self, tile: Tile) -> bytes:
+        """A tile's or bundle's bytes.
+
+        Raises:
+            LogError: it is missing; the message names it.
+        """
+        try:
+            return (self.root / tile.path).read_bytes()
+        except FileNotFoundError:
+            raise LogError(f"log/{tile.path} is missing") from None
+
+    def write(self, tile: Tile, data: bytes) -> None:
+        """Nothing, once the tile or bundle is there."""
+        self._replace(self.root / tile.path, data)
+
+    def publish(self, head: Head) -> None:
+        """Nothing, once the head and then its public copy tell of tiles that are all there."""
+        self._replace(self.root / _HEAD, msgspec.json.encode(head))
+        # A crash here: the next run writes the checkpoint again.
+        self._replace(self.root / _CHECKPOINT, head.checkpoint.encode())
+
+    def repair(self, head: Head) -> None:
+        """Nothing, once the checkpoint is the head's (or has witnesses' lines besides)."""
+        with suppress(FileNotFoundError):
+            if (self.root / _CHECKPOINT).read_text().startswith(head.checkpoint):
+                return
+        self._replace(self.root / _CHECKPOINT, head.checkpoint.encode())
+
+    def drop(self, tile: Tile) -> None:
+        """Nothing; a partial tile that a fuller one has followed need not stay."""
+        with suppress(OSError):
+            (self.root / tile.path).unlink()
+
+    def _replace(self, path: Path, data: bytes) -> None:
+        make_directory(self._disk, path.parent)
+        fresh = path.with_name(f".{path.name}.{os.getpid()}")
+        file = self._disk.create(fresh, len(data))
+        try:
+            write_whole(file, data, 0)
+            file.sync()
+        finally:
+            file.close()
+        self._disk.rename(fresh, path)
