@@ -288,6 +288,37 @@ def test_a_second_tag_in_another_case_does_not_hide_the_first_one(server, names)
     assert code_of(user.create_key, Tags=[{"TagKey": "Team", "TagValue": "open"}]) == ""
 
 
+@pytest.mark.parametrize("names", [("Team", "team"), ("team", "Team")])
+def test_a_second_tag_of_a_key_does_not_hide_the_first_one(server, kms, names):
+    """Whoever may put the tag `team`, but not `Team`, would else take a key out of a policy on `Team`."""
+    denied = server.user(
+        "kept-out",
+        {"p": allow("kms:*"), "d": deny("kms:Encrypt", StringEquals={"aws:ResourceTag/Team": "secret"})},
+    ).client("kms")
+    let_in = server.user("let-in", {"p": allow("kms:Encrypt", StringEquals={"aws:ResourceTag/Team": "open"})})
+    tags = [{"TagKey": name, "TagValue": "secret" if name == "Team" else "open"} for name in names]
+    key = kms.create_key(Tags=tags)["KeyMetadata"]["KeyId"]
+    assert code_of(denied.encrypt, KeyId=key, Plaintext=b"x") == DENIED
+    assert code_of(let_in.client("kms").encrypt, KeyId=key, Plaintext=b"x") == DENIED
+    assert code_of(kms.encrypt, KeyId=key, Plaintext=b"x") == ""
+    kms.untag_resource(KeyId=key, TagKeys=["Team"])
+    assert code_of(denied.encrypt, KeyId=key, Plaintext=b"x") == ""
+    assert code_of(let_in.client("kms").encrypt, KeyId=key, Plaintext=b"x") == ""
+
+
+def test_nobody_tags_a_key_until_it_cannot_be_used(server, kms):
+    """Each pair of tags that are alike doubles the questions, so their number is bounded before, not after."""
+    key = kms.create_key()["KeyMetadata"]["KeyId"]
+    put = 0
+    for name in "abcdefgh":
+        tags = [{"TagKey": name, "TagValue": "1"}, {"TagKey": name.upper(), "TagValue": "2"}]
+        put += code_of(kms.tag_resource, KeyId=key, Tags=tags) == ""
+    assert put == 4
+    context = {"a": "1", "A": "2", "b": "1", "B": "2"}
+    assert code_of(kms.encrypt, KeyId=key, Plaintext=b"x", EncryptionContext=context) == ""
+    assert code_of(kms.untag_resource, KeyId=key, TagKeys=["a", "A"]) == ""
+
+
 # ----------------------------------------------------------------- wild cards brought along
 
 
