@@ -14,6 +14,7 @@ from keystead.api.operation import Operation, always, never
 from keystead.api.service import Service
 from keystead.keys.state import OPERATION_STATES, KeyState
 from keystead.policy.actions import ACTIONS, GRANT_OPERATIONS
+from keystead.services.cloudtrail.service import CLOUDTRAIL
 from keystead.services.iam.service import IAM
 from keystead.services.kms.service import KMS
 from keystead.services.organizations.service import ORGANIZATIONS
@@ -61,6 +62,7 @@ FURTHER: Final = {
         "UpdateGroup": ("the same on the group's new name",),
         "UpdateUser": ("the same on the user's new name",),
     },
+    "cloudtrail": {"CreateTrail": ("cloudtrail:AddTags, if tags are given",)},
     "organizations": {
         "AttachPolicy": ("the same on the node",),
         "CreateAccount": (f"organizations:TagResource, {_TAGS}",),
@@ -176,6 +178,12 @@ SERVICES: Final = (
         ORGANIZATIONS,
         where="Each permission is asked on the root, unit, account, policy or handshake that the request names, and "
         "otherwise on `*`.",
+    ),
+    Part(
+        "AWS CloudTrail",
+        CLOUDTRAIL,
+        where="Each permission is asked on the trail that the request names, whether or not it exists, and otherwise "
+        "on `*`.",
     ),
 )
 """The services in the order of the page."""

@@ -93,6 +93,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     witnesses: Annotated[
         tuple[str, ...], _about("Witnesses that cosign the log's checkpoints, each as `URL VKEY`.")
     ] = ()
+    trail_directory: Annotated[
+        str | None, _about("Directory whose subdirectories are the buckets that trails deliver to.")
+    ] = None
+    trail_s3_endpoint: Annotated[
+        str | None, _about("URL of an S3-compatible store whose buckets trails deliver to.")
+    ] = None
+    trail_s3_region: Annotated[str, _about("The Region to sign for at that store.")] = "us-east-1"
+    trail_s3_access_key_id: Annotated[
+        str | None, _about("Access key id at that store; without one botocore looks where AWS clients look.")
+    ] = None
+    trail_s3_secret_access_key: Annotated[str | None, _about("Secret access key that goes with it.")] = None
+    trail_log_interval: Annotated[int, _about("Seconds between the log files of trails.")] = 300
+    trail_digest_interval: Annotated[int, _about("Seconds between the digests of trails.")] = 3600
     quota_keys: Annotated[int, _about("KMS keys per account and Region.")] = 100_000
     quota_aliases_per_key: Annotated[int, _about("Aliases per key.")] = 50
     quota_grants_per_key: Annotated[int, _about("Grants per key.")] = 50_000
@@ -185,6 +198,7 @@ def _checked(merged: dict[str, Any]) -> Settings:
         raise errors.SettingsError("tls_cert and tls_key go together")
     if settings.client_ca is not None and settings.tls_cert is None:
         raise errors.SettingsError("client_ca needs tls_cert and tls_key: certificates are shown in TLS only")
+    _check_trails(settings)
     if (settings.access_key_id is None) != (settings.secret_access_key is None):
         raise errors.SettingsError("access_key_id and secret_access_key go together")
     return settings
@@ -194,3 +208,12 @@ def _require_some(settings: Settings) -> None:
     for name in ("max_connections", "max_waiting", "max_buffered", "threads"):
         if getattr(settings, name) < 1:
             raise errors.SettingsError(f"{name} must be at least 1")
+
+
+def _check_trails(settings: Settings) -> None:
+    if settings.trail_directory is not None and settings.trail_s3_endpoint is not None:
+        raise errors.SettingsError("trail_directory and trail_s3_endpoint exclude each other")
+    if (settings.trail_s3_access_key_id is None) != (settings.trail_s3_secret_access_key is None):
+        raise errors.SettingsError("trail_s3_access_key_id and trail_s3_secret_access_key go together")
+    if min(settings.trail_log_interval, settings.trail_digest_interval) < 1:
+        raise errors.SettingsError("trail_log_interval and trail_digest_interval are 1 second or more")

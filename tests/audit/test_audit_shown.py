@@ -9,9 +9,9 @@ from botocore.loaders import Loader
 from keystead.audit.members import MEMBERS
 from keystead.audit.redact import everything_of, redaction
 from keystead.audit.rules import HIDDEN, SECRET, rule_of
-from keystead.wire.models import iam, organizations, sts
+from keystead.wire.models import cloudtrail, iam, organizations, sts
 
-MODELS = {"iam": iam, "sts": sts, "organizations": organizations}
+MODELS = {"cloudtrail": cloudtrail, "iam": iam, "sts": sts, "organizations": organizations}
 RAW = {service: Loader().load_service_model(service, "service-2")["shapes"] for service in MODELS}
 OPERATIONS = [(service, name) for service, model in MODELS.items() for name in sorted(model.OPERATIONS)]
 

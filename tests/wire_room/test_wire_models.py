@@ -12,10 +12,10 @@ from botocore.loaders import Loader
 
 from keystead import errors
 from keystead.wire.model import Shape
-from keystead.wire.models import iam, kms, organizations, sts
+from keystead.wire.models import cloudtrail, iam, kms, organizations, sts
 from keystead.wire.protocols import json
 
-MODELS = {"iam": iam, "kms": kms, "organizations": organizations, "sts": sts}
+MODELS = {"cloudtrail": cloudtrail, "iam": iam, "kms": kms, "organizations": organizations, "sts": sts}
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from keystead.api.decisions import Decisions
     from keystead.api.limits import Quotas
     from keystead.api.standing import Standing, Standings
+    from keystead.api.trails import Trails
     from keystead.api.usage import UsageTracker
 
 
@@ -92,6 +93,7 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     standings: Standings
     perform: Perform
     decisions: Decisions
+    trails: Trails
     via: Via | None = None
     proof: Any = None
     tls: tuple[str, str, str] | None = None

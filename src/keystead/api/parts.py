@@ -18,6 +18,7 @@ from keystead.api.pool import FairPool
 from keystead.api.rates import Rates
 from keystead.api.routing import Route
 from keystead.api.service import Service
+from keystead.api.trails import Trails
 from keystead.api.usage import UsageTracker
 from keystead.audit.commit import Committer
 from keystead.clock import Clock
@@ -54,6 +55,7 @@ class Parts(msgspec.Struct, frozen=True):
     relations: Relations
     attestation: AttestationTrust
     decisions: Decisions
+    trails: Trails
     outside: Outside
     changed: Callable[[], None]
     """Called on the loop's thread after each durable change, before its answer."""

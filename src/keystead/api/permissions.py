@@ -10,7 +10,7 @@ from typing import Final
 
 from keystead.errors import KeysteadError
 from keystead.policy.actions import ACTIONS
-from keystead.wire.models import iam, organizations, sts
+from keystead.wire.models import cloudtrail, iam, organizations, sts
 
 WITHOUT_OPERATION: Final = frozenset({"sts:SetSourceIdentity", "sts:TagSession"})
 """Needed beside AssumeRole and its like, for what these hand on (IAM User Guide, "Pass session tags")."""
@@ -20,7 +20,7 @@ PERMISSIONS: Final[frozenset[str]] = (
     | WITHOUT_OPERATION
     | {
         f"{service.name}:{operation}"
-        for service in (iam.SERVICE, organizations.SERVICE, sts.SERVICE)
+        for service in (cloudtrail.SERVICE, iam.SERVICE, organizations.SERVICE, sts.SERVICE)
         for operation in service.operations
     }
 )

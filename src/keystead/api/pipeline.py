@@ -151,6 +151,7 @@ class Pipeline:
             parts.authenticator.standings,
             self.perform,
             parts.decisions,
+            parts.trails,
             via,
             proof,
             None if request.tls is None else (*request.tls, request.headers.get("host", "")),

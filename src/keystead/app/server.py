@@ -27,18 +27,24 @@ from keystead.api.pool import FairPool
 from keystead.api.rates import rates_of
 from keystead.api.scheduler import Scheduler, Work
 from keystead.api.tracing import tracing_of
+from keystead.api.trails import Trails
 from keystead.api.turns import Turns
 from keystead.api.usage import UsageTracker
 from keystead.api.usage_replay import rebuild
 from keystead.api.watching import watching_of
 from keystead.audit.commit import Committer
 from keystead.audit.custody import open_log_keys
+from keystead.audit.index import Index
 from keystead.audit.journal import Journal
 from keystead.audit.log import Sequencer, Sequencing
 from keystead.audit.orphans import take_up
+from keystead.audit.sink import sink_of
 from keystead.clock import Clock, ManualClock, SystemClock
 from keystead.entropy import Entropy, SystemEntropy
 from keystead.keyring import Keyring
+from keystead.services.cloudtrail import CLOUDTRAIL
+from keystead.services.cloudtrail.courier import Courier
+from keystead.services.cloudtrail.delivery import Route
 from keystead.services.iam import IAM
 from keystead.services.kms.due import handlers
 from keystead.services.kms.service import KMS, KeyRelations
@@ -51,7 +57,7 @@ from keystead.wire.http import Request, Response
 
 log = structlog.get_logger("keystead")
 
-SERVICES = {service.name: service for service in (KMS, STS, IAM, ORGANIZATIONS)}
+SERVICES = {service.name: service for service in (KMS, STS, IAM, ORGANIZATIONS, CLOUDTRAIL)}
 WORKER = "w0"
 _TRACKED = frozenset(
     name for service in SERVICES.values() for name, op in service.operations.items() if op.tracks_use
@@ -144,6 +150,9 @@ class App:
             )
         )
         authenticator = Authenticator(self.store, keyring, self.entropy)
+        trails = Trails(Index(self.directory), sink_of(self.settings))
+        route = Route(self.store, keyring, trails.index, trails.sink, self.directory)
+        self._courier = Courier(route, self.settings, self.clock)
         pipeline = Pipeline(
             Parts(
                 services=SERVICES,
@@ -161,6 +170,7 @@ class App:
                 relations=KeyRelations(self.store),
                 attestation=self._attestation,
                 decisions=Decisions(self.directory, self.journal.worker, keyring),
+                trails=trails,
                 outside=self._outside,
                 changed=self._kick.set,
                 count=self.figures.measures.call,
@@ -185,6 +195,7 @@ class App:
         uses = (self.store.transaction(), self.directory, self.journal, left, _TRACKED, self.usage)
         loop.run_in_executor(self._pool.executor, rebuild, *uses)
         self._timer = loop.create_task(self._run_due())
+        self._courier.start()
 
     def handle(self, request: Request, done: Callable[[Response], None]) -> None:
         """Answer one request; see `keystead.wire.http.Handler`."""
@@ -207,6 +218,7 @@ class App:
         for helper in (self._watching, self._tracing):
             if helper is not None:
                 await asyncio.get_running_loop().run_in_executor(None, helper.close)
+        await asyncio.get_running_loop().run_in_executor(None, self._courier.stop)
         await asyncio.get_running_loop().run_in_executor(None, self._pool.close)
         if self._sequencing is not None:
             await asyncio.get_running_loop().run_in_executor(None, self._sequencing.stop)
@@ -231,6 +243,7 @@ class App:
                 self.store.refresh()
                 leads = self._leader.leads()
                 await (self.scheduler.run() if leads else self.scheduler.keep_up())
+                self._courier.leads = leads
                 await self.figures.tick(self._pool.executor, leads=leads)
                 if leads and self._sequencing is not None:
                     self._sequencing.lead()

@@ -107,6 +107,20 @@ class Index:
                         return Progress(taken, complete=False)
         return Progress(taken, complete=True)
 
+    def cursors(self) -> dict[str, Cursor]:
+        """How far each worker's journal is taken in, after taking in what there is.
+
+        Raises:
+            IndexUnavailable: the file cannot be used.
+            JournalError: a journal cannot be read.
+        """
+        self.catch_up()
+        with self.reading() as connection:
+            rows = connection.execute(
+                "SELECT name, sequence, offset, next, chain FROM worker WHERE sequence IS NOT NULL"
+            ).fetchall()
+        return {name: Cursor(*place) for name, *place in rows}
+
     def rebuild(self) -> int:
         """How many events the journals hold; all that was there is forgotten first.
 

@@ -1,4 +1,4 @@
-"""The members of IAM, STS and Organizations that events show: names of theirs that are listed here and no others.
+"""The members of IAM, STS, Organizations and CloudTrail that events show: names of theirs that are listed here and no others.
 
 A member that AWS adds to a model is shown only once its name stands here; a test fails until somebody has decided.
 What a model marks as sensitive is never shown, listed or not.
@@ -56,8 +56,35 @@ _STS: Final = """
     subject subjectFromWebIdentityToken subjectType tags targetPrincipal taskPolicyArn transitiveTagKeys value
 """
 
+_CLOUDTRAIL: Final = """
+    advancedEventSelectors aggregationConfigurations attributeKey attributeValue billingMode channel
+    channelArn cloudWatchLogsLogGroupArn cloudWatchLogsRoleArn contextKeySelectors createdTimestamp
+    dashboardArn dashboardId dataResources dataType delegatedAdminAccountId delegatedAdminResourcePolicy
+    deliveryS3Uri destination destinations dimensions enableLogFileValidation endEventTime endTime endsWith
+    equals errorCode eventCategories eventCategory eventDataStore eventDataStoreArn
+    eventDataStoreOwnerAccountId eventDataStores eventName eventSelectors eventSource eventsCompleted
+    excludeManagementEventSources failedEntries federationRoleArn federationStatus field fieldSelectors
+    filesCompleted frequency importId importSource importStatistics importStatus includeGlobalServiceEvents
+    includeManagementEvents includeShadowTrails insightSelectors insightSource insightType
+    insightsDestination isMultiRegionTrail isOrganizationTrail key kmsKeyId location
+    logFileValidationEnabled lookupAttributes maxEventSize maxQueryResults maxResults memberAccountId
+    multiRegionEnabled name namePrefix nextToken notEndsWith notEquals notStartsWith organizationEnabled
+    period prefixesCompleted prefixesFound prompt queryAlias queryId queryParameterValues queryParameters
+    queryStatement queryStatus readWriteType recursiveLogging refreshId refreshSchedule resourceArn
+    resourceId resourceIdList resourcePolicy retentionPeriod s3 s3BucketAccessRoleArn s3BucketName
+    s3BucketRegion s3KeyPrefix s3LocationUri searchPhrase snsTopicARN snsTopicName source startEventTime
+    startIngestion startTime startsWith status tags tagsList templates terminationProtectionEnabled
+    timeOfDay trailARN trailName trailNameList type unit updatedTimestamp value values viewProperties
+    widgets
+"""
+
 MEMBERS: Final[Mapping[str, frozenset[str]]] = {
     service: frozenset(names.split())
-    for service, names in {"iam": _IAM, "organizations": _ORGANIZATIONS, "sts": _STS}.items()
+    for service, names in {
+        "cloudtrail": _CLOUDTRAIL,
+        "iam": _IAM,
+        "organizations": _ORGANIZATIONS,
+        "sts": _STS,
+    }.items()
 }
 """By service; a name counts at any depth of a request or an answer."""

@@ -259,7 +259,12 @@ KMS: Mapping[str, Rule] = {
     "DescribeCustomKeyStores": _use("customKeyStoreId", "customKeyStoreName", *_PAGE),
 }
 
-_READS = {"iam": ("Get", "List", "Simulate", "Generate"), "sts": ("",), "organizations": ("Describe", "List")}
+_READS = {
+    "iam": ("Get", "List", "Simulate", "Generate"),
+    "sts": ("",),
+    "organizations": ("Describe", "List"),
+    "cloudtrail": ("Describe", "Get", "List", "Lookup", "Search"),
+}
 """How the operations of a service that change nothing begin; no operation of STS does."""
 _ANSWERING = ("AssumeRole", "AssumeRoot", "GetSessionToken", "GetFederationToken")
 """How the operations of STS begin whose answers are told, though they change nothing: who became whom."""

@@ -17,6 +17,7 @@ from keystead.audit import read_journal
 from keystead.audit.segment import Kind
 from keystead.cli import journals
 from keystead.cli.alarms import alarms
+from keystead.cli.deliver import deliver_now
 from keystead.cli.deployment import data_dir_option, opened, passphrase_option, the_seal, workers
 from keystead.cli.events import print_events, query, reindex
 from keystead.cli.export import export
@@ -138,5 +139,5 @@ def _report(found: Verified) -> None:
         print(f"FAIL and {len(found.findings) - _MOST_SHOWN} more")
 
 
-for command in (alarms, query, reindex, export, key):
+for command in (alarms, query, reindex, export, key, deliver_now):
     audit.add_command(command)

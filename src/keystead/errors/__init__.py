@@ -12,6 +12,7 @@ internal failure and writes the detail to the log.
 """
 
 from keystead.errors.base import *
+from keystead.errors.cloudtrail import *
 from keystead.errors.identities import *
 from keystead.errors.kms import *
 from keystead.errors.own import *

@@ -79,6 +79,10 @@ class LogError(OperatorError):
     """Something of a Merkle log is malformed, or does not prove what it must; the message quotes nothing of it."""
 
 
+class SinkFailed(OperatorError):
+    """What is delivered outside was not taken."""
+
+
 class IndexUnavailable(OperatorError):
     """The index of the events cannot be used now."""
 

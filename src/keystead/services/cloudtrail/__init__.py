@@ -1,0 +1,8 @@
+"""The CloudTrail service: looking up events, and trails that deliver them, signed, to a store outside.
+
+Owns trails, their log files and digests. Refuses to know how events are made and kept (`audit`).
+"""
+
+from keystead.services.cloudtrail.service import CLOUDTRAIL
+
+__all__ = ["CLOUDTRAIL"]

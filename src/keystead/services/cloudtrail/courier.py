@@ -1,0 +1,66 @@
+"""The thread that fills the index and delivers for trails, apart from all calls: none ever waits for it."""
+
+from __future__ import annotations
+
+from threading import Event, Thread
+from typing import Final
+
+import structlog
+
+from keystead.clock import Clock
+from keystead.errors import OperatorError, SinkFailed, places
+from keystead.services.cloudtrail.delivery import Route, deliver, trails_of, turn
+from keystead.settings import Settings
+
+log = structlog.get_logger("keystead.trails")
+
+_TICK: Final = 1.0
+_AT_ONCE: Final = 5_000
+"""Events that are indexed before the thread looks whether it shall stop."""
+
+
+class Courier:
+    """Starts with the server and stops with it; works only while `leads` is set, which the worker keeps true to fact."""
+
+    def __init__(self, route: Route, settings: Settings, clock: Clock) -> None:
+        self._route = route
+        self._settings = settings
+        self._clock = clock
+        self._stopping = Event()
+        self._thread = Thread(target=self._run, name="keystead-courier", daemon=True)
+        self._looked = clock.now()
+        self.leads = False
+
+    def start(self) -> None:
+        """None; the thread runs."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """None, once the thread is done with what it was doing."""
+        self._stopping.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopping.wait(_TICK):
+            if not self.leads:
+                continue
+            try:
+                self._turn()
+            except OperatorError as error:
+                log.warning("trails or the index wait", reason=str(error))
+            except Exception as error:  # noqa: BLE001  one defect must not end all deliveries
+                log.error("trails failed", kind=type(error).__name__, where=places(error))
+
+    def _turn(self) -> None:
+        while not self._stopping.is_set() and not self._route.index.catch_up(_AT_ONCE).complete:
+            pass
+        now = self._clock.now()
+        if now - self._looked < self._settings.trail_log_interval:
+            return
+        self._looked = now
+        with turn(self._route.directory, wait=False) as mine:
+            for trail in trails_of(self._route.store) if mine else ():
+                try:
+                    deliver(self._route, trail, now, digest_every=self._settings.trail_digest_interval)
+                except SinkFailed as failure:
+                    log.warning("a trail waits for its store", trail=trail.arn, reason=str(failure))

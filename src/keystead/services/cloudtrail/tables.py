@@ -1,0 +1,114 @@
+"""What the service stores: trails, how far each has delivered, and the keys that sign digests."""
+
+from __future__ import annotations
+
+import msgspec
+
+from keystead.audit.follow import Cursor
+from keystead.storage import Table
+
+
+class Trail(msgspec.Struct, frozen=True, kw_only=True):
+    """A trail as its owner made it; times are epoch seconds.
+
+    `periods` are when it logged: start and end, 0 while it goes on; a period goes when all of it was delivered.
+    """
+
+    account: str
+    region: str
+    name: str
+    bucket: str
+    prefix: str = ""
+    multi_region: bool = False
+    global_events: bool = True
+    validation: bool = False
+    read_write: str = "All"
+    excluded: tuple[str, ...] = ()
+    custom_selectors: bool = False
+    tags: dict[str, str] = {}
+    periods: tuple[tuple[float, float], ...] = ()
+    started: float = 0.0
+    stopped: float = 0.0
+
+    @property
+    def place(self) -> str:
+        """The key of its record."""
+        return f"{self.account}/{self.region}/{self.name}"
+
+    @property
+    def arn(self) -> str:
+        """Its ARN."""
+        return trail_arn(self.account, self.region, self.name)
+
+    @property
+    def logging(self) -> bool:
+        """Whether it logs now."""
+        return bool(self.periods) and not self.periods[-1][1]
+
+
+class LogFile(msgspec.Struct, frozen=True):
+    """A delivered log file that no digest lists yet; `digest` is the SHA-256 of its content, times are texts."""
+
+    key: str
+    bucket: str
+    digest: str
+    oldest: str
+    newest: str
+
+
+class Chain(msgspec.Struct, frozen=True):
+    """The newest digest of a Region, which the next one names; empty texts before the first."""
+
+    end: float
+    bucket: str = ""
+    key: str = ""
+    digest: str = ""
+    signature: str = ""
+
+
+class Outgoing(msgspec.Struct, frozen=True):
+    """A digest that is made and may not have been taken yet: it is put again as it is."""
+
+    bucket: str
+    key: str
+    body: bytes
+    signature: str
+
+
+class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a trail has delivered, by worker and by Region."""
+
+    cursors: dict[str, Cursor] = {}
+    pending: dict[str, tuple[LogFile, ...]] = {}
+    chains: dict[str, Chain] = {}
+    outgoing: dict[str, Outgoing] = {}
+    delivered: float = 0.0
+    digested: float = 0.0
+    attempted: float = 0.0
+    error: str = ""
+    digest_error: str = ""
+
+
+class SigningKey(msgspec.Struct, frozen=True):
+    """An RSA key that signs digests: sealed by the key ring, and its public half (PKCS #1)."""
+
+    fingerprint: str
+    sealed: bytes
+    public: bytes
+    begins: float
+    ends: float
+
+
+TRAILS: Table[Trail] = Table("trail", Trail)
+"""account/region/name"""
+
+DELIVERIES: Table[Delivery] = Table("trail_delivery", Delivery)
+"""the trail's place"""
+
+SIGNING_KEYS: Table[SigningKey] = Table("trail_key", SigningKey)
+"""account/begin in seconds (12 digits)"""
+
+
+def trail_arn(account: str, region: str, name: str) -> str:
+    """The ARN of a trail."""
+    return f"arn:aws:cloudtrail:{region}:{account}:trail/{name}"
