@@ -90,6 +90,7 @@ HELPERS = {
     "organizations": {
         "on_any", "on_attachment", "on_handshake", "on_invited", "on_node", "on_policy", "on_tagged",
     },
+    "cloudtrail": {"on_any", "on_trail", "on_trails"},
     "sts": set(),
 }  # fmt: skip
 """The functions that take an action's name without its service."""
