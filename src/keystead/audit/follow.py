@@ -187,7 +187,7 @@ def _events(frames: list[Frame], cursor: Cursor) -> tuple[Located, ...]:
         Located(
             frame.index,
             cursor.sequence,
-            cursor.offset + frame.after.offset - len(frame.payload),
+            cursor.offset + _begin(frame),
             frame.payload,
         )
         for frame in frames
@@ -207,3 +207,9 @@ def _opened(disk: Disk, path: Path) -> Iterator[SegmentFile]:
         raise
     except OSError as error:
         raise JournalError(f"journal segment {path.name}: cannot be read: {error.strerror}") from error
+
+
+def _begin(frame: Frame) -> int:
+    """Where the event's own bytes begin: behind it in its record are the digests of what it changed."""
+    beside = 0 if frame.change is None else len(frame.change.writes)
+    return frame.after.offset - beside - len(frame.payload)

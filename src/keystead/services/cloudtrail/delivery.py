@@ -68,8 +68,15 @@ def turn(directory: Path, *, wait: bool) -> Iterator[bool]:
 
 
 def trails_of(store: Store) -> list[Trail]:
-    """Every trail that logs or has something left to deliver."""
-    return [trail for _, trail in store.transaction().scan(TRAILS, "") if trail.periods]
+    """Every trail that logs or has something left to deliver, with the periods that count."""
+    tx = store.transaction()
+    trails = (_left(trail, tx.get(DELIVERIES, place) or Delivery()) for place, trail in tx.scan(TRAILS, ""))
+    return [trail for trail in trails if trail.periods]
+
+
+def _left(trail: Trail, state: Delivery) -> Trail:
+    left = tuple(period for period in trail.periods if not period[1] or period[1] > state.done)
+    return msgspec.structs.replace(trail, periods=left)
 
 
 def deliver(route: Route, trail: Trail, now: float, *, digest_every: float) -> Delivery:
@@ -222,14 +229,4 @@ def _send_outgoing(route: Route, trail: Trail, now: float) -> None:
 
 def _end(route: Route, trail: Trail) -> None:
     """Forget the periods that are delivered; the next one begins a chain of its own."""
-
-    def change(tx: Transaction) -> None:
-        current = tx.get(TRAILS, trail.place)
-        if current is None:
-            return
-        left = current.periods[len(trail.periods) :]
-        tx.put(TRAILS, trail.place, msgspec.structs.replace(current, periods=left))
-        state = tx.get(DELIVERIES, trail.place) or Delivery()
-        tx.put(DELIVERIES, trail.place, msgspec.structs.replace(state, chains={}, digested=0.0))
-
-    route.store.run(change)
+    _note(route, trail, chains={}, digested=0.0, done=trail.periods[-1][1])

@@ -22,9 +22,12 @@ def start_logging(call: Call, request: wire.StartLoggingRequest, _trail: Target)
     """Have a trail deliver what happens from now on."""
     trail = at_home(call, request.name)
     if not trail.logging:
-        begun = msgspec.structs.replace(trail, periods=(*trail.periods, (call.now, 0.0)), started=call.now)
+        delivery = call.tx.get(DELIVERIES, trail.place)
+        done = 0.0 if delivery is None else delivery.done
+        left = (period for period in trail.periods if period[1] > done)
+        begun = msgspec.structs.replace(trail, periods=(*left, (call.now, 0.0)), started=call.now)
         call.tx.put(TRAILS, trail.place, begun)
-        if call.tx.get(DELIVERIES, trail.place) is None:
+        if delivery is None:
             call.tx.put(DELIVERIES, trail.place, Delivery(cursors=call.trails.index.cursors()))
     return wire.StartLoggingResponse()
 

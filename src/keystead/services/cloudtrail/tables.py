@@ -11,7 +11,7 @@ from keystead.storage import Table
 class Trail(msgspec.Struct, frozen=True, kw_only=True):
     """A trail as its owner made it; times are epoch seconds.
 
-    `periods` are when it logged: start and end, 0 while it goes on; a period goes when all of it was delivered.
+    `periods` are when it logged: start and end, 0 while it goes on; those that were delivered go at the next start.
     """
 
     account: str
@@ -76,7 +76,7 @@ class Outgoing(msgspec.Struct, frozen=True):
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a trail has delivered, by worker and by Region."""
+    """How far a trail has delivered, by worker and by Region; periods that ended up to `done` are delivered."""
 
     cursors: dict[str, Cursor] = {}
     pending: dict[str, tuple[LogFile, ...]] = {}
@@ -85,6 +85,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     delivered: float = 0.0
     digested: float = 0.0
     attempted: float = 0.0
+    done: float = 0.0
     error: str = ""
     digest_error: str = ""
 
@@ -102,10 +103,10 @@ class SigningKey(msgspec.Struct, frozen=True):
 TRAILS: Table[Trail] = Table("trail", Trail)
 """account/region/name"""
 
-DELIVERIES: Table[Delivery] = Table("trail_delivery", Delivery)
+DELIVERIES: Table[Delivery] = Table("trail_delivery", Delivery, evident=False)
 """the trail's place"""
 
-SIGNING_KEYS: Table[SigningKey] = Table("trail_key", SigningKey)
+SIGNING_KEYS: Table[SigningKey] = Table("trail_key", SigningKey, evident=False)
 """account/begin in seconds (12 digits)"""
 
 
