@@ -5,7 +5,7 @@ operation, when, where, with what outcome, on which KMS keys. Everything else of
 commitment for each value, so that its owner can later show one value and prove that it was recorded then.
 
     commitment = SHA-256("keystead commitment 1" || 0x00 || salt || pointer || 0x00 || value)
-    salt       = HMAC-SHA256(salt key, eventID || 0x00 || pointer)
+    salt       = keyed BLAKE2b-256 (RFC 7693) of eventID || 0x00 || pointer under the salt key
 
 `pointer` is the value's JSON pointer (RFC 6901), empty for the whole event; `value` is the value's canonical JSON, for
 the whole event its bytes as the journal has them. Where names within a map are the caller's own (an
@@ -19,7 +19,8 @@ import hmac
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from hashlib import sha256
+from functools import lru_cache
+from hashlib import blake2b, sha256
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -93,7 +94,8 @@ class Salts(Opaque):
 
     def salt(self, event_id: str, pointer: str) -> bytes:
         """The 32-byte salt of one value of one event."""
-        return hmac.digest(self._key, f"{event_id}\0{pointer}".encode(), "sha256")
+        # Keyed BLAKE2b: an event has a dozen salts, and HMAC by OpenSSL takes ten times as long for so few bytes.
+        return blake2b(f"{event_id}\0{pointer}".encode(), key=self._key, digest_size=32).digest()
 
 
 class StateDigests(Opaque):
@@ -274,7 +276,7 @@ def _committed(members: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 def _values(pointer: str, value: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(value, dict) and value:
         names = sorted(value)
-        if _CALLERS_NAMES.fullmatch(pointer.rpartition("/")[2]) or not all(map(_API_NAME.fullmatch, names)):
+        if _are_callers(pointer.rpartition("/")[2], tuple(names)):
             yield from ((f"{pointer}/{number}", [name, value[name]]) for number, name in enumerate(names))
         else:
             for name in names:
@@ -284,6 +286,12 @@ def _values(pointer: str, value: Any) -> Iterator[tuple[str, Any]]:
             yield from _values(f"{pointer}/{number}", element)
     else:
         yield pointer, value
+
+
+@lru_cache(maxsize=4096)
+def _are_callers(name: str, within: tuple[str, ...]) -> bool:
+    """Whether the names within a member called `name` are, or may be, the caller's own choice."""
+    return _CALLERS_NAMES.fullmatch(name) is not None or not all(map(_API_NAME.fullmatch, within))
 
 
 def openings(event: bytes, index: int, salts: Salts) -> list[Opening]:
