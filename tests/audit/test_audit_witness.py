@@ -12,6 +12,9 @@ import threading
 import naive_tree
 import pytest
 
+from keystead.audit.custody import LogKeys
+from keystead.audit.journal import Journal
+from keystead.audit.log import Sequencer
 from keystead.audit.witness import Memory, Witness
 from keystead.audit.witnessing import Witnesses, parse_address
 from keystead.clock import ManualClock
@@ -44,11 +47,11 @@ def submission(old, new, leaves=LEAVES, **options):
 class RunningWitness:
     """A witness behind a real socket, in a thread."""
 
-    def __init__(self, directory, clock=None):
+    def __init__(self, directory, clock=None, log=LOG_SIGNER):
         self.clock = clock or ManualClock()
         self._memory = Memory(directory)
         self.signer = self._memory.signer("witness.example/w1", SystemEntropy())
-        self._witness = Witness(self._memory, self.signer, [LOG_SIGNER.key], self.clock)
+        self._witness = Witness(self._memory, self.signer, [log.key], self.clock)
 
     def __enter__(self):
         ready = threading.Event()
@@ -217,6 +220,27 @@ def test_a_log_gets_its_witness_line(witness):
     for size in (5, 8, 8, 40):
         (line,) = witnesses.cosign(note(size), prove(size))
         assert witness.signed_at(size, line) == int(witness.clock.now())
+
+
+def test_the_log_of_journals_shows_its_witnesses_line_until_it_grows(tmp_path):
+    keys = LogKeys("11111111-2222-4333-a444-555555555555", bytes(range(32)), bytes(32))
+    signer = keys.signer(keys.origin(None))
+    journal = Journal.open(tmp_path, "w0")
+    with RunningWitness(tmp_path / "witness", log=signer) as witness:
+        sequencer = Sequencer(tmp_path, keys, lambda _: None, witnesses=Witnesses([witness.address]))
+        for number in range(300):
+            journal.append([b'{"eventID":"%d"}' % number])
+            if number % 100 == 99:
+                sequencer.run()
+                unsigned = (tmp_path / "log" / "checkpoint").read_text()
+                sequencer.witness()
+                note = parse_note((tmp_path / "log" / "checkpoint").read_text())
+                assert [signed.key for signed in verify(note, [signer.key, witness.signer.key])] == [
+                    signer.key,
+                    witness.signer.key,
+                ]
+                assert parse_note(unsigned).text == note.text
+    journal.close()
 
 
 def test_a_log_that_starts_anew_is_told_what_the_witness_knows(witness):

@@ -39,6 +39,7 @@ from keystead.audit.journal import Journal
 from keystead.audit.log import Sequencer, Sequencing
 from keystead.audit.orphans import take_up
 from keystead.audit.sink import sink_of
+from keystead.audit.witnessing import Witnesses
 from keystead.clock import Clock, ManualClock, SystemClock
 from keystead.entropy import Entropy, SystemEntropy
 from keystead.keyring import Keyring
@@ -130,7 +131,10 @@ class App:
             # Only whoever leads reads where the watch was left: nobody else may write it meanwhile.
             await loop.run_in_executor(self._pool.executor, self._watching.prepare)
         self.committer = committer
-        self._sequencing = Sequencing(Sequencer(self.directory, log_keys, self._acknowledged))
+        witnesses = Witnesses.configured(self.settings.witnesses)
+        self._sequencing = Sequencing(
+            Sequencer(self.directory, log_keys, self._acknowledged, witnesses=witnesses)
+        )
         first = self.journal.worker == WORKER
         left = take_up(self.store, self.directory, self.settings.workers) if first else []
         self._kick = asyncio.Event()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 from typing import Final
 
 import structlog
@@ -20,8 +20,20 @@ from keystead.audit.disk import Disk
 from keystead.audit.follow import Cursor, parts
 from keystead.audit.logfiles import Head, LogFiles
 from keystead.audit.segment import Frame, Kind
+from keystead.audit.witnessing import Witnesses
 from keystead.errors import LogError, OperatorError
-from keystead.tlog import Checkpoint, Salts, Tile, append, event_leaf, note_leaf, open_checkpoint, root_of
+from keystead.tlog import (
+    Checkpoint,
+    Salts,
+    Tile,
+    append,
+    consistency,
+    event_leaf,
+    hash_reader,
+    note_leaf,
+    open_checkpoint,
+    root_of,
+)
 from keystead.tlog.checkpoint import sign_checkpoint
 from keystead.tlog.tile import WIDTH
 
@@ -61,6 +73,7 @@ class Sequencer:
         acknowledged: Callable[[str], int | None],
         *,
         disk: Disk | None = None,
+        witnesses: Witnesses | None = None,
     ) -> None:
         self._directory = directory
         self._files = LogFiles(directory, disk)
@@ -69,8 +82,11 @@ class Sequencer:
         self._signer = keys.signer(self._origin)
         self._salts = keys.salts
         self._acknowledged = acknowledged
+        self._witnesses = witnesses or Witnesses([])
         self._head: Head | None = None
         self._size = 0
+        self._witnessed = 0
+        self._showing = Lock()
         self._cursors: dict[str, Cursor] = {}
 
     def run(self) -> int:
@@ -140,14 +156,36 @@ class Sequencer:
         # A crash here: nobody was told of these tiles; the next run writes the same again.
         note = sign_checkpoint(Checkpoint(self._origin, growth.size, growth.root), self._signer)
         head = Head(note, journals)
-        self._files.publish(head)
+        with self._showing:
+            self._files.publish(head)
+            old, self._head, self._size = self._size, head, growth.size
         for tile, _ in growth.writes:
-            self._drop_narrower(tile)
-        self._head, self._size = head, growth.size
+            self._drop_narrower(tile, old)
 
-    def _drop_narrower(self, tile: Tile) -> None:
-        """The partial tile of before, of which this one is the continuation."""
-        width = (self._size >> 8 * max(tile.level, 0)) - tile.index * WIDTH
+    def witness(self) -> None:
+        """Nothing; the newest checkpoint carries the signatures of the witnesses that signed before the next one.
+
+        May run beside `run`, on one other thread: witnesses take their time, and the log does not wait for them.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        with self._showing:
+            head, size = self._head, self._size
+        if head is None or size == self._witnessed:
+            return
+        self._witnessed = size
+        lines = self._witnesses.cosign(head.checkpoint, lambda old: self._proof(old, size))
+        with self._showing:
+            if lines and self._head is head:
+                self._files.show(head.checkpoint + "".join(lines))
+
+    def _proof(self, old: int, size: int) -> list[bytes]:
+        return consistency(old, size, hash_reader(size, self._files.read))
+
+    def _drop_narrower(self, tile: Tile, size: int) -> None:
+        """The partial tile of a tree of `size`, of which this one is the continuation."""
+        width = (size >> 8 * max(tile.level, 0)) - tile.index * WIDTH
         if 0 < width < tile.width:
             self._files.drop(Tile(tile.level, tile.index, width))
 
@@ -157,28 +195,39 @@ class Sequencing:
 
     def __init__(self, sequencer: Sequencer) -> None:
         self._sequencer = sequencer
-        self._thread: Thread | None = None
+        self._threads: list[Thread] = []
         self._end = Event()
         self.state = "ok"
 
     def lead(self) -> None:
         """Nothing; from now on this worker sequences."""
-        if self._thread is None:
-            self._thread = Thread(target=self._work, name="sequencer", daemon=True)
-            self._thread.start()
+        if not self._threads:
+            self._threads = [
+                Thread(target=self._work, name="sequencer", daemon=True),
+                Thread(target=self._have_witnessed, name="witnessing", daemon=True),
+            ]
+            for thread in self._threads:
+                thread.start()
 
     def stop(self) -> None:
         """Nothing, after a last run; blocks for as long as that takes."""
-        if self._thread is not None:
-            self._end.set()
-            self._thread.join()
-            self._thread = None
+        self._end.set()
+        for thread in self._threads:
+            thread.join()
+        self._threads = []
 
     def _work(self) -> None:
         last = False
         while not last:
             last = self._end.wait(_INTERVAL)
             self._run()
+
+    def _have_witnessed(self) -> None:
+        while not self._end.wait(_INTERVAL):
+            try:
+                self._sequencer.witness()
+            except OSError as error:
+                log.error("witnesses' signatures cannot be written", reason=error.strerror)
 
     def _run(self) -> None:
         try:
