@@ -168,7 +168,7 @@ ROWS = [
     ("Encrypt", "StringEquals", "kms:EncryptionContext:tenant", "acme", encrypt(**ACME), encrypt(**UMBRELLA)),
     ("Encrypt", "StringEquals", "kms:EncryptionContext:tenant", "acme", encrypt(**ACME), encrypt()),
     ("Encrypt", "ForAllValues:StringEquals", "kms:EncryptionContextKeys", "tenant",
-     encrypt(**ACME), encrypt(EncryptionContext={"tenant": "acme", "Tenant": "acme"})),
+     encrypt(**ACME), encrypt(EncryptionContext={"tenant": "acme", "other": "acme"})),
     ("Encrypt", "StringEquals", "aws:ResourceTag/Team", "storage", tagged("storage"), tagged("Storage")),
     ("GenerateDataKeyPair", "StringEquals", "kms:DataKeyPairSpec", "ECC_NIST_P256",
      of(KeyPairSpec="ECC_NIST_P256"), of(KeyPairSpec="ECC_NIST_P384")),

@@ -31,7 +31,10 @@ def pieces_left(data_dir: Path, sealed: list[bytes]) -> list[str]:
     assert pieces
     found = []
     for path in sorted(path for path in data_dir.rglob("*") if path.is_file()):
-        data = path.read_bytes().rstrip(b"\0")  # a journal's segments are zeros mostly
+        try:
+            data = path.read_bytes().rstrip(b"\0")  # a journal's segments are zeros mostly
+        except FileNotFoundError:  # the log's tiles are replaced meanwhile
+            continue
         found += [path.name for piece in pieces if piece in data]
     return found
 

@@ -30,7 +30,11 @@ def test_the_first_use_makes_the_key_and_later_ones_find_it(server, kms, through
     assert (alias["AliasName"], alias["TargetKeyId"]) == (ALIAS, first["KeyId"].rpartition("/")[2])
     server.advance(1)
     (made,) = [event for event in server.events() if event["eventName"] == "CreateKey"]
-    assert made["userIdentity"] == {"type": "AWSService", "invokedBy": "AWS Internal"}
+    assert made["userIdentity"] == {
+        "type": "AWSService",
+        "accountId": "000000000000",
+        "invokedBy": "AWS Internal",
+    }
     assert made["resources"][0]["ARN"] == first["KeyId"]
 
 

@@ -37,6 +37,8 @@ def export(*, data_dir: Path, form: str, out: Path | None, **given: Any) -> None
         with contextlib.nullcontext(sys.stdout.buffer) if out is None else out.open("wb") as file:
             count = FORMATS[form](events, file)
             file.flush()
+    except BrokenPipeError:
+        raise
     except OSError as error:
         raise Failed(f"{out or 'stdout'} cannot be written: {error.strerror}") from None
     if out is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 
 import click
@@ -78,6 +79,9 @@ def main() -> None:
     except click.Abort:
         print("keystead: aborted", file=sys.stderr)
         sys.exit(130)
+    except BrokenPipeError:  # whoever reads has had enough, as `head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the last flush would fail too
+        sys.exit(1)
     except OperatorError as error:
         print(f"keystead: {error}", file=sys.stderr)
         sys.exit(2)
