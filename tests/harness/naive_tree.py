@@ -58,3 +58,19 @@ class TileLog:
             assert self.tiles.setdefault(tile.path, data) == data, "a published tile changed"
         self.size, self.root = growth.size, growth.root
         return growth
+
+
+# The tree that certificate-transparency's reference implementation is tested with.
+REFERENCE_LEAVES = [
+    bytes.fromhex(leaf)
+    for leaf in (
+        "",
+        "00",
+        "10",
+        "2021",
+        "3031",
+        "40414243",
+        "5051525354555657",
+        "606162636465666768696a6b6c6d6e6f",
+    )
+]

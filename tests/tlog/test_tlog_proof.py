@@ -109,20 +109,7 @@ def test_no_garbage_proves_anything(a, b, proof):
 
 def test_the_reference_proofs():
     """Of the tree that certificate-transparency's reference implementation is tested with."""
-    leaves = [
-        bytes.fromhex(leaf)
-        for leaf in (
-            "",
-            "00",
-            "10",
-            "2021",
-            "3031",
-            "40414243",
-            "5051525354555657",
-            "606162636465666768696a6b6c6d6e6f",
-        )
-    ]
-    log = naive_tree.TileLog(leaves)
+    log = naive_tree.TileLog(naive_tree.REFERENCE_LEAVES)
     assert [part.hex() for part in inclusion(0, 8, hash_reader(8, log.read))] == [
         "96a296d224f285c67bee93c30f8a309157f0daa35dc5b87e410b78630a09cfc7",
         "5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e",

@@ -8,20 +8,6 @@ from keystead.tlog import EMPTY_ROOT, append, hash_reader, leaf_hash, parse_path
 from keystead.tlog.merkle import range_hash
 from keystead.tlog.tile import ENTRIES, Tile, decode_bundle, encode_bundle, split_hashes
 
-# The tree that certificate-transparency's reference implementation is tested with.
-REFERENCE_LEAVES = [
-    bytes.fromhex(leaf)
-    for leaf in (
-        "",
-        "00",
-        "10",
-        "2021",
-        "3031",
-        "40414243",
-        "5051525354555657",
-        "606162636465666768696a6b6c6d6e6f",
-    )
-]
 REFERENCE_ROOTS = [
     "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
     "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",
@@ -45,7 +31,7 @@ def test_the_empty_tree_has_the_hash_that_rfc_6962_gives():
 
 @pytest.mark.parametrize("size", range(1, 9))
 def test_the_reference_tree_has_its_roots(size):
-    assert naive_tree.TileLog(REFERENCE_LEAVES[:size]).root.hex() == REFERENCE_ROOTS[size - 1]
+    assert naive_tree.TileLog(naive_tree.REFERENCE_LEAVES[:size]).root.hex() == REFERENCE_ROOTS[size - 1]
 
 
 @given(st.lists(st.integers(0, 700), max_size=6))
