@@ -46,6 +46,7 @@ check: .venv/.dev
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python tools/generate_wire.py --check
 	$(BIN)/python tools/make_vectors.py --check
+	$(BIN)/python tools/make_object_vectors.py --check
 	$(BIN)/python tools/generate_docs.py --check
 
 test: .venv/.dev

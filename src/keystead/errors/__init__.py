@@ -5,7 +5,7 @@
     │   ├── NotFound, Disabled, …    one class for each AWS error code
     ├── CryptoError                  a primitive refused its input; services translate it
     └── OperatorError                what the person who runs Keystead is told
-        └── StorageError, SealError, JournalError, LogError
+        └── StorageError, SealError, JournalError, LogError, BlobError
 
 An exception outside this hierarchy is a defect: the pipeline answers it as an opaque
 internal failure and writes the detail to the log.
@@ -15,4 +15,5 @@ from keystead.errors.base import *
 from keystead.errors.cloudtrail import *
 from keystead.errors.identities import *
 from keystead.errors.kms import *
+from keystead.errors.objects import *
 from keystead.errors.own import *
