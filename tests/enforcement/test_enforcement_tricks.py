@@ -264,6 +264,25 @@ def test_nor_from_an_allow_or_a_grant(server, kms, pair):
     assert code_of(encrypt, KeyId=key, Plaintext=b"x", EncryptionContext=pair) == DENIED
 
 
+def test_every_name_of_a_context_is_among_its_keys_in_each_way_to_read_it(server, kms):
+    """`kms:EncryptionContextKeys` has several values, so that nothing of it need be chosen."""
+    named = {"ForAnyValue:StringEquals": {"kms:EncryptionContextKeys": "level"}}
+    user = server.user("named", {"p": allow("kms:Encrypt", **named)}).client("kms")
+    key = kms.create_key()["KeyMetadata"]["KeyId"]
+    for pair in ({"level": "a", "Level": "b"}, {"Level": "b", "level": "a"}):
+        assert code_of(user.encrypt, KeyId=key, Plaintext=b"x", EncryptionContext=pair) == ""
+    assert code_of(user.encrypt, KeyId=key, Plaintext=b"x", EncryptionContext={"Level": "b"}) == DENIED
+
+
+@pytest.mark.parametrize("pair", [{"level": "a", "Level": "b"}, {"Level": "b", "level": "a"}])
+def test_a_deny_in_one_reading_is_told_before_what_lacks_in_another(server, kms, pair):
+    only, never = ({"StringEquals": {"kms:EncryptionContext:level": value}} for value in "ab")
+    user = server.user("split", {"p": allow("kms:Encrypt", **only), "d": deny("kms:Encrypt", **never)})
+    key = kms.create_key()["KeyMetadata"]["KeyId"]
+    with pytest.raises(ClientError, match="with an explicit deny in an identity-based policy"):
+        user.client("kms").encrypt(KeyId=key, Plaintext=b"x", EncryptionContext=pair)
+
+
 def test_names_that_differ_in_case_are_used_where_no_policy_cares(kms):
     pair = {"level": "secret", "Level": "open"}
     key = kms.create_key()["KeyMetadata"]["KeyId"]

@@ -32,8 +32,9 @@ def explained(resource=(DELEGATED,), identity=(), context=None, action="kms:Decr
         "identityPolicies": [{"name": "p", "document": {"Statement": list(identity)}}],
         **members,
     })  # fmt: skip
-    assert not decide(case.request, case.policies).allowed
-    return explain_decision(case.request, case.policies)
+    (reading,) = case.readings
+    assert not decide(reading.request, case.policies).allowed
+    return explain_decision(reading.request, case.policies)
 
 
 def texts(explanation):
@@ -101,7 +102,7 @@ def test_nobody_can_be_helped_across_accounts_where_an_operation_does_not_cross(
             "request": {"action": "kms:PutKeyPolicy", "resource": KEY, "resourceAccount": HERE},
         }
     )
-    assert explain_decision(case.request, case.policies).changes == ()
+    assert explain_decision(case.readings[0].request, case.policies).changes == ()
 
 
 def test_everything_that_lacks_is_told_together():

@@ -37,8 +37,9 @@ from keystead.policy import (
     decide,
 )
 from keystead.policy.context import derive
-from keystead.policy.explain import missing_resource
+from keystead.policy.explain import Outcome, missing_resource
 from keystead.policy.grants import concerns
+from keystead.policy.readings import strictest
 from keystead.policy.record import record_policies, record_request
 
 _MOST_COMPILED: Final = 4096
@@ -77,8 +78,26 @@ def check(call: Call, target: Target) -> None:
         errors.AccessDenied: it has not.
         errors.Validation: it can be read in too many ways.
     """
-    for reading in readings(target):
+    ways = readings(target)
+    if len(ways) == 1:
+        _check(call, ways[0])
+        return
+    refused = [refusal for reading in ways if (refusal := _refusal(call, reading)) is not None]
+    if refused:
+        raise strictest(refused, _effect)
+
+
+def _refusal(call: Call, reading: Target) -> errors.AccessDenied | None:
+    try:
         _check(call, reading)
+    except errors.AccessDenied as refusal:
+        return refusal
+    return None
+
+
+def _effect(refusal: errors.AccessDenied) -> Outcome:
+    assert isinstance(refusal.refused, Refused)
+    return refusal.refused.decision.effect
 
 
 def _check(call: Call, target: Target) -> None:

@@ -6,7 +6,7 @@ A member that is null is absent, and unknown members are ignored, at every level
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, Literal, TypeVar
 
 import msgspec
@@ -19,6 +19,7 @@ from keystead.policy.document import parse
 from keystead.policy.facts import Facts
 from keystead.policy.grants import RETIRE
 from keystead.policy.policyset import Level, Policies
+from keystead.policy.readings import TooManyReadingsError, bounded, choices
 from keystead.policy.request import (
     AuthorizationRequest,
     ChildGrant,
@@ -37,7 +38,7 @@ _ACCOUNT: Final = re.compile(r"[0-9]{12}", re.ASCII)
 _ACTION: Final = re.compile(r"[^:\s]+:[^\s]+")
 _TRUSTS: Final[tuple[Trust, ...]] = ("keyPolicy", "standard")
 _ARN_PARTS: Final = 6
-_EC_PREFIX: Final = "kms:encryptioncontext:"
+_EC_PREFIX: Final = "kms:EncryptionContext:"
 _KEY_MEMBERS: Final = {"Decrypt": "KeyId", "ReEncryptFrom": "SourceKeyId"}
 
 
@@ -45,12 +46,18 @@ class InvalidCase(errors.KeysteadError):
     """A case that does not follow the contract; the message says where."""
 
 
-class Case(msgspec.Struct, frozen=True):
-    """One case; `derived` is the complete context by its usual names, if it was to be derived."""
+class Reading(msgspec.Struct, frozen=True):
+    """The request of a case; `derived` is the complete context by its usual names, if it was to be derived."""
 
     request: AuthorizationRequest
-    policies: Policies
     derived: Mapping[str, Value] | None = None
+
+
+class Case(msgspec.Struct, frozen=True):
+    """One case. It has several readings if condition keys come twice, in names that differ only in case."""
+
+    readings: Sequence[Reading]
+    policies: Policies
 
 
 def read(case: Members) -> Case:
@@ -71,7 +78,6 @@ def read(case: Members) -> Case:
     if action.lower() == RETIRE and len(grants) != 1:
         raise InvalidCase("kms:RetireGrant takes exactly one grant")
     options = _member(case, "options", _object) or {}
-    names, given = _context(_member(call, "context", _object) or {})
     facts = Facts(
         principal=principal,
         action=action,
@@ -79,22 +85,33 @@ def read(case: Members) -> Case:
         account=account,
         description=_description(_member(case, "resource", _object) or {}, _trust(options, action, resource)),
         parameters=parameters or {},
-        given=given,
         grant=grants[0] if grants else None,
     )
-    derived = contexts.derive(facts, names) if _member(options, "deriveContext", _boolean) else None
-    return Case(_request(facts, call, parameters, names, derived), _policies(case, grants), derived)
+    derived = _member(options, "deriveContext", _boolean) or False
+    try:
+        ways = bounded(_readings(facts, call, parameters, derived=derived))
+    except TooManyReadingsError as error:
+        raise InvalidCase(str(error)) from None
+    return Case(ways, _policies(case, grants))
+
+
+def _readings(facts: Facts, call: Members, parameters: Members | None, *, derived: bool) -> Iterator[Reading]:
+    for given in choices(_context(_member(call, "context", _object) or {})):
+        known = msgspec.structs.replace(facts, given={name.lower(): value for name, value in given.items()})
+        pairs = _rebuilt(given) if parameters is None else said.encryption_context(known.action, parameters)
+        if not derived:
+            yield Reading(_request(known, call, known.given, pairs))
+            continue
+        whole = contexts.derive(known, {name.lower(): name for name in given})
+        for chosen in choices(whole):
+            context = {name.lower(): value for name, value in chosen.items()}
+            yield Reading(_request(known, call, context, _left(pairs, whole, chosen)), chosen)
 
 
 def _request(
-    facts: Facts,
-    call: Members,
-    parameters: Members | None,
-    names: Mapping[str, str],
-    derived: Mapping[str, Value] | None,
+    facts: Facts, call: Members, context: Mapping[str, Value], pairs: Mapping[str, str]
 ) -> AuthorizationRequest:
-    context = facts.given if derived is None else {name.lower(): value for name, value in derived.items()}
-    asked = parameters or {}
+    asked = _member(call, "parameters", _object)
     named_by = _KEY_MEMBERS.get(said.operation(facts))
     return AuthorizationRequest(
         principal=facts.principal,
@@ -103,18 +120,20 @@ def _request(
         account=facts.account,
         context=context,
         description=facts.description,
-        grant_tokens=_tokens(call, asked),
-        encryption_context=(
-            _rebuilt(facts.given, names)
-            if parameters is None
-            else said.encryption_context(facts.action, parameters)
-        ),
+        grant_tokens=_tokens(call, asked or {}),
+        encryption_context=pairs,
         child=ChildGrant(
-            operations=frozenset(said.texts(asked.get("Operations"))),
-            constraints=said.constraints(asked.get("Constraints")),
+            operations=frozenset(said.texts(facts.parameters.get("Operations"))),
+            constraints=said.constraints(facts.parameters.get("Constraints")),
         ),
-        from_ciphertext=parameters is not None and named_by is not None and not asked.get(named_by),
+        from_ciphertext=asked is not None and named_by is not None and not asked.get(named_by),
     )
+
+
+def _left(pairs: Mapping[str, str], whole: Members, chosen: Members) -> Mapping[str, str]:
+    """The encryption context without the names that a reading leaves out."""
+    out = whole.keys() - chosen.keys()
+    return {name: text for name, text in pairs.items() if _EC_PREFIX + name not in out} if out else pairs
 
 
 def _tokens(call: Members, asked: Members) -> frozenset[str]:
@@ -123,12 +142,12 @@ def _tokens(call: Members, asked: Members) -> frozenset[str]:
     return frozenset(_member(call, "grantTokens", _texts) or ()) | ({named} if named else frozenset())
 
 
-def _rebuilt(given: Mapping[str, Value], names: Mapping[str, str]) -> dict[str, str]:
+def _rebuilt(given: Mapping[str, Value]) -> dict[str, str]:
     """The encryption context that the context keys speak of."""
     return {
-        names[key][len(_EC_PREFIX) :]: value
-        for key, value in given.items()
-        if key.startswith(_EC_PREFIX) and isinstance(value, str)
+        name[len(_EC_PREFIX) :]: value
+        for name, value in given.items()
+        if name.lower().startswith(_EC_PREFIX.lower()) and isinstance(value, str)
     }
 
 
@@ -225,10 +244,8 @@ def _grant(members: Members, resource: str, account: str) -> Grant:
     )
 
 
-def _context(members: Members) -> tuple[dict[str, str], dict[str, Value]]:
-    """The keys' spelling and their values, by lower-case key."""
-    values = {name: _value(value, name) for name, value in members.items() if value is not None}
-    return {name.lower(): name for name in values}, {name.lower(): value for name, value in values.items()}
+def _context(members: Members) -> dict[str, Value]:
+    return {name: _value(value, name) for name, value in members.items() if value is not None}
 
 
 def _policies(case: Members, grants: tuple[Grant, ...]) -> Policies:

@@ -12,6 +12,7 @@ from keystead import errors
 from keystead.policy.case import Case, InvalidCase, read
 from keystead.policy.document import NumberText, decode
 from keystead.policy.evaluate import decide
+from keystead.policy.readings import strictest
 
 
 def simulate(line: str | bytes) -> bytes:
@@ -39,12 +40,13 @@ def _decided(members: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _decision(case: Case) -> dict[str, Any]:
-    decision = decide(case.request, case.policies)
+    found = [(decide(reading.request, case.policies), reading.derived) for reading in case.readings]
+    decision, context = strictest(found, lambda one: one[0].effect)
     answer = {"decision": decision.effect, "decidedBy": msgspec.to_builtins(decision.decided_by)}
     if decision.message is not None:
         answer["message"] = decision.message
-    if case.derived is not None:
-        answer["context"] = case.derived
+    if context is not None:
+        answer["context"] = context
     return answer
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping
 from typing import Final
@@ -24,8 +25,10 @@ from keystead.policy import (
     Value,
     decide,
 )
+from keystead.policy.explain import Outcome as Effect
 from keystead.policy.guards import first_allow
 from keystead.policy.policyset import applicable
+from keystead.policy.readings import TooManyReadingsError, bounded, choices, strictest
 from keystead.services.iam.context_keys import keys_for_action
 from keystead.services.iam.matched import MatchedStatement, matched
 from keystead.services.iam.simulation import CallerSide, Source, owner_of, place
@@ -44,6 +47,17 @@ class Scenario(msgspec.Struct, frozen=True):
     owner: str
 
 
+class _Asked(msgspec.Struct, frozen=True):
+    """One question of a simulation; `key` is the key of the caller's account that it is about, if it is."""
+
+    call: Call
+    scenario: Scenario
+    action: str
+    resource: str
+    account: str
+    key: Key | None
+
+
 class Outcome(msgspec.Struct, frozen=True):
     """What one action on one resource comes to.
 
@@ -55,7 +69,7 @@ class Outcome(msgspec.Struct, frozen=True):
     """
 
     resource: str
-    decision: str
+    decision: Effect
     matched: tuple[MatchedStatement, ...]
     missing: tuple[str, ...]
     bounded: bool | None
@@ -64,29 +78,39 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 def outcome(call: Call, scenario: Scenario, action: str, resource: str) -> Outcome:
-    """What the evaluator says to this action on this resource.
+    """What the evaluator says to this action on this resource, in every way to read the context and the tags.
 
     Raises:
-        errors.InvalidInput: it is no action.
+        errors.InvalidInput: it is no action, or can be read in too many ways.
     """
     if not _ACTION.fullmatch(action):
         raise errors.InvalidInput(f"Invalid action: {action}")
-    side = scenario.side
-    account = owner_of(resource) or scenario.owner or side.principal.account
+    account = owner_of(resource) or scenario.owner or scenario.side.principal.account
     key = _own_key(call, resource) if scenario.resource_policy is None else None
-    on_resource = _key_source(key) if key is not None else scenario.resource_policy
-    request = _request(call, scenario, action, resource, account, key)
-    policies = _policies(call, side, on_resource, account)
+    asked = _Asked(call, scenario, action, resource, account, key)
+    tags = key.tags if key is not None else {}
+    try:
+        ways = bounded(itertools.product(choices(_given(scenario)), choices(tags)))
+    except TooManyReadingsError as error:
+        raise errors.InvalidInput(str(error)) from None
+    return strictest([_outcome(asked, *way) for way in ways], lambda found: found.decision)
+
+
+def _outcome(asked: _Asked, context: Mapping[str, Value], tags: Mapping[str, str]) -> Outcome:
+    call, side, key = asked.call, asked.scenario.side, asked.key
+    on_resource = _key_source(key) if key is not None else asked.scenario.resource_policy
+    request = _request(asked, context, tags)
+    policies = _policies(call, side, on_resource, asked.account)
     decision = decide(request, policies)
     if decision.effect == "implicitDeny" and key is not None:
         policies = msgspec.structs.replace(policies, grants=grants_on(call, key))
         decision = decide(request, policies)
     told = (*side.sources, *([on_resource] if on_resource is not None else []))
     return Outcome(
-        resource=resource,
+        resource=asked.resource,
         decision=decision.effect,
         matched=matched(request, decision, side.sources, on_resource),
-        missing=_missing(request, action, told),
+        missing=_missing(request, asked.action, told),
         bounded=_within(request, side.boundary) if side.boundary is not None else None,
         organized=_organized(request, policies),
         details=_details(request, decision, policies),
@@ -106,52 +130,58 @@ def _key_source(key: Key) -> Source:
     return Source(key.arn, "resource", key.policy, key_policy(key))
 
 
-def _request(
-    call: Call, scenario: Scenario, action: str, resource: str, account: str, key: Key | None
-) -> AuthorizationRequest:
-    principal = scenario.side.principal
-    given = _given(scenario)
-    where = place(call, account)
-    if key is not None:
-        description = facts_of(call, Target(action, resource, account, key)).description
-    else:
-        # What a resource policy must say is known of keys only by their ARN here.
-        keyed = scenario.resource_policy is not None and ":kms:" in resource and ":key/" in resource
-        description = ResourceDescription(
-            trust="keyPolicy" if keyed else "standard", org_id=where.org_id, org_path=where.org_path
-        )
-    description = msgspec.structs.replace(description, management_account=where.management)
+def _request(asked: _Asked, context: Mapping[str, Value], tags: Mapping[str, str]) -> AuthorizationRequest:
+    principal = asked.scenario.side.principal
+    description = msgspec.structs.replace(_description(asked), tags=tags)
     facts = Facts(
         principal=principal,
-        action=action,
-        resource=resource,
-        account=account,
+        action=asked.action,
+        resource=asked.resource,
+        account=asked.account,
         description=description,
-        given=given,
+        given={name.lower(): value for name, value in context.items()},
     )
     return AuthorizationRequest(
         principal=principal,
-        action=action,
-        resource=resource,
-        account=account,
+        action=asked.action,
+        resource=asked.resource,
+        account=asked.account,
         context=DerivedContext.of(facts),
         description=description,
         encryption_context={
             name[len(_CONTEXT) :]: value
-            for name, value in given.items()
+            for name, value in facts.given.items()
             if name.startswith(_CONTEXT) and isinstance(value, str)
         },
     )
 
 
+def _description(asked: _Asked) -> ResourceDescription:
+    where = place(asked.call, asked.account)
+    if asked.key is not None:
+        target = Target(asked.action, asked.resource, asked.account, asked.key)
+        known = facts_of(asked.call, target).description
+        return msgspec.structs.replace(known, management_account=where.management)
+    # What a resource policy must say is known of keys only by their ARN here.
+    keyed = (
+        asked.scenario.resource_policy is not None and ":kms:" in asked.resource and ":key/" in asked.resource
+    )
+    return ResourceDescription(
+        trust="keyPolicy" if keyed else "standard",
+        org_id=where.org_id,
+        org_path=where.org_path,
+        management_account=where.management,
+    )
+
+
 def _given(scenario: Scenario) -> dict[str, Value]:
-    """The context entries by lower-case key; a list's type makes the key one of several values."""
+    """The context entries by name; a list's type makes the key one of several values."""
     given: dict[str, Value] = {}
     for entry in scenario.entries:
         values = tuple(entry.context_key_values or ())
         several = (entry.context_key_type or "").endswith("List") or len(values) > 1
         if values and entry.context_key_name:
-            given[entry.context_key_name.lower()] = values if several else values[0]
+            given[entry.context_key_name] = values if several else values[0]
     return given
 
 

@@ -15,6 +15,7 @@ from keystead import errors
 from keystead.api import Call, Target, operation
 from keystead.api.operation import always
 from keystead.policy import Level, Principal
+from keystead.policy.readings import STRICTEST
 from keystead.services.iam.matched import MatchedStatement
 from keystead.services.iam.paging import page_list
 from keystead.services.iam.scenario import Outcome, Scenario, outcome
@@ -36,7 +37,6 @@ from keystead.services.iam.simulation import (
 from keystead.services.iam.targets import on_account
 from keystead.wire.models import iam as wire
 
-_STRICTEST: Final = ("explicitDeny", "implicitDeny", "allowed")
 _EVERYTHING: Final = "*"
 _PAGE: Final = 100
 """Actions of one answer where the request does not say (IAM API Reference, MaxItems)."""
@@ -125,7 +125,7 @@ def _evaluated(
 ) -> wire.EvaluationResult:
     """One action on all resources: the strictest decision, and each resource's own."""
     found = [outcome(call, scenario, action, resource) for resource in resources]
-    decision = min((each.decision for each in found), key=_STRICTEST.index)
+    decision = min((each.decision for each in found), key=STRICTEST.index)
     specific = list(resources) != [_EVERYTHING]
     bounded = [each.bounded for each in found if each.bounded is not None]
     organized = [each.organized for each in found if each.organized is not None]
@@ -170,7 +170,7 @@ def _summary(found: Sequence[Outcome]) -> dict[str, str]:
     summary: dict[str, str] = {}
     for each in found:
         for kind, decision in each.details.items():
-            summary[kind] = min(decision, summary.get(kind, "allowed"), key=_STRICTEST.index)
+            summary[kind] = min(decision, summary.get(kind, "allowed"), key=STRICTEST.index)
     return summary
 
 
