@@ -54,7 +54,7 @@ def append(size: int, read: TileReader, leaves: Sequence[bytes]) -> Growth:
         edges.append(edge)
         added = [complete_root(split_hashes(data, WIDTH)) for _, data in full]
         level, start = level + 1, start // WIDTH
-    return Growth(size + len(leaves), _root(edges), (*bundles, *tiles))
+    return Growth(size + len(leaves), root_over(edges), (*bundles, *tiles))
 
 
 def root_of(size: int, read: TileReader) -> bytes:
@@ -96,7 +96,7 @@ def _fill(level: int, start: int, hashes: list[bytes]) -> tuple[list[tuple[Tile,
     return tiles, hashes[full:]
 
 
-def _root(edges: Sequence[Sequence[bytes]]) -> bytes:
+def root_over(edges: Sequence[Sequence[bytes]]) -> bytes:
     """The root over what no full tile of a higher level holds: the digits of the size to base 256."""
     parts: list[bytes] = []
     for edge in reversed(edges):

@@ -1,0 +1,137 @@
+"""`keystead audit verify`: the whole evidence of a data directory, held against itself and against the store."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Final
+
+import click
+import msgspec
+
+from keystead import errors
+from keystead.audit.custody import known_log_keys
+from keystead.audit.logfiles import LOG
+from keystead.audit.verify import LogChecked, check_log
+from keystead.cli import journals
+from keystead.cli.deployment import data_dir_option, opened, passphrase_option, the_seal, workers
+from keystead.cli.output import Failed, output_option, show
+from keystead.storage import Store, Verification
+
+_MOST_SHOWN: Final = 100
+
+
+class Verified(msgspec.Struct, frozen=True, kw_only=True):
+    """What was checked (None: not at all), and a line for each thing that is not as Keystead left it."""
+
+    journals: tuple[journals.Checked, ...]
+    log: LogChecked | None = None
+    commit: int | None = None
+    store: Verification | None = None
+    findings: tuple[str, ...]
+
+
+@click.command()
+@data_dir_option
+@passphrase_option
+@click.option("--journals-only", is_flag=True, help="Leave log and store out, for which the seal is needed.")
+@click.option(
+    "--checkpoint",
+    "checkpoints",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A checkpoint of the log that was kept elsewhere: the log must still begin so. Repeatable.",
+)
+@output_option
+def verify(
+    *,
+    data_dir: Path,
+    passphrase_file: Path | None,
+    journals_only: bool,
+    checkpoints: tuple[Path, ...],
+    output: str,
+) -> None:
+    """Check the whole evidence and every record of the store; also beside a running server.
+
+    Checked are: that no record of a journal was changed, dropped or added; that each up to the log's head is exactly one
+    entry of the log, in order, which says what the record gives, and no entry is without its record; that entries,
+    tiles and the signed checkpoint fit together; that the store is not older than its evidence, and every stored record
+    is the one last written. Each finding names the file, the record and the entry. That the newest of all was not cut
+    off everywhere only somebody else can know: give --checkpoint, or ask a witness.
+
+    Exit status: 0 all is in order, 1 something is not, 2 it could not be checked (bad option, no seal's key).
+    """
+    if not workers(data_dir) and not (data_dir / LOG).exists():
+        raise Failed(f"{data_dir} holds no journal")
+    found = _verified(data_dir, passphrase_file, checkpoints, journals_only=journals_only)
+    if output == "json":
+        show(found)
+    else:
+        _report(found)
+    if found.findings:
+        sys.exit(1)
+
+
+def _verified(
+    directory: Path, passphrase_file: Path | None, checkpoints: tuple[Path, ...], *, journals_only: bool
+) -> Verified:
+    checked, findings = _journals(directory)
+    if journals_only:
+        return Verified(journals=checked, findings=findings)
+    kept = {str(path): _text(path) for path in checkpoints}
+    log: LogChecked | None = None
+    try:
+        with opened(directory, the_seal(directory, passphrase_file)) as store:
+            log = _log(directory, store, kept)
+            findings += log.findings if log is not None else ()
+            store.expect_at_least(max((journal.anchor for journal in checked), default=0))
+            stored = store.verify_all()
+            findings += stored.findings
+            return Verified(
+                journals=checked, log=log, commit=store.commit_number, store=stored, findings=findings
+            )
+    except errors.StorageTampered as error:
+        return Verified(journals=checked, log=log, findings=(*findings, str(error)))
+
+
+def _journals(directory: Path) -> tuple[tuple[journals.Checked, ...], tuple[str, ...]]:
+    checked, findings = [], []
+    for worker in workers(directory):
+        try:
+            checked.append(journals.check(directory, worker))
+        except errors.JournalError as error:
+            findings.append(str(error))
+    return tuple(checked), tuple(findings)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")
+    except OSError as error:
+        raise Failed(f"{path} cannot be read: {error.strerror}") from None
+
+
+def _log(directory: Path, store: Store, kept: dict[str, str]) -> LogChecked | None:
+    keys = known_log_keys(store)
+    if keys is None:
+        return None  # no server has run on it yet
+    try:
+        return check_log(directory, keys, kept=kept)
+    except OSError as error:
+        return LogChecked(0, 0, 0, (f"{error.filename} cannot be read: {error.strerror}",))
+
+
+def _report(found: Verified) -> None:
+    for journal in found.journals:
+        print(
+            f"ok   journal {journal.worker}: {journal.events} events in {journal.segments} segments, chain unbroken"
+        )
+    if found.log is not None and not found.log.findings:
+        waiting = f", {found.log.waiting} more records wait" if found.log.waiting else ""
+        print(f"ok   log: {found.log.entries} entries as signed, each what its record gives{waiting}")
+    if found.store is not None and not found.store.findings:
+        print(f"ok   store: commit {found.commit}, {found.store.records} records as they were written")
+    for finding in found.findings[:_MOST_SHOWN]:
+        print(f"FAIL {finding}")
+    if len(found.findings) > _MOST_SHOWN:
+        print(f"FAIL and {len(found.findings) - _MOST_SHOWN} more")
