@@ -17,8 +17,6 @@ from keystead_verify.notes import Checkpoint, base64
 from keystead_verify.source import OPENINGS, Source, open_source
 from keystead_verify.trust import Trust, head_of, with_keys_of
 
-_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
-
 
 def verify_openings(path: Path, trust: Trust, report: Report) -> None:
     """None; the report shows each value that was opened, and which are false."""
@@ -62,10 +60,10 @@ def _parse(line: bytes) -> dict[str, Any]:
         opening = json.loads(line)
     except (ValueError, RecursionError):
         raise Malformed("it is not JSON") from None
-    shape = {"index": int, "pointer": str, "salt": str}
-    if not isinstance(opening, dict) or "value" not in opening:
-        raise Malformed("an opening has an index, a pointer, a salt and a value")
-    if not all(type(opening.get(name)) is kind for name, kind in shape.items()):
+    shape = {"index": int, "pointer": str, "salt": str, "value": str}
+    if not isinstance(opening, dict) or not all(
+        type(opening.get(name)) is kind for name, kind in shape.items()
+    ):
         raise Malformed("an opening has an index, a pointer, a salt and a value")
     return opening
 
@@ -73,8 +71,7 @@ def _parse(line: bytes) -> dict[str, Any]:
 def _check(opening: Mapping[str, Any], leaf: Mapping[str, Any], report: Report) -> None:
     pointer, value = opening["pointer"], opening["value"]
     held = leaf.get("commitments", {}).get(pointer) if pointer else leaf.get("event")
-    shown = _canonical(value) if pointer else str(value)
-    parts = (b"keystead commitment 1\0", base64(opening["salt"]), pointer.encode(), b"\0", shown.encode())
+    parts = (b"keystead commitment 1\0", base64(opening["salt"]), pointer.encode(), b"\0", value.encode())
     if held != b64encode(sha256(b"".join(parts)).digest()).decode():
         detail = f"the value at {pointer or 'the whole event'} is not what was committed to"
         report.find(FALSE_OPENING, f"entry {opening['index']}", detail)

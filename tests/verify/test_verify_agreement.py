@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from keystead.crypto import Secret
 from keystead.tlog import hash_reader, parse_path
 from keystead.tlog.checkpoint import LOG, WITNESS, Checkpoint, Signer, parse_vkey, sign_checkpoint
-from keystead.tlog.entry import canonical
 from keystead.tlog.tile import ENTRIES, Tile
 from keystead_verify import hashing, notes, tiles
 from keystead_verify.findings import Malformed
@@ -102,7 +101,3 @@ def test_the_published_key():
     for at in range(len(vkey)):
         with pytest.raises(Malformed):
             notes.parse_key(vkey[:at] + chr(ord(vkey[at]) + 1) + vkey[at + 1 :])
-
-
-def test_canonical_numbers():
-    assert canonical([1.5, 1e30, -0.0, 10**20]) == b"[1.5,1e+30,-0.0,100000000000000000000]"

@@ -164,7 +164,7 @@ def test_opened_values_are_shown(bundle, verify):
     kinds, report = verify("openings", bundle.path, "--vkey", VKEY)
     assert kinds == set()
     values = {opened["pointer"]: opened["value"] for opened in report["opened"]}
-    assert values["/requestParameters/encryptionContext/0"] == ["patient", "Jane Roe"]
+    assert values["/requestParameters/encryptionContext/0"] == '["patient","Jane Roe"]'
     assert json.loads(values[""])["eventName"] == "Encrypt"
 
 
@@ -176,6 +176,7 @@ def test_false_openings_are_found(bundle, verify):
         (lines[0] | {"value": lines[0]["value"] + " "}, "false-opening"),
         (lines[1] | {"index": 10**6}, "malformed"),
         ({"index": 3}, "malformed"),
+        (lines[1] | {"value": ["Jane"]}, "malformed"),
         (lines[1] | {"salt": 5}, "malformed"),
         ([], "malformed"),
     ]

@@ -1,30 +1,32 @@
 """Entries: what of a journal's record the log publishes, and what it only commits to.
 
 A leaf is canonical JSON (members sorted by name, no spaces, UTF-8). By an allow-list it shows what names nobody: which
-operation, when, where, with what outcome, on which KMS keys. Everything else of the event is there as a salted
-commitment for each value, so that its owner can later show one value and prove that it was recorded then.
+operation, when, where, with what outcome, on which KMS keys. Everything else of the event is there as salted
+commitments: one to the whole event, one to each member that may name somebody, one to each pair of an encryption
+context. So its owner can later show one of them and prove that it was recorded then.
 
     commitment = SHA-256("keystead commitment 1" || 0x00 || salt || pointer || 0x00 || value)
-    salt       = keyed BLAKE2b-256 (RFC 7693) of eventID || 0x00 || pointer under the salt key
+    salts      = SHAKE256("keystead salts 1" || 0x00 || salt key || eventID), 16 bytes for each commitment
 
-`pointer` is the value's JSON pointer (RFC 6901), empty for the whole event; `value` is the value's canonical JSON, for
-the whole event its bytes as the journal has them. Where names within a map are the caller's own (an
-encryption context) the pointer must not show them: pair number n, sorted by name, has the pointer `…/n` and the
-value `[name, value]`.
+A secret before the message in SHAKE256 is FIPS 203's pseudorandom function J. `pointer` is the value's JSON pointer
+(RFC 6901), empty for the whole event; `value` is the value's text, byte for byte as the journal has it. Pair number n
+of an encryption context, sorted by name, has the pointer `…/encryptionContext/n`, which does not show the name, and
+the value `["name","value"]`. Salts are dealt out in the order whole event, members by name, pairs after theirs.
 """
 
 from __future__ import annotations
 
 import hmac
-import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from hashlib import blake2b, sha256
+from hashlib import sha256, shake_256
 from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
+from msgspec import UNSET, Raw, UnsetType
 
 from keystead.crypto.derive import subkey
 from keystead.crypto.secret import SECRET_ACCESS, Opaque, Secret
@@ -34,8 +36,10 @@ from keystead.tlog.tile import LONGEST_ENTRY
 VERSION: Final = 1
 MOST_COMMITMENTS: Final = 200
 PLACE_BYTES: Final = 16
+SALT_BYTES: Final = 16
 
 _COMMITMENT: Final = b"keystead commitment 1\0"
+_SALTS: Final = b"keystead salts 1\0"
 _STATE: Final = "keystead state 1"
 _UUID: Final = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _REGION: Final = r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?"
@@ -58,7 +62,7 @@ PLAIN: Final = MappingProxyType(
         }.items()
     }
 )
-"""Members that a leaf shows if they have this shape; one of another shape is committed to instead."""
+"""Members that a leaf shows if they have this shape."""
 
 COMMITTED: Final = (
     "requestParameters",
@@ -68,16 +72,14 @@ COMMITTED: Final = (
     "userAgent",
     "userIdentity",
 )
-"""Members whose values are committed to one by one."""
+"""Members that are committed to by themselves, if there is anything in them; `resources` if not all are KMS keys."""
 
 _KEY_ARN: Final = re.compile(
     rf"arn:aws[a-z-]{{0,16}}:kms:{_REGION}:[0-9]{{12}}:key/(?:{_UUID}|mrk-[0-9a-f]{{32}})"
 )
 _IDENTITY_TYPE: Final = re.compile(_WORD)
-_CALLERS_NAMES: Final = re.compile(r".*[eE]ncryptionContext.*")
-_API_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9]{0,63}")
+_CONTEXT: Final = b"/requestParameters/encryptionContext/"
 
-_canonical: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 _encode: Final = msgspec.json.Encoder(order="deterministic").encode
 
 Write = tuple[bytes, bytes]
@@ -87,15 +89,17 @@ Write = tuple[bytes, bytes]
 class Salts(Opaque):
     """The salts of commitments; whoever has the salt key can open every commitment of an event they know."""
 
-    __slots__ = ("_key",)
+    __slots__ = ("_start",)
 
     def __init__(self, key: Secret) -> None:
-        self._key = key.expose(SECRET_ACCESS)
+        self._start = shake_256(_SALTS + key.expose(SECRET_ACCESS))
 
-    def salt(self, event_id: str, pointer: str) -> bytes:
-        """The 32-byte salt of one value of one event."""
-        # Keyed BLAKE2b: an event has a dozen salts, and HMAC by OpenSSL takes ten times as long for so few bytes.
-        return blake2b(f"{event_id}\0{pointer}".encode(), key=self._key, digest_size=32).digest()
+    def salts(self, event_id: str, count: int) -> list[bytes]:
+        """The salts of one event's first `count` commitments, 16 bytes each."""
+        shake = self._start.copy()
+        shake.update(event_id.encode())
+        stream = shake.digest(SALT_BYTES * count)
+        return [stream[at : at + SALT_BYTES] for at in range(0, len(stream), SALT_BYTES)]
 
 
 class StateDigests(Opaque):
@@ -121,29 +125,78 @@ class StateDigests(Opaque):
 class Opening(msgspec.Struct, frozen=True):
     """One value of the event that is the log's entry number `index`, with what proves it: a line of openings.jsonl.
 
-    For the whole event the pointer is empty and the value is the event's bytes as a string.
+    `value` is the value's JSON text as the journal has it.
     """
 
     index: int
     pointer: str
     salt: bytes
-    value: Any
+    value: str
 
 
-def commitment(salt: bytes, pointer: str, value: bytes) -> bytes:
+def commitment(salt: bytes, pointer: bytes, value: bytes | Raw) -> bytes:
     """The 32 bytes that a leaf holds for a value, which are of no use without the salt."""
-    return sha256(_COMMITMENT + salt + pointer.encode() + b"\0" + value).digest()
-
-
-def canonical(value: Any) -> bytes:
-    """The value's canonical JSON.
-
-    Numbers with a fraction are written as Python writes them: the shortest form that reads back as the same.
-    """
-    return _canonical(value).encode()
+    return sha256(b"".join((_COMMITMENT, salt, pointer, b"\0", value))).digest()
 
 
 # ------------------------------------------------------------------------------ leaves
+
+
+class _Event(msgspec.Struct, frozen=True, gc=False):
+    """What a leaf is made of; what an event tells otherwise is committed to with the whole of it."""
+
+    awsRegion: str | UnsetType = UNSET  # noqa: N815  CloudTrail's names, here and below
+    errorCode: str | UnsetType = UNSET  # noqa: N815
+    eventID: str | UnsetType = UNSET  # noqa: N815
+    eventName: str | UnsetType = UNSET  # noqa: N815
+    eventSource: str | UnsetType = UNSET  # noqa: N815
+    eventTime: str | UnsetType = UNSET  # noqa: N815
+    eventType: str | UnsetType = UNSET  # noqa: N815
+    readOnly: bool | UnsetType = UNSET  # noqa: N815
+    recipientAccountId: str | UnsetType = UNSET  # noqa: N815
+    requestID: str | UnsetType = UNSET  # noqa: N815
+    sharedEventID: str | UnsetType = UNSET  # noqa: N815
+    requestParameters: Raw = Raw()  # noqa: N815
+    resources: Raw = Raw()
+    responseElements: Raw = Raw()  # noqa: N815
+    sourceIPAddress: Raw = Raw()  # noqa: N815
+    userAgent: Raw = Raw()  # noqa: N815
+    userIdentity: Raw = Raw()  # noqa: N815
+
+
+class _Leaf(msgspec.Struct, gc=False, kw_only=True):
+    """The members of an event's leaf, sorted by name as they are written; UNSET ones are left out."""
+
+    awsRegion: str | UnsetType  # noqa: N815
+    commit: int | UnsetType = UNSET
+    commitUpTo: int | UnsetType = UNSET  # noqa: N815
+    commitments: dict[str, bytes] | UnsetType = UNSET
+    errorCode: str | UnsetType  # noqa: N815
+    event: bytes
+    eventID: str | UnsetType  # noqa: N815
+    eventName: str | UnsetType  # noqa: N815
+    eventSource: str | UnsetType  # noqa: N815
+    eventTime: str | UnsetType  # noqa: N815
+    eventType: str | UnsetType  # noqa: N815
+    folded: bool | UnsetType = UNSET
+    identityType: str | UnsetType  # noqa: N815
+    index: int
+    journal: str
+    keys: tuple[str, ...]
+    readOnly: bool | UnsetType  # noqa: N815
+    recipientAccountId: str | UnsetType  # noqa: N815
+    requestID: str | UnsetType  # noqa: N815
+    sharedEventID: str | UnsetType  # noqa: N815
+    v: int = VERSION
+    writes: Sequence[Write] | UnsetType = UNSET
+    writesDigest: bytes | UnsetType = UNSET  # noqa: N815
+
+
+_read: Final = msgspec.json.Decoder(_Event).decode
+_UNREADABLE: Final = _Event()
+
+_Value = tuple[bytes, bytes | Raw]
+"""The pointer and the text of a value that is committed to by itself."""
 
 
 def event_leaf(
@@ -157,37 +210,63 @@ def event_leaf(
     """The leaf of an event, record number `index` of a worker's `journal`.
 
     An event of more than 200 values, or that would make the leaf longer than 65,535 bytes, is *folded*: there is only
-    the commitment to the whole of it. `writes` that do not fit even then are told by the SHA-256 of their JSON.
-    `commit` says which commit of the store they were made by: `commit`, or `commitUpTo` where only that is known.
+    the commitment to the whole of it. So is one that has not the form of an event, and it shows nothing. `writes`
+    that do not fit even then are told by the SHA-256 of their JSON. `commit` says which commit of the store
+    they were made by: `commit`, or `commitUpTo` where only that is known.
     """
-    members = _members(event)
-    event_id = _event_id(members)
-    leaf = _shown(members) | {
-        "v": VERSION,
-        "journal": journal,
-        "index": index,
-        "keys": _keys(members),
-        "event": commitment(salts.salt(event_id, ""), "", event),
-    }
+    seen = _seen(event)
+    values = _committed(seen)
+    fits = 0 < len(values) <= MOST_COMMITMENTS
+    salt, *others = salts.salts(seen.eventID or "", 1 + len(values) if fits else 1)
+    leaf = _leaf(seen, journal, index, commitment(salt, b"", event))
     if writes:
-        leaf |= {"writes": writes, **commit}
-    values = list(_committed(members))
-    if len(values) <= MOST_COMMITMENTS:
-        commitments = {
-            pointer: commitment(salts.salt(event_id, pointer), pointer, canonical(value))
-            for pointer, value in values
+        leaf.writes = writes
+        leaf.commit, leaf.commitUpTo = commit.get("commit", UNSET), commit.get("commitUpTo", UNSET)
+    if fits:
+        leaf.commitments = {
+            pointer.decode(): commitment(salt, pointer, value)
+            for salt, (pointer, value) in zip(others, values, strict=True)
         }
-        whole = _encode(leaf | {"commitments": commitments})
+        whole = _encode(leaf)
         if len(whole) <= LONGEST_ENTRY:
             return whole
     return _folded(leaf)
 
 
-def _folded(leaf: dict[str, Any]) -> bytes:
-    leaf["folded"] = True
+def _seen(event: bytes) -> _Event:
+    """What can be shown of the record, nothing if it has not the form of an event."""
+    try:
+        return _read(event)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return _UNREADABLE
+
+
+def _leaf(seen: _Event, journal: str, index: int, whole: bytes) -> _Leaf:
+    return _Leaf(
+        awsRegion=_common("awsRegion", seen.awsRegion),
+        errorCode=_common("errorCode", seen.errorCode),
+        event=whole,
+        eventID=_shown("eventID", seen.eventID),
+        eventName=_common("eventName", seen.eventName),
+        eventSource=_common("eventSource", seen.eventSource),
+        eventTime=_common("eventTime", seen.eventTime),
+        eventType=_common("eventType", seen.eventType),
+        identityType=_identity_type(bytes(seen.userIdentity)),
+        index=index,
+        journal=journal,
+        keys=_resources(bytes(seen.resources))[0],
+        readOnly=seen.readOnly,
+        recipientAccountId=_common("recipientAccountId", seen.recipientAccountId),
+        requestID=_shown("requestID", seen.requestID),
+        sharedEventID=_shown("sharedEventID", seen.sharedEventID),
+    )
+
+
+def _folded(leaf: _Leaf) -> bytes:
+    leaf.folded, leaf.commitments = True, UNSET
     encoded = _encode(leaf)
     if len(encoded) > LONGEST_ENTRY:
-        leaf["writesDigest"] = sha256(_encode(leaf.pop("writes"))).digest()
+        leaf.writesDigest, leaf.writes = sha256(_encode(leaf.writes)).digest(), UNSET
         encoded = _encode(leaf)
     return encoded
 
@@ -215,39 +294,37 @@ def note_leaf(
 
 
 def _members(record: bytes) -> dict[str, Any]:
-    """The members of the record, none if it is no JSON object: then the leaf has nothing to show."""
+    """The members of the record, none if it is no JSON object."""
     try:
         return msgspec.json.decode(record, type=dict[str, Any])
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return {}
 
 
-def _event_id(members: Mapping[str, Any]) -> str:
-    event_id = members.get("eventID")
-    return event_id if isinstance(event_id, str) else ""
+def _shown(name: str, value: str | UnsetType) -> str | UnsetType:
+    """The member, if there is one and it has its shape."""
+    return value if isinstance(value, str) and PLAIN[name].fullmatch(value) else UNSET
 
 
-def _shown(members: Mapping[str, Any]) -> dict[str, Any]:
-    shown: dict[str, Any] = {name: members[name] for name in PLAIN if _is_plain(members, name)}
-    if isinstance(members.get("readOnly"), bool):
-        shown["readOnly"] = members["readOnly"]
-    identity = members.get("userIdentity")
-    kind = identity.get("type") if isinstance(identity, dict) else None
-    if isinstance(kind, str) and _IDENTITY_TYPE.fullmatch(kind):
-        shown["identityType"] = kind
-    return shown
+_common: Final = lru_cache(maxsize=4096)(_shown)
+"""The same of a member that many events have alike."""
 
 
-def _is_plain(members: Mapping[str, Any], name: str) -> bool:
-    value = members.get(name)
-    return isinstance(value, str) and PLAIN[name].fullmatch(value) is not None
+@lru_cache(maxsize=4096)
+def _identity_type(identity: bytes) -> str | UnsetType:
+    kind = _members(identity).get("type")
+    return kind if isinstance(kind, str) and _IDENTITY_TYPE.fullmatch(kind) else UNSET
 
 
-def _keys(members: Mapping[str, Any]) -> list[str]:
-    """The ARNs of the KMS keys among the event's resources, each once, in their order."""
-    resources = members.get("resources")
-    found = [_key_arn(resource) for resource in resources] if isinstance(resources, list) else []
-    return list(dict.fromkeys(arn for arn in found if arn))
+@lru_cache(maxsize=4096)
+def _resources(listed: bytes) -> tuple[tuple[str, ...], bool]:
+    """The ARNs of the KMS keys among the event's resources, each once, and whether there is nothing else."""
+    try:
+        resources = msgspec.json.decode(listed, type=list[Any]) if listed else []
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return (), False
+    found = [_key_arn(resource) for resource in resources]
+    return tuple(dict.fromkeys(arn for arn in found if arn)), all(found)
 
 
 def _key_arn(resource: Any) -> str:
@@ -258,40 +335,48 @@ def _key_arn(resource: Any) -> str:
 # ------------------------------------------------------------------------- commitments
 
 
-def _committed(members: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """(pointer, value) of all that is committed to by itself."""
-    for name in PLAIN:
-        if name in members and not _is_plain(members, name):
-            yield f"/{name}", members[name]
-    for name in COMMITTED:
-        value = members.get(name)
-        if name == "resources" and isinstance(value, list):
-            for number, resource in enumerate(value):
-                if not _key_arn(resource):
-                    yield from _values(f"/resources/{number}", resource)
-        elif value is not None:
-            yield from _values(f"/{name}", value)
+def _committed(seen: _Event) -> list[_Value]:
+    """The pointer and text of all that is committed to by itself, in the order of their salts."""
+    found: list[_Value] = []
+    parameters = bytes(seen.requestParameters)
+    if _says(parameters):
+        found.append((b"/requestParameters", parameters))
+        if b'"encryptionContext"' in parameters:
+            found += _pairs(parameters)
+    resources = bytes(seen.resources)
+    if _says(resources) and not _resources(resources)[1]:
+        found.append((b"/resources", resources))
+    for pointer, value in (
+        (b"/responseElements", seen.responseElements),
+        (b"/sourceIPAddress", seen.sourceIPAddress),
+        (b"/userAgent", seen.userAgent),
+        (b"/userIdentity", seen.userIdentity),
+    ):
+        if _says(text := bytes(value)):
+            found.append((pointer, text))
+    return found
 
 
-def _values(pointer: str, value: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict) and value:
-        names = sorted(value)
-        if _are_callers(pointer.rpartition("/")[2], tuple(names)):
-            yield from ((f"{pointer}/{number}", [name, value[name]]) for number, name in enumerate(names))
-        else:
-            for name in names:
-                yield from _values(f"{pointer}/{name}", value[name])
-    elif isinstance(value, list) and value:
-        for number, element in enumerate(value):
-            yield from _values(f"{pointer}/{number}", element)
-    else:
-        yield pointer, value
+def _says(value: bytes) -> bool:
+    return value not in {b"", b"null"}
 
 
-@lru_cache(maxsize=4096)
-def _are_callers(name: str, within: tuple[str, ...]) -> bool:
-    """Whether the names within a member called `name` are, or may be, the caller's own choice."""
-    return _CALLERS_NAMES.fullmatch(name) is not None or not all(map(_API_NAME.fullmatch, within))
+class _Parameters(msgspec.Struct, frozen=True, gc=False):
+    encryptionContext: dict[str, Any] | None = None  # noqa: N815
+
+
+_read_parameters: Final = msgspec.json.Decoder(_Parameters).decode
+
+
+def _pairs(parameters: bytes) -> list[_Value]:
+    try:
+        context = _read_parameters(parameters).encryptionContext
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return []
+    return [
+        (b"%s%d" % (_CONTEXT, number), _encode(pair))
+        for number, pair in enumerate(sorted((context or {}).items()))
+    ]
 
 
 def openings(event: bytes, index: int, salts: Salts) -> list[Opening]:
@@ -299,10 +384,12 @@ def openings(event: bytes, index: int, salts: Salts) -> list[Opening]:
 
     `index` is the number of the event's entry in the log.
     """
-    members = _members(event)
-    event_id = _event_id(members)
-    values = [("", event.decode("utf-8", "replace")), *_committed(members)]
-    return [Opening(index, pointer, salts.salt(event_id, pointer), value) for pointer, value in values]
+    seen = _seen(event)
+    values: list[_Value] = [(b"", event), *_committed(seen)]
+    return [
+        Opening(index, pointer.decode(), salt, bytes(value).decode("utf-8", "replace"))
+        for salt, (pointer, value) in zip(salts.salts(seen.eventID or "", len(values)), values, strict=True)
+    ]
 
 
 def check_opening(leaf: bytes, opening: Opening) -> None:
@@ -315,7 +402,6 @@ def check_opening(leaf: bytes, opening: Opening) -> None:
     held = (
         members.get("event") if not opening.pointer else members.get("commitments", {}).get(opening.pointer)
     )
-    value = opening.value.encode() if not opening.pointer else canonical(opening.value)
-    expected = msgspec.to_builtins(commitment(opening.salt, opening.pointer, value))
-    if held is None or held != expected:
+    expected = commitment(opening.salt, opening.pointer.encode(), opening.value.encode())
+    if held is None or held != b64encode(expected).decode():
         raise LogError("the value is not what the entry committed to")
