@@ -13,6 +13,25 @@ def simulate():
     )
 
 
+def test_the_example_is_answered_to_the_byte():
+    """One case and its answer, as the simulation contract has them."""
+    path = Path(__file__).parents[1] / "policies" / "example.jsonl"
+    asked, expected = path.read_bytes().splitlines(keepends=True)
+    with simulate() as process:
+        told, _ = process.communicate(asked)
+    assert told == expected
+    assert process.returncode == 0
+
+
+def test_wrong_use_is_told_on_standard_error_alone():
+    given = subprocess.run(
+        [KEYSTEAD, "policy", "simulate", "--nonsense"], capture_output=True, input=b"", check=False
+    )
+    assert given.returncode == 2
+    assert given.stdout == b""
+    assert given.stderr
+
+
 def test_each_case_is_answered_before_the_next_is_written():
     with simulate() as process:
         for number in range(3):
