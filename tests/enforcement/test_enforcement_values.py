@@ -155,6 +155,18 @@ def carol(world):
     return client_with(world.server, *access_key(world.server.store, CAROL), region="us-east-1")
 
 
+def test_another_account_retires_what_it_may_by_its_own_policies_alone(world, carol):
+    """Carol may do everything in her account: that is enough where the grant names it, and for nothing else."""
+    theirs = {"RetiringPrincipal": "arn:aws:iam::444455556666:root"}
+    assert world.denied("RetireGrant", _granted(world), carol)
+    assert not world.denied("RetireGrant", _granted(world, **theirs), carol)
+    set_policies(world.server.store, CAROL)
+    try:
+        assert world.denied("RetireGrant", _granted(world, **theirs), carol)
+    finally:
+        set_policies(world.server.store, CAROL, all=statement())
+
+
 def test_the_alias_of_another_account_is_not_the_own_of_that_name(world, carol):
     name = world.scene.alias()
     assert code_of(carol.delete_alias, AliasName=name) == "NotFoundException"
