@@ -9,16 +9,16 @@ each term of an event, so that the events with a term are read in the order of t
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
 from keystead.audit.disk import Disk
 from keystead.audit.follow import Cursor, Located, Part, parts
-from keystead.audit.terms import Event, Word, columns, context_term, posted, read_event, short_id
+from keystead.audit.terms import Indexed, Word, Words, context_term, read_indexed, seconds_of, short_id
 from keystead.errors import IndexUnavailable
 
 WORKER_BITS: Final = 40
@@ -54,10 +54,9 @@ class _Entry(msgspec.Struct, frozen=True, gc=False):
 
     place: int
     found: Located
-    event: Event
+    event: Indexed
     time: int
-    columns: tuple[Word | None, ...]
-    posted: set[Word]
+    words: Words
 
 
 class Progress(msgspec.Struct, frozen=True):
@@ -264,37 +263,50 @@ def _record(connection: sqlite3.Connection, number: int, part: Part) -> None:
 def _entry(base: int, found: Located) -> _Entry | None:
     """What the index keeps of an event; None if it is none that can be told apart, so that no other waits."""
     try:
-        event = read_event(found.payload)
-        return _Entry(base + found.index, found, event, event.time, columns(event), posted(event))
+        event = read_indexed(found.payload)
+        return _Entry(base + found.index, found, event, seconds_of(event.eventTime), event.words)
     except (msgspec.MsgspecError, ValueError):
         return None
 
 
-def _event_row(entry: _Entry, numbers: dict[Word, int]) -> Row:
-    words = (0 if word is None else numbers[word] for word in entry.columns)
+def _event_row(entry: _Entry, numbers: Mapping[Words, _Numbers]) -> Row:
     found = entry.found
     where = (entry.place, found.sequence, found.offset, len(found.payload), entry.time)
-    return (*where, short_id(entry.event.eventID), int(entry.event.readOnly), *words)
+    return (
+        *where,
+        short_id(entry.event.eventID),
+        int(entry.event.readOnly),
+        *numbers[entry.words].columns,
+    )
 
 
-def _postings(entries: Iterable[_Entry], numbers: dict[Word, int]) -> Iterator[Row]:
+def _postings(entries: Iterable[_Entry], numbers: Mapping[Words, _Numbers]) -> Iterator[Row]:
     for entry in entries:
-        for word in entry.posted:
-            yield numbers[word], entry.time, entry.place
+        for number in numbers[entry.words].posted:
+            yield number, entry.time, entry.place
         for term in {context_term(name, value) for name, value in entry.event.context}:
             yield term, entry.time, entry.place
 
 
-def _numbers(connection: sqlite3.Connection, entries: Iterable[_Entry]) -> dict[Word, int]:
-    """The number of each word of the events; new words get one."""
-    words: set[Word | None] = set()
-    for entry in entries:
-        words.update(entry.posted, entry.columns)
-    numbers: dict[Word, int] = {}
-    for word in words:
-        if word is not None:
-            numbers[word] = _number(connection, word)
-    return numbers
+class _Numbers(NamedTuple):
+    """The numbers of words; 0 stands for none."""
+
+    columns: tuple[int, ...]
+    posted: tuple[int, ...]
+
+
+def _numbers(connection: sqlite3.Connection, entries: Iterable[_Entry]) -> dict[Words, _Numbers]:
+    """The numbers of the words of the events; new words get one."""
+    kinds = {entry.words for entry in entries}
+    words = {word for kind in kinds for word in (*kind.columns, *kind.posted) if word is not None}
+    numbers = {word: _number(connection, word) for word in words}
+    return {
+        kind: _Numbers(
+            tuple(0 if word is None else numbers[word] for word in kind.columns),
+            tuple(numbers[word] for word in kind.posted),
+        )
+        for kind in kinds
+    }
 
 
 def _number(connection: sqlite3.Connection, word: Word) -> int:

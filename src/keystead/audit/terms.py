@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from calendar import timegm
+from collections.abc import Mapping
 from functools import lru_cache
 from hashlib import sha256
 from time import strptime
@@ -102,12 +103,93 @@ class Event(msgspec.Struct, gc=False):
     @property
     def context(self) -> list[tuple[str, str]]:
         """The pairs of the encryption contexts."""
-        asked = self.requestParameters or {}
-        contexts = (asked.get(member) for member in _CONTEXTS)
-        return [pair for context in contexts if isinstance(context, dict) for pair in context.items()]
+        return _pairs(self.requestParameters)
 
 
 read_event = msgspec.json.Decoder(Event).decode
+
+
+class Words(msgspec.Struct, frozen=True, gc=False):
+    """What many events have alike: the words of their columns, and those by which they are found."""
+
+    columns: tuple[Word | None, ...]
+    posted: frozenset[Word]
+
+
+class Indexed(msgspec.Struct, gc=False):
+    """An event as the index takes it in: what many events have alike is not looked at each time."""
+
+    eventTime: str  # noqa: N815  CloudTrail's names, here and below
+    eventName: str  # noqa: N815
+    eventID: str  # noqa: N815
+    eventSource: str = ""  # noqa: N815
+    awsRegion: str = ""  # noqa: N815
+    recipientAccountId: str = ""  # noqa: N815
+    errorCode: str = ""  # noqa: N815
+    readOnly: bool = False  # noqa: N815
+    userIdentity: msgspec.Raw = msgspec.Raw(b"{}")  # noqa: N815
+    requestParameters: dict[str, Any] | None = None  # noqa: N815
+    resources: msgspec.Raw = msgspec.Raw(b"null")
+
+    @property
+    def words(self) -> Words:
+        """Its words.
+
+        Raises:
+            msgspec.MsgspecError: the caller or the resources have not their form.
+        """
+        asked = self.requestParameters or {}
+        return _words(
+            self.eventName,
+            self.eventSource,
+            self.recipientAccountId,
+            self.awsRegion,
+            self.errorCode,
+            bytes(self.userIdentity),
+            bytes(self.resources),
+            tuple(
+                name for member in _ALIASES if isinstance(name := asked.get(member), str) and _is_alias(name)
+            ),
+        )
+
+    @property
+    def context(self) -> list[tuple[str, str]]:
+        """The pairs of the encryption contexts."""
+        return _pairs(self.requestParameters)
+
+
+read_indexed = msgspec.json.Decoder(Indexed).decode
+
+
+@lru_cache(4096)
+def _words(
+    name: str,
+    source: str,
+    account: str,
+    region: str,
+    error: str,
+    identity: bytes,
+    resources: bytes,
+    aliases: tuple[str, ...],
+) -> Words:
+    event = Event(
+        eventTime="",
+        eventName=name,
+        eventID="",
+        eventSource=source,
+        recipientAccountId=account,
+        awsRegion=region,
+        errorCode=error,
+        userIdentity=msgspec.json.decode(identity, type=_Identity),
+        resources=msgspec.json.decode(resources, type=list[_Resource] | None),
+        requestParameters=dict(zip(_ALIASES, aliases, strict=False)),
+    )
+    return Words(columns(event), frozenset(posted(event)))
+
+
+def _pairs(asked: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+    contexts = [] if asked is None else (asked.get(member) for member in _CONTEXTS)
+    return [pair for context in contexts if isinstance(context, dict) for pair in context.items()]
 
 
 @lru_cache(4096)

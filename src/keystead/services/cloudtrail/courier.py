@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from threading import Event, Thread
 from typing import Final
 
@@ -15,14 +17,20 @@ from keystead.settings import Settings
 log = structlog.get_logger("keystead.trails")
 
 _TICK: Final = 1.0
-_AT_ONCE: Final = 5_000
-"""Events that are indexed before the thread looks whether it shall stop."""
+_AT_ONCE: Final = 1_000
+"""Events, about, that are indexed before the thread looks whether it shall stop or give way."""
+_BUSY: Final = 100
+"""Events that come in a second while the index gives way to calls."""
+_GIVING_WAY: Final = 19
+"""How many times as long as indexing took the thread then pauses: calls have 19 of 20 parts of a core."""
 
 
 class Courier:
     """Starts with the server and stops with it; works only while `leads` is set, which the worker keeps true to fact."""
 
-    def __init__(self, route: Route, settings: Settings, clock: Clock) -> None:
+    def __init__(self, route: Route, settings: Settings, clock: Clock, written: Callable[[], int]) -> None:
+        """`written` tells how many records this worker's journal has."""
+        self._written = written
         self._route = route
         self._settings = settings
         self._clock = clock
@@ -52,8 +60,7 @@ class Courier:
                 log.error("trails failed", kind=type(error).__name__, where=places(error))
 
     def _turn(self) -> None:
-        while not self._stopping.is_set() and not self._route.index.catch_up(_AT_ONCE).complete:
-            pass
+        self._index()
         now = self._clock.now()
         if now - self._looked < self._settings.trail_log_interval:
             return
@@ -64,3 +71,16 @@ class Courier:
                     deliver(self._route, trail, now, digest_every=self._settings.trail_digest_interval)
                 except SinkFailed as failure:
                     log.warning("a trail waits for its store", trail=trail.arn, reason=str(failure))
+
+    def _index(self) -> None:
+        """None; the index has all there is, unless calls come faster than it may take them in."""
+        began, before = time.monotonic(), self._written()
+        while True:
+            cost = -time.thread_time()
+            complete = self._route.index.catch_up(_AT_ONCE).complete
+            cost += time.thread_time()
+            now, written = time.monotonic(), self._written()
+            busy = written - before > _BUSY * (now - began)
+            began, before = now, written
+            if self._stopping.wait(cost * _GIVING_WAY if busy else 0) or complete:
+                return

@@ -18,6 +18,8 @@ from keystead.services.cloudtrail.tables import SIGNING_KEYS
 from keystead.wire.models import cloudtrail as wire
 
 _MOST: Final = 50
+_NEWEST: Final = 50_000
+"""Events that an index which is behind takes in before it answers: a second or two."""
 _TOKEN: Final = "lookup-events"  # noqa: S105  a kind of token
 _FIELDS: Final = {
     "EventId": "event_id",
@@ -42,7 +44,7 @@ def lookup_events(call: Call, request: wire.LookupEventsRequest, _any: Target) -
     scope = repr((call.account, call.region, start, end, _attribute(request)))
     after = _read(call, request.next_token, scope)
     index, most = call.trails.index, request.max_results or _MOST
-    index.catch_up()
+    index.catch_up(_NEWEST)
     found = list(islice(find(index, asked, after=after, page=most + 1), most + 1))
     shown = found[:most]
     token = _make(call, shown[-1].place, scope) if len(found) > most else None
