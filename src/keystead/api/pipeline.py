@@ -42,7 +42,6 @@ from keystead.entropy import new_uuid
 from keystead.storage import Transaction
 from keystead.wire import sigv4
 from keystead.wire.http import Request
-from keystead.wire.validate import validate
 
 log = structlog.get_logger("keystead.pipeline")
 
@@ -173,7 +172,7 @@ class Pipeline:
         def find_out() -> None:
             try:
                 asked = route.decode(request)
-                validate(asked)
+                route.service.check(asked)
                 unsigned = Unsigned(request, parts.store.transaction(), parts.wall.now(), parts.outside)
                 follow = functools.partial(go_on, identify(unsigned, asked))
             except Exception as failure:  # noqa: BLE001  every failure is answered in one place
@@ -228,7 +227,7 @@ class Pipeline:
             operation = self._operation(route)
             if attempt.request is not None:
                 attempt.input = route.decode(attempt.request)  # 3
-            validate(attempt.input)
+            route.service.check(attempt.input)
             attempt.targets = operation.acted_on(call, attempt.input)  # 4
             self._parts.rates.check(call, route.service.name, attempt.targets)
             authorize(call, attempt.targets)  # 5

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 
 import msgspec
 
 from keystead.api.operation import Operation
 from keystead.wire import model
+from keystead.wire.validate import validate
+
+Check = Callable[[model.Shape], None]
+"""Returns if a request keeps its model's constraints, else raises the service's error for that."""
 
 
 class Service(msgspec.Struct, frozen=True, dict=True):
@@ -16,6 +20,7 @@ class Service(msgspec.Struct, frozen=True, dict=True):
 
     model: model.Service
     operations: dict[str, Operation]
+    check: Check = validate
 
     @cached_property
     def name(self) -> str:
@@ -23,7 +28,7 @@ class Service(msgspec.Struct, frozen=True, dict=True):
         return self.model.name
 
 
-def service(described: model.Service, operations: Iterable[Operation]) -> Service:
+def service(described: model.Service, operations: Iterable[Operation], check: Check = validate) -> Service:
     """A service from its model and its functions.
 
     Raises:
@@ -34,4 +39,4 @@ def service(described: model.Service, operations: Iterable[Operation]) -> Servic
         if op.name not in described.operations or op.name in table:
             raise ValueError(f"{described.name} has no place for operation {op.name}")
         table[op.name] = op
-    return Service(described, table)
+    return Service(described, table, check)

@@ -151,8 +151,8 @@ def new_unit_id(root: str, entropy: Entropy) -> str:
 
 
 def new_org_policy_id(entropy: Entropy) -> str:
-    """A fresh policy id: `p-` and 8 of a-z, 2-7."""
-    return "p-" + _letters(entropy, 8)
+    """A fresh policy id: `p-` and 10 of a-z, 2-7: a policy's ARN may not have fewer, by AWS's model."""
+    return "p-" + _letters(entropy, 10)
 
 
 def new_handshake_id(entropy: Entropy) -> str:

@@ -10,14 +10,30 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import islice
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from keystead.errors import Validation
 from keystead.wire.model import Rule, Shape
 from keystead.wire.pattern import compiled
 
 Test = Callable[[Any], bool]
-Constraint = tuple[Test, str]
+Kind = Literal["required", "greatest", "least", "longest", "shortest", "pattern", "enum", "part"]
+
+
+class Constraint(NamedTuple):
+    """One constraint of a value: whether it is kept, its words, and of what kind it is."""
+
+    test: Test
+    text: str
+    kind: Kind
+
+
+class Violation(NamedTuple):
+    """A constraint that is broken, in AWS's words."""
+
+    kind: Kind
+    text: str
+
 
 # A three-byte `{}` in a list can break several constraints, each worth a hundred bytes of answer:
 # more than this many are not told.
@@ -32,11 +48,18 @@ def validate(value: Shape) -> None:
     Raises:
         Validation: naming every constraint that is broken (the first hundred).
     """
-    if _predicate(type(value))(value):
+    broken = violations(value)
+    if not broken:
         return
-    broken = list(islice(_violations(value, ""), MOST_TOLD))
     noun = "error" if len(broken) == 1 else "errors"
-    raise Validation(f"{len(broken)} validation {noun} detected: {'; '.join(broken)}")
+    raise Validation(f"{len(broken)} validation {noun} detected: {'; '.join(one.text for one in broken)}")
+
+
+def violations(value: Shape) -> list[Violation]:
+    """Every constraint of its shape that `value` breaks, the first hundred of them."""
+    if _predicate(type(value))(value):
+        return []
+    return list(islice(_violations(value, ""), MOST_TOLD))
 
 
 # ------------------------------------------------------------------------ one constraint
@@ -47,16 +70,29 @@ def _bounds(rule: Rule) -> Iterator[Constraint]:
     most, least = rule.maximum, rule.minimum
     if rule.kind in {"integer", "double"}:
         if most is not None:
-            yield (lambda value: value <= most), f"Member must have value less than or equal to {most}"
+            yield Constraint(
+                lambda value: value <= most,
+                f"Member must have value less than or equal to {most}",
+                "greatest",
+            )
         if least is not None:
-            yield (lambda value: value >= least), f"Member must have value greater than or equal to {least}"
+            yield Constraint(
+                lambda value: value >= least,
+                f"Member must have value greater than or equal to {least}",
+                "least",
+            )
     else:
         if most is not None:
-            yield (lambda value: len(value) <= most), f"Member must have length less than or equal to {most}"
+            yield Constraint(
+                lambda value: len(value) <= most,
+                f"Member must have length less than or equal to {most}",
+                "longest",
+            )
         if least:
-            yield (
-                (lambda value: len(value) >= least),
+            yield Constraint(
+                lambda value: len(value) >= least,
                 f"Member must have length greater than or equal to {least}",
+                "shortest",
             )
 
 
@@ -64,15 +100,17 @@ def _forms(rule: Rule) -> Iterator[Constraint]:
     """The strings that are allowed."""
     if rule.pattern is not None:
         matches = compiled(rule.pattern).fullmatch
-        yield (
-            (lambda value: matches(value) is not None),
+        yield Constraint(
+            lambda value: matches(value) is not None,
             f"Member must satisfy regular expression pattern: {rule.pattern}",
+            "pattern",
         )
     if rule.enum:
         allowed = frozenset(rule.enum)
-        yield (
-            (lambda value: value in allowed),
+        yield Constraint(
+            lambda value: value in allowed,
             f"Member must satisfy enum value set: [{', '.join(rule.enum)}]",
+            "enum",
         )
 
 
@@ -80,27 +118,30 @@ def _parts(rule: Rule) -> Iterator[Constraint]:
     """What every element of a list, every key and every value of a map must keep."""
     if rule.kind == "list" and rule.item is not None and (held := _constraints(rule.item)):
         tests, text = _together(held)
-        yield (
-            (lambda value: all(test(item) for item in value for test in tests)),
+        yield Constraint(
+            lambda value: all(test(item) for item in value for test in tests),
             f"Member must satisfy constraint: {text}",
+            "part",
         )
     if rule.key is not None and (held := _constraints(rule.key)):
         keys, text = _together(held)
-        yield (
-            (lambda value: all(test(key) for key in value for test in keys)),
+        yield Constraint(
+            lambda value: all(test(key) for key in value for test in keys),
             f"Map keys must satisfy constraint: {text}",
+            "part",
         )
     if rule.kind == "map" and rule.item is not None and (held := _constraints(rule.item)):
         values, text = _together(held)
-        yield (
-            (lambda value: all(test(item) for item in value.values() for test in values)),
+        yield Constraint(
+            lambda value: all(test(item) for item in value.values() for test in values),
             f"Map value must satisfy constraint: {text}",
+            "part",
         )
 
 
 def _together(constraints: tuple[Constraint, ...]) -> tuple[list[Test], str]:
     """The tests, and their texts as one."""
-    return [test for test, _ in constraints], f"[{', '.join(text for _, text in constraints)}]"
+    return [one.test for one in constraints], f"[{', '.join(one.text for one in constraints)}]"
 
 
 @cache
@@ -129,7 +170,7 @@ def _rows(shape: type[Shape]) -> tuple[tuple[str, bool, tuple[Test, ...]], ...]:
     """Each member that can be wrong: attribute, whether it is required, tests of its value."""
     rows = []
     for member in shape.MEMBERS:
-        tests = [test for test, _ in _constraints(member.rule)]
+        tests = [one.test for one in _constraints(member.rule)]
         deeper = _structures(member.rule)
         tests += [deeper] if deeper is not None else []
         if tests or member.required:
@@ -157,25 +198,26 @@ def _predicate(shape: type[Shape]) -> Test:
     return valid
 
 
-def _violations(value: Shape, path: str) -> Iterator[str]:
+def _violations(value: Shape, path: str) -> Iterator[Violation]:
     """What is broken in `value`, which stands at `path` (empty, or ending in a full stop)."""
     for member in value.MEMBERS:
         given = getattr(value, member.attribute)
         if given is not None:
             yield from _broken(member.rule, given, path + member.label)
         elif member.required:
-            yield _ABSENT.format(path + member.label)
+            yield Violation("required", _ABSENT.format(path + member.label))
 
 
-def _broken(rule: Rule, given: Any, where: str) -> Iterator[str]:
-    for test, text in reversed(_constraints(rule)):
+def _broken(rule: Rule, given: Any, where: str) -> Iterator[Violation]:
+    for test, text, kind in reversed(_constraints(rule)):
         if not test(given):
-            yield f"Value{_echo(rule, given)} at '{where}' failed to satisfy constraint: {text}"
+            said = f"Value{_echo(rule, given)} at '{where}' failed to satisfy constraint: {text}"
+            yield Violation(kind, said)
     if _structures(rule) is not None:
         yield from _within(rule, given, where)
 
 
-def _within(rule: Rule, given: Any, where: str) -> Iterator[str]:
+def _within(rule: Rule, given: Any, where: str) -> Iterator[Violation]:
     """What is broken in the structures that `given` is or holds."""
     if rule.shape is not None:
         yield from _violations(given, f"{where}.")

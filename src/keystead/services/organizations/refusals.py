@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from keystead import errors
+from keystead.wire.model import Shape
+from keystead.wire.validate import Kind, violations
 
 
 def constraint(reason: str) -> errors.ConstraintViolation:
@@ -15,6 +17,17 @@ def constraint(reason: str) -> errors.ConstraintViolation:
 def invalid(reason: str) -> errors.OrganizationsInvalidInput:
     """A refusal because of a value of the request."""
     return errors.OrganizationsInvalidInput(_INPUTS[reason], reason=reason)
+
+
+def check_input(request: Shape) -> None:
+    """Return if the request keeps its model's constraints; the first that it breaks is told, and not where.
+
+    Raises:
+        errors.OrganizationsInvalidInput: it does not. Other services answer ValidationException.
+    """
+    broken = violations(request)
+    if broken:
+        raise invalid(_BROKEN[broken[0].kind])
 
 
 def handshake_constraint(reason: str) -> errors.HandshakeConstraintViolation:
@@ -73,7 +86,26 @@ _CONSTRAINTS: Final = {
     "MAX_TAG_LIMIT_EXCEEDED": "You have exceeded the number of tags allowed on this resource.",
 }
 
+_BROKEN: Final[dict[Kind, str]] = {
+    "required": "INPUT_REQUIRED",
+    "enum": "INVALID_ENUM",
+    "pattern": "INVALID_PATTERN",
+    "longest": "MAX_LENGTH_EXCEEDED",
+    "shortest": "MIN_LENGTH_EXCEEDED",
+    "greatest": "MAX_VALUE_EXCEEDED",
+    "least": "MIN_VALUE_EXCEEDED",
+    "part": "INVALID_LIST_MEMBER",
+}
+
 _INPUTS: Final = {
+    "INPUT_REQUIRED": "You must include a value for all required parameters.",
+    "INVALID_ENUM": "You specified an invalid value.",
+    "INVALID_LIST_MEMBER": "You provided a list to a parameter that contains at least one invalid value.",
+    "INVALID_PATTERN": "You provided a value that does not match the required pattern.",
+    "MAX_LENGTH_EXCEEDED": "You provided a string parameter that is longer than allowed.",
+    "MIN_LENGTH_EXCEEDED": "You provided a string parameter that is shorter than allowed.",
+    "MAX_VALUE_EXCEEDED": "You provided a numeric parameter that has a larger value than allowed.",
+    "MIN_VALUE_EXCEEDED": "You provided a numeric parameter that has a smaller value than allowed.",
     "DUPLICATE_TAG_KEY": "Duplicate tag keys are not allowed.",
     "IMMUTABLE_POLICY": "You specified a policy that is managed by AWS and can't be modified.",
     "INVALID_NEXT_TOKEN": "You specified an invalid value for nextToken. You must get the value from the "

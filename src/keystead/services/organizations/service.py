@@ -13,8 +13,13 @@ from keystead.services.organizations import (
     tags,
     units,
 )
+from keystead.services.organizations.refusals import check_input
 from keystead.wire.models import organizations as wire
 
 CHAPTERS = (accounts, attachments, creation, handshakes, organization, policies, tags, units)
 
-ORGANIZATIONS = service(wire.SERVICE, (operation for chapter in CHAPTERS for operation in chapter.OPERATIONS))
+ORGANIZATIONS = service(
+    wire.SERVICE,
+    (operation for chapter in CHAPTERS for operation in chapter.OPERATIONS),
+    check_input,
+)
