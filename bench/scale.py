@@ -31,7 +31,9 @@ from keystead import app
 from keystead.entropy import SystemEntropy
 from keystead.keyring import Keyring
 from keystead.seal import SealOptions
-from keystead.seed import RootCredentials, Seed, SeedAccount, SeedKey, apply_seed
+from keystead.seed import apply_seed
+from keystead.seed.file import Seed, SeedAccount, SeedKey
+from keystead.seed.identities import AccessKey
 
 ACCOUNT, ACCESS_KEY_ID, SECRET = "000000000000", "AKIDSCALE00000000000", "scale-secret"
 CHUNK = 500
@@ -45,12 +47,12 @@ def fill(directory: Path, count: int) -> list[str]:
     options = SealOptions(directory=directory, entropy=entropy)
     store = app.create(directory, options, "file", entropy)
     keyring = Keyring.open(store, entropy)
-    root = RootCredentials(access_key_id=ACCESS_KEY_ID, secret_access_key=SECRET)
+    root = AccessKey(access_key_id=ACCESS_KEY_ID, secret_access_key=SECRET)
     ids = [str(uuid.uuid4()) for _ in range(count)]
     for start in range(0, count, CHUNK):
         keys = [SeedKey(id=key, aliases=[f"alias/{key}"]) for key in ids[start : start + CHUNK]]
         account = SeedAccount(id=ACCOUNT, name="main", root_credentials=root, keys=keys)
-        apply_seed(store, keyring, Seed(accounts=[account]), time.time())
+        apply_seed(store, keyring, Seed(accounts=[account]), time.time(), entropy)
     store.close()
     return ids
 
