@@ -106,6 +106,32 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     trail_s3_secret_access_key: Annotated[str | None, _about("Secret access key that goes with it.")] = None
     trail_log_interval: Annotated[int, _about("Seconds between the log files of trails.")] = 300
     trail_digest_interval: Annotated[int, _about("Seconds between the digests of trails.")] = 3600
+    object_store: Annotated[
+        str,
+        _about(
+            "What keeps the sealed objects of S3: `directory:PATH` (without PATH `objects` in `data_dir`), `memory:`, "
+            "`s3://BUCKET/PREFIX`, `gs://BUCKET/PREFIX` or `az://CONTAINER/PREFIX`; the last three need "
+            "`keystead[stores]`."
+        ),
+    ] = "directory:"
+    object_store_endpoint: Annotated[
+        str | None, _about("URL of that store, if it is not AWS's, Google's or Microsoft's own.")
+    ] = None
+    object_store_region: Annotated[str, _about("The Region to sign for at an S3-compatible store.")] = (
+        "us-east-1"
+    )
+    object_store_access_key_id: Annotated[
+        str | None,
+        _about(
+            "Access key id (`s3:`) or account name (`az:`) there; without one the machine's role is asked."
+        ),
+    ] = None
+    object_store_secret_access_key: Annotated[
+        str | None, _about("Secret access key or account key that goes with it.")
+    ] = None
+    object_store_credentials: Annotated[str | None, _about("JSON file of a service account, for `gs:`.")] = (
+        None
+    )
     quota_keys: Annotated[int, _about("KMS keys per account and Region.")] = 100_000
     quota_aliases_per_key: Annotated[int, _about("Aliases per key.")] = 50
     quota_grants_per_key: Annotated[int, _about("Grants per key.")] = 50_000
@@ -215,5 +241,9 @@ def _check_trails(settings: Settings) -> None:
         raise errors.SettingsError("trail_directory and trail_s3_endpoint exclude each other")
     if (settings.trail_s3_access_key_id is None) != (settings.trail_s3_secret_access_key is None):
         raise errors.SettingsError("trail_s3_access_key_id and trail_s3_secret_access_key go together")
+    if (settings.object_store_access_key_id is None) != (settings.object_store_secret_access_key is None):
+        raise errors.SettingsError(
+            "object_store_access_key_id and object_store_secret_access_key go together"
+        )
     if min(settings.trail_log_interval, settings.trail_digest_interval) < 1:
         raise errors.SettingsError("trail_log_interval and trail_digest_interval are 1 second or more")

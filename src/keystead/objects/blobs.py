@@ -72,6 +72,14 @@ class Blobs(Protocol):
         """
         ...
 
+    def sweep(self, name: str) -> None:
+        """None; what a `put` of `name` left behind when it was broken off is gone. A blob stays.
+
+        Raises:
+            BlobsUnavailable: The store failed.
+        """
+        ...
+
     def close(self) -> None:
         """None; no other method may be called any more."""
         ...

@@ -41,5 +41,8 @@ class MemoryBlobs:
     def stored(self) -> Iterator[Stored]:
         return (Stored(name, len(blob), changed) for name, (blob, changed) in list(self._blobs.items()))
 
+    def sweep(self, name: str) -> None:
+        """None; nothing is ever left behind."""
+
     def close(self) -> None:
         self._blobs.clear()
