@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 from typing import Protocol
+from weakref import WeakSet
 
 
 class Entropy(Protocol):
@@ -28,7 +29,11 @@ class SystemEntropy:
 
     def __init__(self) -> None:
         self._chunks: list[bytes] = []
-        os.register_at_fork(after_in_child=self._chunks.clear)
+        _SOURCES.add(self)
+
+    def forget(self) -> None:
+        """None; what waits in memory is given to nobody."""
+        self._chunks.clear()
 
     def random(self, length: int) -> bytes:
         if length != _CHUNK:
@@ -41,6 +46,23 @@ class SystemEntropy:
             first = fresh.pop()
             self._chunks.extend(fresh)
             return first
+
+
+_SOURCES: WeakSet[SystemEntropy] = WeakSet()
+
+
+def _forget_all() -> None:
+    for source in _SOURCES:
+        source.forget()
+
+
+# Once: what is registered is never let go, so a source that registered itself would stay for ever.
+os.register_at_fork(after_in_child=_forget_all)
+
+
+def key_bytes(length: int) -> bytes:
+    """`length` fresh random bytes from the kernel for a key that stays: nothing of them waits in memory before."""
+    return os.urandom(length)
 
 
 def new_uuid(entropy: Entropy) -> str:

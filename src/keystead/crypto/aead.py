@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from keystead.crypto.derive import KEY_BYTES, MessageKdf
 from keystead.crypto.secret import Opaque
-from keystead.entropy import SystemEntropy
+from keystead.entropy import key_bytes
 from keystead.errors import BadKeyMaterial, DecryptionFailed
 
 SALT_BYTES = 32
@@ -72,7 +72,7 @@ class Aead(Opaque):
 
 def generate() -> bytes:
     """Fresh material for a symmetric encryption key: 32 random bytes."""
-    return SystemEntropy().random(KEY_BYTES)
+    return key_bytes(KEY_BYTES)
 
 
 def check(material: bytes) -> bytes:

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives import hmac as _hmac
 
 from keystead.crypto.secret import Opaque
-from keystead.entropy import SystemEntropy
+from keystead.entropy import key_bytes
 from keystead.errors import BadKeyMaterial, VerificationFailed
 
 ALGORITHMS: MappingProxyType[str, hashes.HashAlgorithm] = MappingProxyType(
@@ -58,7 +58,7 @@ class MacKey(Opaque):
 
 def generate(spec: str) -> bytes:
     """Fresh key material for `spec`."""
-    return SystemEntropy().random(KEY_BYTES[spec])
+    return key_bytes(KEY_BYTES[spec])
 
 
 def check(material: bytes, spec: str) -> bytes:
