@@ -35,10 +35,9 @@ from signed_http import Client
 from keystead import app as apps
 from keystead.api.authorize import authorize
 from keystead.api.evidence import records_of
-from keystead.api.pipeline import _uuids
 from keystead.audit.segment import Position, encode_group
 from keystead.clock import SystemClock
-from keystead.entropy import SystemEntropy
+from keystead.entropy import SystemEntropy, uuid_pair
 from keystead.http.limits import Limits
 from keystead.http.protocol import Connection, Door
 from keystead.http.reader import Reader
@@ -168,7 +167,7 @@ class Bench:
         def call(case: Case) -> None:
             standing, claim, via = case.claimed
             parts.usage.callers.note(standing.caller, case.now, case.route.service.name, claim.region)
-            ids = _uuids(parts.entropy.random(32).hex())
+            ids = uuid_pair(parts.entropy)
             case.call = pipeline._call(
                 case.request, case.route, standing, claim.region, ids, case.tx, case.now, via
             )

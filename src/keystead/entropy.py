@@ -68,3 +68,12 @@ def key_bytes(length: int) -> bytes:
 def new_uuid(entropy: Entropy) -> str:
     """A random UUID (version 4, RFC 9562 section 5.4) in lower-case text form."""
     return str(uuid.UUID(bytes=entropy.random(16), version=4))
+
+
+def uuid_pair(entropy: Entropy) -> tuple[str, str]:
+    """Two of them, for half the time of two calls."""
+    d = entropy.random(_CHUNK).hex()
+    return (
+        f"{d[:8]}-{d[8:12]}-4{d[13:16]}-a{d[17:20]}-{d[20:32]}",
+        f"{d[32:40]}-{d[40:44]}-4{d[45:48]}-a{d[49:52]}-{d[52:]}",
+    )

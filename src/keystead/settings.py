@@ -93,6 +93,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     witnesses: Annotated[
         tuple[str, ...], _about("Witnesses that cosign the log's checkpoints, each as `URL VKEY`.")
     ] = ()
+    receipt_wait: Annotated[
+        int, _about("Seconds that an answer waits for its receipt at most, where its caller asks for one.")
+    ] = 5
     trail_directory: Annotated[
         str | None, _about("Directory whose subdirectories are the buckets that trails deliver to.")
     ] = None
@@ -231,7 +234,7 @@ def _checked(merged: dict[str, Any]) -> Settings:
 
 
 def _require_some(settings: Settings) -> None:
-    for name in ("max_connections", "max_waiting", "max_buffered", "threads"):
+    for name in ("max_connections", "max_waiting", "max_buffered", "threads", "receipt_wait"):
         if getattr(settings, name) < 1:
             raise errors.SettingsError(f"{name} must be at least 1")
 

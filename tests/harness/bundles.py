@@ -136,11 +136,14 @@ class Bundle:
         self.checkpoint += "".join(witness.sign(text, time) for witness in WITNESSES[:count])
         self.write("log/checkpoint", self.checkpoint.encode())
 
-    def receipt(self, index):
+    def receipt(self, index, *pointers):
+        """The receipt of an entry, which opens what is at these pointers."""
         proof = inclusion(index, self.size, hash_reader(self.size, self.tile))
-        return msgspec.json.encode(
-            {"index": index, "leaf": self.entries[index], "checkpoint": self.checkpoint, "proof": proof}
-        )
+        members = {"index": index, "leaf": self.entries[index], "checkpoint": self.checkpoint, "proof": proof}
+        if pointers:
+            opened = openings(self.events[index], index, SALTS)
+            members["openings"] = [opening for opening in opened if opening.pointer in pointers]
+        return msgspec.json.encode(members)
 
     def open(self, index):
         lines = [msgspec.json.encode(opening) for opening in openings(self.events[index], index, SALTS)]

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from keystead.crypto import Secret
 from keystead.errors import LogError
+from keystead.tlog.digests import StateDigests
 from keystead.tlog.entry import (
     Opening,
     Salts,
-    StateDigests,
     check_opening,
     commitment,
     event_leaf,

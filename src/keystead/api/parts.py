@@ -16,6 +16,7 @@ from keystead.api.limits import Quotas
 from keystead.api.outside import Outside
 from keystead.api.pool import FairPool
 from keystead.api.rates import Rates
+from keystead.api.receipts import Receipts
 from keystead.api.routing import Route
 from keystead.api.service import Service
 from keystead.api.trails import Trails
@@ -57,6 +58,7 @@ class Parts(msgspec.Struct, frozen=True):
     decisions: Decisions
     trails: Trails
     outside: Outside
+    receipts: Receipts
     changed: Callable[[], None]
     """Called on the loop's thread after each durable change, before its answer."""
     count: Callable[[str, str, str, float], None]

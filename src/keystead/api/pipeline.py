@@ -32,13 +32,14 @@ from keystead.api.evidence import records_of
 from keystead.api.operation import AlsoOf, Operation
 from keystead.api.parts import Attempt, Done, Parts, Settled, nobody
 from keystead.api.pool import Work
+from keystead.api.receipts import ASKS, Awaited
 from keystead.api.replay import refuse_replay
 from keystead.api.routing import Route, Router
 from keystead.api.standing import Standing
 from keystead.api.unsigned import Identified, Identify, Unsigned
 from keystead.api.usage import LastUse
 from keystead.audit.commit import Submission
-from keystead.entropy import new_uuid
+from keystead.entropy import new_uuid, uuid_pair
 from keystead.storage import Transaction
 from keystead.wire import sigv4
 from keystead.wire.http import Request
@@ -62,6 +63,8 @@ class Pipeline:
 
     def handle(self, request: Request, done: Done) -> None:
         """Answer `request` by calling `done` once, on the loop's thread, now or later."""
+        if ASKS in request.headers:
+            done = self._parts.receipts.awaited(done)
         self._start(request, done, 1, self._parts.tick())
 
     def refuse(self, request: Request, done: Done) -> None:
@@ -82,7 +85,7 @@ class Pipeline:
 
     def _start(self, request: Request, done: Done, number: int, started: float) -> None:
         parts = self._parts
-        request_id, _ = ids = _uuids(parts.entropy.random(32).hex())
+        request_id, _ = ids = uuid_pair(parts.entropy)
         try:
             route = self._router.route(request)  # 1
         except errors.ApiError as error:
@@ -294,6 +297,8 @@ class Pipeline:
         def settled(problem: Exception | None) -> None:
             if tx is not None and problem is None:
                 self._parts.changed()
+            if problem is None and records and isinstance(attempt.done, Awaited):
+                attempt.done.recorded(attempt.call.event_id, records[0])
             self._answer(attempt, answer, error, problem)
 
         self._parts.committer.submit(Submission(records, tx, settled))  # 7
@@ -387,11 +392,3 @@ def _failure(route: Route, message: str) -> errors.ApiError:
 
 def _unsupported(route: Route) -> errors.ApiError:
     return errors.UnsupportedOperation(f"Operation {route.operation} is not supported by this server.")
-
-
-def _uuids(d: str) -> tuple[str, str]:
-    """Two version 4 UUIDs (RFC 9562 section 5.4) from 64 random hex digits."""
-    return (
-        f"{d[:8]}-{d[8:12]}-4{d[13:16]}-a{d[17:20]}-{d[20:32]}",
-        f"{d[32:40]}-{d[40:44]}-4{d[45:48]}-a{d[49:52]}-{d[52:]}",
-    )

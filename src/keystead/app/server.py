@@ -25,6 +25,7 @@ from keystead.api.parts import Parts
 from keystead.api.pipeline import Pipeline
 from keystead.api.pool import FairPool
 from keystead.api.rates import rates_of
+from keystead.api.receipts import Receipts
 from keystead.api.scheduler import Scheduler, Work
 from keystead.api.tracing import tracing_of
 from keystead.api.trails import Trails
@@ -37,6 +38,7 @@ from keystead.audit.custody import open_log_keys
 from keystead.audit.index import Index
 from keystead.audit.journal import Journal
 from keystead.audit.log import Sequencer, Sequencing
+from keystead.audit.logfiles import LogFiles
 from keystead.audit.orphans import take_up
 from keystead.audit.sink import sink_of
 from keystead.audit.witnessing import Witnesses
@@ -157,6 +159,15 @@ class App:
         trails = Trails(Index(self.directory), sink_of(self.settings))
         route = Route(self.store, keyring, trails.index, trails.sink, self.directory)
         self._courier = Courier(route, self.settings, self.clock, lambda: self.journal.next_index)
+        self._receipts = Receipts(
+            LogFiles(self.directory),
+            self.journal.worker,
+            lambda: self.journal.next_index,
+            log_keys.salts,
+            loop.call_soon_threadsafe,
+            wait=self.settings.receipt_wait,
+            most=self.settings.max_waiting,
+        )
         pipeline = Pipeline(
             Parts(
                 services=SERVICES,
@@ -176,6 +187,7 @@ class App:
                 decisions=Decisions(self.directory, self.journal.worker, keyring),
                 trails=trails,
                 outside=self._outside,
+                receipts=self._receipts,
                 changed=self._kick.set,
                 count=self.figures.measures.call,
                 tick=time.perf_counter,
@@ -226,6 +238,7 @@ class App:
         await asyncio.get_running_loop().run_in_executor(None, self._pool.close)
         if self._sequencing is not None:
             await asyncio.get_running_loop().run_in_executor(None, self._sequencing.stop)
+        await asyncio.get_running_loop().run_in_executor(None, self._receipts.close)
         self._leader.resign()
         self._outside.pool.shutdown(wait=False, cancel_futures=True)
         if self.committer is not None:

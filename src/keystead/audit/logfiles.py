@@ -48,6 +48,14 @@ class LogFiles:
         except msgspec.MsgspecError:
             raise LogError("log/head is damaged") from None
 
+    def note(self, head: Head) -> str:
+        """The head's checkpoint, with the lines of witnesses if its public copy has some."""
+        with suppress(FileNotFoundError, UnicodeDecodeError):
+            shown = (self.root / _CHECKPOINT).read_text("utf-8")
+            if shown.startswith(head.checkpoint):
+                return shown
+        return head.checkpoint
+
     def read(self, tile: Tile) -> bytes:
         """A tile's or bundle's bytes.
 
@@ -55,9 +63,20 @@ class LogFiles:
             LogError: it is missing; the message names it.
         """
         try:
-            return (self.root / tile.path).read_bytes()
+            return self.load(tile)
         except FileNotFoundError:
             raise LogError(f"log/{tile.path} is missing") from None
+
+    def load(self, tile: Tile) -> bytes:
+        """The same, and FileNotFoundError where it is missing."""
+        return (self.root / tile.path).read_bytes()
+
+    def partial(self, tile: Tile) -> list[Tile]:
+        """The wider versions of a tile that are there and not full."""
+        full = self.root / Tile(tile.level, tile.index).path
+        names = [entry.name for entry in full.with_name(f"{full.name}.p").glob("[0-9]*")]
+        widths = sorted(int(name) for name in names if name.isdecimal())
+        return [Tile(tile.level, tile.index, width) for width in widths if width > tile.width]
 
     def write(self, tile: Tile, data: bytes) -> None:
         """Nothing, once the tile or bundle is there."""

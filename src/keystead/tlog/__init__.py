@@ -6,7 +6,8 @@ what it needs it reads through a function that it is given.
 """
 
 from keystead.tlog.checkpoint import Checkpoint, Signer, VerifierKey, open_checkpoint, sign_checkpoint
-from keystead.tlog.entry import Opening, Salts, StateDigests, event_leaf, note_leaf, openings
+from keystead.tlog.digests import StateDigests
+from keystead.tlog.entry import Opening, Salts, event_leaf, note_leaf, openings
 from keystead.tlog.grow import Growth, append, root_of
 from keystead.tlog.merkle import EMPTY_ROOT, leaf_hash
 from keystead.tlog.proof import consistency, inclusion, verify_consistency, verify_inclusion

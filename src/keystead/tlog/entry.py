@@ -16,7 +16,6 @@ the value `["name","value"]`. Salts are dealt out in the order whole event, memb
 
 from __future__ import annotations
 
-import hmac
 import re
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
@@ -28,19 +27,17 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from keystead.crypto.derive import subkey
 from keystead.crypto.secret import SECRET_ACCESS, Opaque, Secret
 from keystead.errors import LogError
+from keystead.tlog.digests import Write
 from keystead.tlog.tile import LONGEST_ENTRY
 
 VERSION: Final = 1
 MOST_COMMITMENTS: Final = 200
-PLACE_BYTES: Final = 16
 SALT_BYTES: Final = 16
 
 _COMMITMENT: Final = b"keystead commitment 1\0"
 _SALTS: Final = b"keystead salts 1\0"
-_STATE: Final = "keystead state 1"
 _UUID: Final = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _REGION: Final = r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?"
 _WORD: Final = r"[A-Za-z][A-Za-z0-9.]{0,127}"
@@ -64,6 +61,9 @@ PLAIN: Final = MappingProxyType(
 )
 """Members that a leaf shows if they have this shape."""
 
+_OPEN: Final = (*PLAIN, "readOnly", "identityType", "keys")
+"""Members that a leaf takes from its event as they are."""
+
 COMMITTED: Final = (
     "requestParameters",
     "resources",
@@ -82,9 +82,6 @@ _CONTEXT: Final = b"/requestParameters/encryptionContext/"
 
 _encode: Final = msgspec.json.Encoder(order="deterministic").encode
 
-Write = tuple[bytes, bytes]
-"""A record that a change wrote: its place and the digest of its value, by `StateDigests`; empty for a deletion."""
-
 
 class Salts(Opaque):
     """The salts of commitments; whoever has the salt key can open every commitment of an event they know."""
@@ -100,26 +97,6 @@ class Salts(Opaque):
         shake.update(event_id.encode())
         stream = shake.digest(SALT_BYTES * count)
         return [stream[at : at + SALT_BYTES] for at in range(0, len(stream), SALT_BYTES)]
-
-
-class StateDigests(Opaque):
-    """What a leaf says of records that a change wrote, so that the store can be held against the log later."""
-
-    __slots__ = ("_key",)
-
-    def __init__(self, salt_key: Secret) -> None:
-        self._key = subkey(salt_key.expose(SECRET_ACCESS), _STATE)
-
-    def place(self, table: str, key: bytes) -> bytes:
-        """16 bytes that stand for a record's table and key."""
-        return hmac.digest(self._key, table.encode() + b"\0" + key, "sha256")[:PLACE_BYTES]
-
-    def write(self, table: str, key: bytes, value: bytes | None) -> Write:
-        """The record's place and the digest of its encoded value, None if it was deleted."""
-        if value is None:
-            return self.place(table, key), b""
-        digest = hmac.digest(self._key, table.encode() + b"\0" + key + b"\0" + value, "sha256")
-        return self.place(table, key), digest
 
 
 class Opening(msgspec.Struct, frozen=True):
@@ -405,3 +382,18 @@ def check_opening(leaf: bytes, opening: Opening) -> None:
     expected = commitment(opening.salt, opening.pointer.encode(), opening.value.encode())
     if held is None or held != b64encode(expected).decode():
         raise LogError("the value is not what the entry committed to")
+
+
+def check_event(leaf: bytes, event: str) -> dict[str, Any]:
+    """The members of the whole event, if what the leaf shows in plain is what they say.
+
+    That the leaf commits to the event is checked by `check_opening`.
+
+    Raises:
+        LogError: the leaf shows something else.
+    """
+    data = event.encode()
+    shown, expected = _members(leaf), _members(_encode(_leaf(_seen(data), "", 0, b"")))
+    if any(shown.get(name, UNSET) != expected.get(name, UNSET) for name in _OPEN):
+        raise LogError("the entry shows something else than its event says")
+    return _members(data)

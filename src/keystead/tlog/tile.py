@@ -125,6 +125,17 @@ def decode_bundle(data: bytes, width: int) -> list[bytes]:
     return entries
 
 
+def narrowed(tile: Tile, data: bytes, width: int) -> bytes:
+    """The bytes that the tile or bundle had when it was only so wide; `data` are those of `tile`.
+
+    Raises:
+        LogError: `data` is not exactly what `tile` says.
+    """
+    if tile.level == ENTRIES:
+        return encode_bundle(decode_bundle(data, tile.width)[:width])
+    return b"".join(split_hashes(data, tile.width)[:width])
+
+
 def split_hashes(data: bytes, width: int) -> list[bytes]:
     """The `width` hashes of a tile.
 

@@ -1,0 +1,151 @@
+"""The log as others read it: its files as of one checkpoint, also beside a sequencer that goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import suppress
+from functools import cached_property
+from typing import Final
+
+import msgspec
+
+from keystead.audit.logfiles import Head, LogFiles
+from keystead.errors import LogError
+from keystead.tlog import Opening, Tile, hash_reader, inclusion, tile_at
+from keystead.tlog.checkpoint import parse_checkpoint, parse_note
+from keystead.tlog.merkle import HashReader
+from keystead.tlog.tile import ENTRIES, WIDTH, decode_bundle, narrowed
+
+_ATTEMPTS: Final = 8
+"""Looks for a tile that is followed by wider ones meanwhile."""
+
+
+class Named(msgspec.Struct, frozen=True, gc=False):
+    """What an entry is found by: its journal, its number there, and its event's id; a note has none."""
+
+    journal: str
+    index: int
+    eventID: str = ""  # noqa: N815  the name in entries
+
+
+_named: Final = msgspec.json.Decoder(Named).decode
+
+
+class Proof(msgspec.Struct, frozen=True, omit_defaults=True):
+    """That an entry is in the log, for whoever trusts the log's key: a receipt, as JSON. `openings` are the entry's."""
+
+    index: int
+    leaf: bytes
+    checkpoint: str
+    proof: list[bytes]
+    openings: list[Opening] = []
+
+
+class Published:
+    """The log as one checkpoint tells it. What a method needs it reads from the files.
+
+    `note` is the checkpoint with the signatures that it has by now, `size` how many entries it is about.
+
+    Raises:
+        LogError: the checkpoint is damaged; from every method: a tile is missing or damaged.
+        OSError: a file cannot be read; from every method.
+    """
+
+    def __init__(self, files: LogFiles, head: Head) -> None:
+        self._files = files
+        self._bundle: tuple[int, list[bytes]] = (-1, [])
+        self.journals = head.journals
+        self.note = files.note(head)
+        self.size = parse_checkpoint(parse_note(self.note).text).size
+
+    @classmethod
+    def newest(cls, files: LogFiles) -> Published | None:
+        """The log as of now, None if nothing was published yet. All files that the head tells of are there."""
+        head = files.head()
+        return None if head is None else cls(files, head)
+
+    @cached_property
+    def _hashes(self) -> HashReader:
+        return hash_reader(self.size, self.read)
+
+    def read(self, tile: Tile) -> bytes:
+        """The bytes of a tile or bundle of this tree; those of a wider one's beginning, once one has followed it."""
+        for _ in range(_ATTEMPTS):
+            for version in (tile, Tile(tile.level, tile.index), *self._files.partial(tile)):
+                with suppress(FileNotFoundError):
+                    data = self._files.load(version)
+                    return data if version.width == tile.width else narrowed(version, data, tile.width)
+        raise LogError(f"log/{tile.path} is missing")
+
+    def entry(self, index: int) -> bytes:
+        """Entry number `index`."""
+        number, inner = divmod(index, WIDTH)
+        return self.bundle(number)[inner]
+
+    def bundle(self, number: int) -> list[bytes]:
+        """The entries of a bundle; the last one asked for is kept."""
+        if self._bundle[0] != number:
+            tile = tile_at(ENTRIES, number, self.size)
+            self._bundle = number, decode_bundle(self.read(tile), tile.width)
+        return self._bundle[1]
+
+    def prove(self, index: int) -> Proof:
+        """The entry with the path from it to the checkpoint's root."""
+        path = inclusion(index, self.size, self._hashes)
+        return Proof(index, self.entry(index), self.note, path)
+
+    def newest_first(self) -> Iterator[tuple[int, Named]]:
+        """What all entries are called, with their numbers."""
+        for number in reversed(range(-(-self.size // WIDTH))):
+            entries = self.bundle(number)
+            for inner in reversed(range(len(entries))):
+                yield number * WIDTH + inner, named(entries[inner])
+
+    def places(self, event_ids: Collection[str], most: int | None = None) -> dict[str, int]:
+        """The number of the entry of each of these events that is among the newest `most`."""
+        found: dict[str, int] = {}
+        lowest = 0 if most is None else self.size - most
+        for number, name in self.newest_first():
+            if len(found) == len(event_ids) or number < lowest:
+                break
+            if name.eventID in event_ids:
+                found[name.eventID] = number
+        return found
+
+    def place(self, journal: str, index: int) -> int | None:
+        """The number of the entry of a journal's record; None if the log does not have it.
+
+        A journal's records are in the order of their numbers: that halves what is to be searched at each step.
+        """
+        low, high = 0, -(-self.size // WIDTH)
+        while low < high:
+            middle = (low + high) // 2
+            at, numbers = self._numbers(journal, middle, high)
+            if index in numbers:
+                return at * WIDTH + numbers[index]
+            if numbers and index > max(numbers):
+                low = at + 1
+            else:
+                high = middle
+        return None
+
+    def _numbers(self, journal: str, start: int, end: int) -> tuple[int, dict[int, int]]:
+        """The first bundle from `start` on with records of the journal, and where in it which are."""
+        for number in range(start, end):
+            names = enumerate(map(named, self.bundle(number)))
+            found = {name.index: inner for inner, name in names if name.journal == journal}
+            if found:
+                return number, found
+        return end, {}
+
+
+def named(entry: bytes) -> Named:
+    """What the entry is found by.
+
+    Raises:
+        LogError: it is no entry.
+    """
+    try:
+        return _named(entry)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        raise LogError("an entry of the log is damaged") from None
