@@ -6,9 +6,9 @@ where data keys come from and which blobs are an object's: that is `services/s3`
 """
 
 from keystead.objects.blobs import Blobs, Stored, new_name
-from keystead.objects.customer import is_remembered, remember
 from keystead.objects.directory import DirectoryBlobs
 from keystead.objects.memory import MemoryBlobs
+from keystead.objects.scrub import Findings, compare
 from keystead.objects.seal import ObjectKey, Place, Read, seal, sealed_size, unseal
 from keystead.objects.stores import STORES, open_blobs
 
@@ -16,15 +16,15 @@ __all__ = [
     "STORES",
     "Blobs",
     "DirectoryBlobs",
+    "Findings",
     "MemoryBlobs",
     "ObjectKey",
     "Place",
     "Read",
     "Stored",
-    "is_remembered",
+    "compare",
     "new_name",
     "open_blobs",
-    "remember",
     "seal",
     "sealed_size",
     "unseal",
