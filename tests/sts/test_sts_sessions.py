@@ -6,6 +6,8 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from keystead.clock import ManualClock
+from keystead.testing import RunningServer
 from keystead.testing.people import allow
 
 ACCOUNT = "000000000000"
@@ -32,8 +34,15 @@ def client_of(server, answer, service="sts"):
     return client
 
 
-def test_a_session_token_is_the_user_itself(fresh_server):
-    server = fresh_server
+@pytest.fixture
+def still_server():
+    """A server whose time stands still, so that no second passes between an answer and what it is held against."""
+    with RunningServer(clock=ManualClock(start=1_800_000_000.5)) as running:
+        yield running
+
+
+def test_a_session_token_is_the_user_itself(still_server):
+    server = still_server
     user = server.user("ann", {"keys": allow("kms:ListKeys")})
     answer = user.client("sts").get_session_token(DurationSeconds=900)
     assert answer["Credentials"]["Expiration"].timestamp() == int(server.clock.now()) + 900
@@ -44,7 +53,8 @@ def test_a_session_token_is_the_user_itself(fresh_server):
     assert refused(client_of(server, answer).get_caller_identity)[0] == "ExpiredToken"
 
 
-def test_how_long_session_tokens_last(server):
+def test_how_long_session_tokens_last(still_server):
+    server = still_server
     now = int(server.clock.now())
     sts = server.user("timed").client("sts")
     assert sts.get_session_token()["Credentials"]["Expiration"].timestamp() == now + 43_200
