@@ -28,7 +28,8 @@ _MOST_VALUES: Final = 32
 Asked = dict[str, Value | None]
 """Condition keys by lower-case name, in the order in which they were asked for; None: absent."""
 Grants = tuple[Grant, ...]
-_Ways = dict[tuple[str, ...], set[tuple[object, ...]]]
+_Ways = Mapping[tuple[str, ...], frozenset[tuple[object, ...]]]
+"""Replaced whole: calls within the process are decided in threads of their own, which may read one meanwhile."""
 
 
 class Noting:
@@ -105,18 +106,20 @@ def keep(
     verdicts = slot.verdicts
     if not verdicts.hold(key, place) or (grants is not None and verdicts.grants is not grants):
         verdicts = slot.verdicts = Verdicts(key, place, {}, grants, {})
-    ways = verdicts.ways if grants is None else verdicts.by_grant
-    values = tuple(asked.values()) if grants is None else (*asked.values(), *pairs.items())
-    _add(ways, tuple(asked), values)
+    if grants is None:
+        verdicts.ways = _with(verdicts.ways, tuple(asked), tuple(asked.values()))
+    else:
+        values = (*asked.values(), *pairs.items())
+        verdicts.by_grant = _with(verdicts.by_grant, tuple(asked), values)
 
 
-def _add(ways: _Ways, names: tuple[str, ...], values: tuple[object, ...]) -> None:
-    if len(ways) >= _MOST_WAYS and names not in ways:
-        ways.clear()
-    known = ways.setdefault(names, set())
+def _with(ways: _Ways, names: tuple[str, ...], values: tuple[object, ...]) -> _Ways:
+    """The ways and one more; where there is no room, without what was kept before."""
+    known = ways.get(names, frozenset())
     if len(known) >= _MOST_VALUES:
-        known.clear()
-    known.add(values)
+        known = frozenset()
+    room = names in ways or len(ways) < _MOST_WAYS
+    return {**(ways if room else {}), names: known | {values}}
 
 
 __all__ = ["Noting", "Slot", "Verdicts", "keep", "slot"]
