@@ -7,7 +7,7 @@
 #   make docs       the documentation as HTML, in docs/_build/html
 #   make bench      requests per second and CPU time per request
 #   make profile    the CPU time of each stage of a request
-#   make fuzz       each fuzz target for FUZZ_SECONDS (30)
+#   make fuzz       each fuzz target for FUZZ_SECONDS (30), and FUZZ_PAIRS (100000) of policies to analyze
 #   make setup      everything the above install
 #   make ansible    Ansible in an environment of its own, so that its test runs too
 #   make lock       pin the newest allowed dependencies again, with their hashes
@@ -23,6 +23,7 @@ INSTALL := -m pip --disable-pip-version-check -qq install --require-hashes
 LOCK := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options
 FUZZ_SECONDS ?= 30
+FUZZ_PAIRS ?= 100000
 # Tests of one file share a server, so they stay in one process.
 TEST_PROCESSES ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile
@@ -67,6 +68,7 @@ docs: .venv-docs/.docs
 
 fuzz: .venv/.fuzz
 	$(BIN)/python fuzz/fuzz_http.py $(FUZZ_SECONDS)
+	$(BIN)/python fuzz/fuzz_analysis.py $(FUZZ_PAIRS)
 	for target in json log policy sigv4; do \
 		$(BIN)/python fuzz/fuzz_$$target.py -max_total_time=$(FUZZ_SECONDS) || exit 1; done
 

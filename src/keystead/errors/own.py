@@ -47,6 +47,14 @@ class OperatorError(KeysteadError):
     """One clear line for the person who runs Keystead."""
 
 
+class Undecided(OperatorError):
+    """A question about policies is neither proven nor refuted; the message says what is too hard."""
+
+
+class AnalysisFault(KeysteadError):
+    """The evaluator does not confirm a witness: the analysis is wrong, and nothing that it says may be believed."""
+
+
 class SettingsError(OperatorError):
     """A setting has a bad value; the message names the setting."""
 

@@ -104,7 +104,7 @@ def compile_policy(document: Document, name: str | None = None, bound: Bound = U
 def _statement(
     index: int, statement: Statement, with_variables: bool, policy: str | None, name: Naming
 ) -> CompiledStatement:
-    checks = [*_resource_matches(statement, with_variables), *_condition_matches(statement, with_variables)]
+    checks = [*resource_matches(statement, with_variables), *_condition_matches(statement, with_variables)]
     return CompiledStatement(
         index=index,
         sid=statement.sid,
@@ -196,7 +196,8 @@ def _on_context(check: Callable[..., bool]) -> Matches:
     return lambda request: check(request.context)
 
 
-def _resource_matches(statement: Statement, with_variables: bool) -> list[Matches]:
+def resource_matches(statement: Statement, with_variables: bool) -> list[Matches]:
+    """The tests of a request's resource: all must hold."""
     checks: list[Matches] = []
     if statement.resources is not None and "*" not in statement.resources:
         checks.append(_listed(statement.resources, with_variables))
@@ -240,7 +241,7 @@ def _resource(entry: str, with_variables: bool) -> _Resource:
 
     The request resource `*` has no parts: only the entry `*` matches it.
     """
-    head, tail = _split(entry)
+    head, tail = split_resource(entry)
     template = variables.parse(tail, wild=True) if with_variables else variables.plain(tail, wild=True)
     fixed = variables.tokens_without_variables(template)
     if fixed is not None:
@@ -256,7 +257,7 @@ def _resource(entry: str, with_variables: bool) -> _Resource:
     return expanded
 
 
-def _split(entry: str) -> tuple[str, str]:
+def split_resource(entry: str) -> tuple[str, str]:
     """The entry up to and with its fifth colon, and the rest; without five colons, all is head."""
     parts = entry.split(":", 5)
     return (entry, "") if len(parts) < 6 else (":".join(parts[:5]) + ":", parts[5])  # noqa: PLR2004 - ARN parts

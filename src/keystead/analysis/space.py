@@ -1,0 +1,300 @@
+"""The space of requests that some policies tell apart: its dimensions, and in each the classes of values.
+
+Dimensions are the caller, the action, the resource, and each condition key that a policy names. Of each class one
+value stands for all, chosen so that no statement at hand judges any other value of the class differently.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Final, Generic, TypeVar
+
+import msgspec
+
+from keystead.analysis import actions, condition_keys, principal, resources
+from keystead.analysis.budget import Budget
+from keystead.analysis.condition import Test, open_variables, values
+from keystead.analysis.condition_keys import CALLER_KEYS, absent_for, has_key, kind, of_caller
+from keystead.analysis.resources import ResourceTest
+from keystead.analysis.solver import Box, Part, part
+from keystead.policy.compiled import CompiledPolicy, CompiledStatement
+from keystead.policy.document import PrincipalElement, Statement
+from keystead.policy.request import Principal, PrincipalType, Value
+from keystead.policy.variables import VERSION_WITH_VARIABLES
+
+T = TypeVar("T")
+Probe = Callable[[Principal], int]
+
+CALLER: Final = 0
+ACTION: Final = 1
+RESOURCE: Final = 2
+
+
+class Universe(msgspec.Struct, frozen=True, kw_only=True):
+    """Which requests there are.
+
+    Attributes:
+        kms_only: actions and resources of AWS KMS only, as a key policy knows them.
+        resource: the one resource that there is, if it is known.
+        callers: the callers that there are, if they are known; else anybody, `hints` first.
+        known: condition keys whose value is known (None: absent).
+        strict: a condition key is absent where the server never gives it, by action.
+    """
+
+    kms_only: bool = False
+    resource: str | None = None
+    callers: tuple[Principal, ...] | None = None
+    hints: tuple[Principal, ...] = ()
+    known: Mapping[str, Value | None] = {}
+    strict: bool = False
+
+
+class Classes(Generic[T]):
+    """The classes of one dimension: members of each (the first stands for it), and how each test judges them."""
+
+    __slots__ = ("_judged", "members")
+
+    def __init__(
+        self, candidates: Iterable[T], tests: Sequence[Callable[[T], int]], budget: Budget, compared: int = 0
+    ) -> None:
+        """`compared` is how many values of policies the tests hold."""
+        found: dict[tuple[int, ...], list[T]] = {}
+        for candidate in candidates:
+            budget.spend(1 + len(tests) // 3 + compared // 6)
+            found.setdefault(tuple([test(candidate) for test in tests]), []).append(candidate)
+        self.members = list(found.values())
+        self._judged = list(found)
+
+    @property
+    def full(self) -> int:
+        """All classes."""
+        return (1 << len(self.members)) - 1
+
+    def where(self, test: int, holds: Callable[[int], object] = bool) -> int:
+        """The classes of which the test's judgement is such."""
+        return sum(1 << index for index, judged in enumerate(self._judged) if holds(judged[test]))
+
+
+def tests_of(statement: Statement, *, with_variables: bool) -> list[Test]:
+    """The conditions of a statement."""
+    return [Test(condition, with_variables) for condition in statement.conditions]
+
+
+def has_variables(policy: CompiledPolicy) -> bool:
+    """Whether `${…}` in the policy's values are variables."""
+    return policy.document.version == VERSION_WITH_VARIABLES
+
+
+class Space:
+    """The dimensions for some policies. `probes` are tests and questions about callers that a question adds."""
+
+    def __init__(
+        self,
+        policies: Sequence[CompiledPolicy],
+        universe: Universe,
+        budget: Budget,
+        *,
+        probes: Sequence[Test] = (),
+        caller_probes: Sequence[Probe] = (),
+        elements: Sequence[PrincipalElement] = (),
+    ) -> None:
+        self.universe = universe
+        self._budget = budget
+        rows = [(policy, one) for policy in policies for one in policy.statements]
+        written = [(policy.document.statements[one.index], has_variables(policy)) for policy, one in rows]
+        found = [test for statement, flag in written for test in tests_of(statement, with_variables=flag)]
+        tests = list(dict.fromkeys([*found, *probes]))
+        self.open_tests = [test for test in tests if open_variables(test)]
+        closed = [test for test in tests if not open_variables(test)]
+        self._keys(closed)
+        self._callers(rows, [test for test in closed if test.key in CALLER_KEYS], caller_probes, elements)
+        self._actions(rows)
+        self._resources(written)
+        self.names = [*self.keys, *self.open_tests, *self.open_resources]
+        self.place = {name: index for index, name in enumerate(self.names, RESOURCE + 1)}
+        self.full: Box = (
+            self.callers.full, self.actions.full, self.resources.full,
+            *(classes.full for classes in self.keys.values()),
+            *(0b11 for _ in (*self.open_tests, *self.open_resources)),
+        )  # fmt: skip
+        self.impossible = [*self._absent_by_caller(), *self._absent_by_action(), *self._absent_open()]
+
+    # ------------------------------------------------------------------- dimensions
+
+    def _keys(self, tests: Sequence[Test]) -> None:
+        """A dimension for each key, those that only open tests name included."""
+        by_key: dict[str, list[Test]] = {test.key: [] for test in (*tests, *self.open_tests)}
+        for test in tests:
+            by_key[test.key].append(test)
+        self.keys: dict[str, Classes[Value | None]] = {}
+        self._key_tests: dict[Test, int] = {}
+        for key, own in by_key.items():
+            if key in CALLER_KEYS:
+                continue
+            self._key_tests |= {test: index for index, test in enumerate(own)}
+            checks = [_on_value(test) for test in own]
+            self.keys[key] = Classes(
+                self._values(key, own), [*checks, lambda value: value is None], self._budget
+            )
+
+    def _values(self, key: str, own: Sequence[Test]) -> list[Value | None]:
+        if key in self.universe.known:
+            return [self.universe.known[key]]
+        operators = [test.condition.operator for test in own]
+        return values(kind(key, operators), own, self._budget, condition_keys.examples(key))
+
+    def _callers(
+        self,
+        rows: Sequence[tuple[CompiledPolicy, CompiledStatement]],
+        tests: Sequence[Test],
+        probes: Sequence[Probe],
+        elements: Sequence[PrincipalElement],
+    ) -> None:
+        written = [policy.document.statements[one.index] for policy, one in rows]
+        named = [element for one in written for element in (one.principal, one.not_principal) if element]
+        given = self.universe.callers
+        candidates: Sequence[Principal] = given if given is not None else principal.callers(
+            principal.named([*named, *elements]), tests, self._budget, self.universe.hints
+        )  # fmt: skip
+        checks = [test.check for test in tests]
+        self._caller_tests = {test: index for index, test in enumerate(tests)}
+        offset = len(tests)
+        self._namings = {id(one): offset + index for index, (_, one) in enumerate(rows)}
+        offset += len(rows)
+        self.caller_probes = range(offset, offset + len(probes))
+        self._types = offset + len(probes)
+        judges: list[Probe] = [
+            *(_on_caller(check) for check in checks), *(one.name for _, one in rows), *probes, _type_number,
+        ]  # fmt: skip
+        self.callers = Classes(candidates, judges, self._budget, sum(map(_compared, tests)))
+
+    def _actions(self, rows: Sequence[tuple[CompiledPolicy, CompiledStatement]]) -> None:
+        written = [policy.document.statements[one.index] for policy, one in rows]
+        found = actions.actions(written, self._budget, kms_only=self.universe.kms_only)
+        self._action_tests = {id(one): index for index, (_, one) in enumerate(rows)}
+        strict = [key for key in self.keys if self.universe.strict]
+        place = self.universe.resource or resources.EXAMPLE
+        self._having = {key: len(rows) + index for index, key in enumerate(strict)}
+        judges: list[Callable[[str], int]] = [one.action for _, one in rows]
+        judges += [_can_have(key, place) for key in strict]
+        judges.append(lambda action: action.startswith("kms:"))
+        self.actions = Classes(dict.fromkeys(found), judges, self._budget)
+        self.of_kms = self.actions.where(len(judges) - 1)
+
+    def _resources(self, written: Sequence[tuple[Statement, bool]]) -> None:
+        tests = list(
+            dict.fromkeys(ResourceTest(one.resources, one.not_resources, flag) for one, flag in written)
+        )
+        self.open_resources = [test for test in tests if test.has_open_variables]
+        closed = [test for test in tests if not test.has_open_variables]
+        only = self.universe.resource
+        found = [only] if only else resources.resources(closed, self._budget, kms_only=self.universe.kms_only)
+        self._resource_tests = {test: index for index, test in enumerate(closed)}
+        self.resources = Classes(found, [test.matches for test in closed], self._budget)
+
+    # ------------------------------------------------------------ what cannot be
+
+    def _absent_by_caller(self) -> Iterator[Part]:
+        for key in self.keys:
+            types = absent_for(key)
+            if types:
+                callers = self.callers.where(self._types, _one_of(types))
+                yield from _possible({CALLER: callers, self.place[key]: self.present(key)})
+
+    def _absent_by_action(self) -> Iterator[Part]:
+        for key, test in self._having.items():
+            lacking = self.actions.where(test, lambda has: not has)
+            yield from _possible({ACTION: lacking, self.place[key]: self.present(key)})
+
+    def _absent_open(self) -> Iterator[Part]:
+        """A test with variables of a key that is absent is judged all the same."""
+        for test in self.open_tests:
+            if test.key in self.keys:
+                absent = self.keys[test.key].full & ~self.present(test.key)
+                other = 0b01 if test.check({}) else 0b10
+                yield from _possible({self.place[test.key]: absent, self.place[test]: other})
+
+    def present(self, key: str) -> int:
+        """The classes of a key's values in which it is not absent."""
+        classes = self.keys[key]
+        return sum(1 << index for index, members in enumerate(classes.members) if members[0] is not None)
+
+    # ------------------------------------------------------------------- statements
+
+    def naming(self, statement: CompiledStatement, ways: int) -> int:
+        """The callers whom a statement names in one of these ways (bits of `policy.principal`)."""
+        return self.callers.where(self._namings[id(statement)], lambda bits: bits & ways)
+
+    def probed(self, number: int) -> int:
+        """The callers of whom a question's own probe holds."""
+        return self.callers.where(self.caller_probes[number])
+
+    def box(self, policy: CompiledPolicy, statement: CompiledStatement) -> Box | None:
+        """The requests that a statement's action, resource and conditions match, whoever calls."""
+        written = policy.document.statements[statement.index]
+        narrowed = list(self.full)
+        narrowed[ACTION] &= self.actions.where(self._action_tests[id(statement)])
+        if written.resources is None and written.not_resources is None:
+            unnamed = written.principal is None and written.not_principal is None
+            narrowed[ACTION] &= 0 if unnamed else ~self.of_kms  # as in `policy.compiled`
+        else:
+            self._narrow_resource(
+                narrowed, ResourceTest(written.resources, written.not_resources, has_variables(policy))
+            )
+        for test in tests_of(written, with_variables=has_variables(policy)):
+            self.narrow(narrowed, test)
+        return tuple(narrowed) if all(narrowed) else None
+
+    def _narrow_resource(self, narrowed: list[int], test: ResourceTest) -> None:
+        if test in self._resource_tests:
+            narrowed[RESOURCE] &= self.resources.where(self._resource_tests[test])
+        else:
+            narrowed[self.place[test]] &= 0b10
+
+    def narrow(self, narrowed: list[int], test: Test) -> None:
+        """None; `narrowed` takes only what the test holds for."""
+        if test in self._caller_tests:
+            narrowed[CALLER] &= self.callers.where(self._caller_tests[test])
+        elif test in self._key_tests:
+            narrowed[self.place[test.key]] &= self.keys[test.key].where(self._key_tests[test])
+        else:
+            narrowed[self.place[test]] &= 0b10
+
+    def part(self, box: Box) -> Part:
+        """The box, by what it narrows."""
+        return part(box, self.full)
+
+
+_TYPES: Final[tuple[PrincipalType, ...]] = condition_keys.CALLER_TYPES
+
+
+def _possible(narrowed: Mapping[int, int]) -> Iterator[Part]:
+    """The part, if it holds anything."""
+    if all(narrowed.values()):
+        yield Part(tuple(narrowed.items()))
+
+
+def _one_of(types: frozenset[PrincipalType]) -> Callable[[int], bool]:
+    return lambda number: _TYPES[number] in types
+
+
+def _type_number(caller: Principal) -> int:
+    return _TYPES.index("assumedRole" if caller.type == "role" else caller.type)
+
+
+def _compared(test: Test) -> int:
+    """How many values a test compares one with, one after the other; equal texts are found at once."""
+    return 0 if "StringEquals" in test.condition.operator else len(test.condition.values)
+
+
+def _on_caller(check: Callable[..., bool]) -> Probe:
+    return lambda caller: check(of_caller(caller))
+
+
+def _on_value(test: Test) -> Callable[[Value | None], int]:
+    check, key = test.check, test.key
+    return lambda value: check({} if value is None else {key: value})
+
+
+def _can_have(key: str, resource: str) -> Callable[[str], int]:
+    return lambda action: has_key(action, resource, key)

@@ -1,0 +1,99 @@
+"""How findings are printed: for people, as JSON, and as SARIF for tools that show findings in code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import click
+import msgspec
+
+from keystead import __version__
+from keystead.analysis.report import Finding
+from keystead.cli.output import show
+from keystead.policy.spans import spans
+
+findings_option = click.option(
+    "--output",
+    type=click.Choice(["text", "json", "sarif"]),
+    default="text",
+    show_default=True,
+    help="How to print findings.",
+)
+
+_SARIF: Final = "https://json.schemastore.org/sarif-2.1.0.json"
+
+
+def report(
+    question: str, findings: Sequence[Finding], output: str, files: Mapping[str, str], proven: str
+) -> None:
+    """None; the findings are printed. Exit status 1 if one of them is an error.
+
+    `files` are the texts of the policies by their names; `proven` is said where nothing was found.
+    """
+    failed = any(finding.level == "error" for finding in findings)
+    if output == "json":
+        told = [msgspec.to_builtins(finding) for finding in findings]
+        show({"question": question, "result": "fail" if failed else "pass", "findings": told})
+    elif output == "sarif":
+        show(sarif(findings, files))
+    else:
+        for finding in findings:
+            print(_line(finding))
+        if not findings:
+            print(proven)
+    if failed:
+        sys.exit(1)
+
+
+def _line(finding: Finding) -> str:
+    place = [finding.policy] if finding.policy else []
+    if finding.statement is not None:
+        place.append(f"Statement[{finding.statement}]" + (f" ({finding.sid})" if finding.sid else ""))
+    return ": ".join([*place, f"{finding.level}: {finding.message} [{finding.rule}]"])
+
+
+def sarif(findings: Sequence[Finding], files: Mapping[str, str]) -> dict[str, Any]:
+    """The findings as a SARIF 2.1.0 log (OASIS, "Static Analysis Results Interchange Format")."""
+    rules = sorted({finding.rule for finding in findings})
+    driver = {
+        "name": "keystead analyze",
+        "version": __version__,
+        "rules": [{"id": rule} for rule in rules],
+    }
+    results = [_result(finding, files) for finding in findings]
+    return {"$schema": _SARIF, "version": "2.1.0", "runs": [{"tool": {"driver": driver}, "results": results}]}
+
+
+def _result(finding: Finding, files: Mapping[str, str]) -> dict[str, Any]:
+    result: dict[str, Any] = {
+        "ruleId": finding.rule,
+        "level": finding.level,
+        "message": {"text": finding.message},
+    }
+    if finding.policy is not None:
+        place: dict[str, Any] = {"artifactLocation": {"uri": finding.policy}}
+        region = _region(files.get(finding.policy, ""), finding.statement)
+        if region:
+            place["region"] = region
+        result["locations"] = [{"physicalLocation": place}]
+    if finding.witness is not None:
+        result["properties"] = {"witness": finding.witness}
+    return result
+
+
+def _region(text: str, statement: int | None) -> dict[str, int]:
+    """Where the statement stands; lines and columns from 1, as SARIF counts them."""
+    if statement is None or not text:
+        return {}
+    found = spans(text)
+    span = found.get(("Statement", statement)) or found.get(("Statement",))
+    if span is None:
+        return {}
+    return {
+        "startLine": span.start.line,
+        "startColumn": span.start.column + 1,
+        "endLine": span.end.line,
+        "endColumn": span.end.column + 1,
+    }
