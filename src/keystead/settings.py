@@ -135,6 +135,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     object_store_credentials: Annotated[str | None, _about("JSON file of a service account, for `gs:`.")] = (
         None
     )
+    retention_days: Annotated[
+        int, _about("Days that evidence is kept in full before it is pruned; 0 keeps it for ever.")
+    ] = 0
+    archive_bucket: Annotated[
+        str | None,
+        _about(
+            "Bucket, where trails deliver, that evidence is archived to; what is not there is not pruned."
+        ),
+    ] = None
     quota_keys: Annotated[int, _about("KMS keys per account and Region.")] = 100_000
     quota_aliases_per_key: Annotated[int, _about("Aliases per key.")] = 50
     quota_grants_per_key: Annotated[int, _about("Grants per key.")] = 50_000
@@ -250,3 +259,7 @@ def _check_trails(settings: Settings) -> None:
         )
     if min(settings.trail_log_interval, settings.trail_digest_interval) < 1:
         raise errors.SettingsError("trail_log_interval and trail_digest_interval are 1 second or more")
+    if settings.archive_bucket is not None and settings.trail_directory is settings.trail_s3_endpoint is None:
+        raise errors.SettingsError("archive_bucket needs trail_directory or trail_s3_endpoint")
+    if settings.retention_days < 0:
+        raise errors.SettingsError("retention_days must be 0 or more")

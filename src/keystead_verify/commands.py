@@ -12,6 +12,7 @@ from keystead_verify.findings import EDITED, FORKED, MALFORMED, NOT_LOGGED, Malf
 from keystead_verify.hashing import WIDTH, consistency, grew, includes, inclusion, leaf, root
 from keystead_verify.leaves import TOLERANCE, Order, check_time, parse_leaf, time_text
 from keystead_verify.notes import Checkpoint, base64
+from keystead_verify.pruned import Pruned, pruned_of
 from keystead_verify.receipts import check_receipt, load_receipt
 from keystead_verify.source import Source, open_source
 from keystead_verify.tiles import ENTRIES, entry_at, load, split_bundle, subtree_reader, versions
@@ -45,8 +46,9 @@ def _walk(source: Source, trust: Trust, report: Report, visit: Visitor) -> Check
     if head is None:
         return None
     older = older_of(source, head, trust, report)
-    order = Order(report, _latest([head, *older]))
-    walk = Walk(source, head, older, report, order)
+    pruned = pruned_of(source, head, trust, report)
+    order = Order(report, _latest([head, *older]), pruned.following)
+    walk = Walk(source, head, older, report, order, pruned)
     walk.run(visit)
     report.facts |= {
         "entries": walk.entries,
@@ -75,11 +77,27 @@ def verify_entry(path: Path, index: int | None, event_id: str | None, trust: Tru
         head = head_of(source, trust, report)
         if head is None:
             return
+        pruned = pruned_of(source, head, trust, report)
         found = index if event_id is None else _find(source, head.size, event_id)
         if found is not None and 0 <= found < head.size:
+            _refuse_pruned(source, found, pruned)
             prove_entry(source, found, head, report)
+        elif event_id is not None and pruned.entries:
+            raise UsageError(
+                f"no entry that is left has this event id; the first {pruned.entries} are pruned"
+            )
         else:
             report.find(NOT_LOGGED, str(path), f"the log's {head.size} entries do not include it")
+
+
+def _refuse_pruned(source: Source, index: int, pruned: Pruned) -> None:
+    """None.
+
+    Raises:
+        UsageError: the entry is gone, and rightly so.
+    """
+    if index < pruned.entries and (ENTRIES, index // WIDTH) not in versions(source):
+        raise UsageError(f"entry {index} is pruned; who kept it, in a receipt or an archive, can prove it")
 
 
 def _find(source: Source, size: int, event_id: str) -> int | None:
@@ -92,10 +110,15 @@ def _find(source: Source, size: int, event_id: str) -> int | None:
     return None
 
 
-def prove_entry(source: Source, index: int, head: Checkpoint, report: Report) -> bytes | None:
-    """The entry, which is under the head's root; None with a finding if it is not."""
+def prove_entry(
+    source: Source, index: int, head: Checkpoint, report: Report, kept: bytes | None = None
+) -> bytes | None:
+    """The entry, which is under the head's root; None with a finding if it is not.
+
+    `kept` is the entry as somebody kept it, where the log has pruned it.
+    """
     try:
-        entry = entry_at(source, index, head.size)
+        entry = entry_at(source, index, head.size) if kept is None else kept
         proof = inclusion(index, head.size, subtree_reader(source, head.size))
     except Malformed as error:
         report.find(MALFORMED, f"entry {index}", str(error))
@@ -132,7 +155,10 @@ def verify_receipt_in(path: Path, file: Path, trust: Trust, report: Report) -> N
             return
         if contradicts(promised, head, str(file), report):
             return
-        held = prove_entry(source, receipt.index, head, report)
+        pruned = pruned_of(source, head, trust, report)
+        gone = receipt.index < pruned.entries and (ENTRIES, receipt.index // WIDTH) not in versions(source)
+        kept = receipt.leaf if gone else None
+        held = prove_entry(source, receipt.index, head, report, kept)
         if held is not None and held != receipt.leaf:
             report.find(FORKED, f"entry {receipt.index}", "the log has another entry where the receipt's was")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -80,12 +80,15 @@ class Order:
     """Watches that each journal's records are all there, once, in their order, and dated sanely.
 
     `latest` bounds the times of entries: (size, time) says that the entries below that size were
-    there at that time; the last pair is what holds for all.
+    there at that time; the last pair is what holds for all. `following` is where journals begin whose older
+    records are pruned.
     """
 
-    def __init__(self, report: Report, latest: Sequence[tuple[int, str]]) -> None:
+    def __init__(
+        self, report: Report, latest: Sequence[tuple[int, str]], following: Mapping[str, int] | None = None
+    ) -> None:
         self._report = report
-        self._next: dict[str, int] = {}
+        self._next = dict(following or {})
         self._gaps: dict[tuple[str, int], int] = {}
         self._far = 0
         self._sizes = [size for size, _ in latest]

@@ -101,8 +101,19 @@ def open_note(note: bytes, keys: Iterable[Key]) -> Checkpoint:
         Malformed: it is not a checkpoint.
         BadSignature: none of the log's keys signed it, or a known key's signature is wrong.
     """
-    text, lines = _split(note)
+    text, cosigned = open_text(note, keys)
     checkpoint = _checkpoint(text)
+    return Checkpoint(checkpoint.origin, checkpoint.size, checkpoint.root, tuple(cosigned.items()))
+
+
+def open_text(note: bytes, keys: Iterable[Key]) -> tuple[str, dict[Key, int]]:
+    """The note's text, signed by one of the log's `keys`, and who else signed it when.
+
+    Raises:
+        Malformed: it is no note.
+        BadSignature: none of the log's keys signed it, or a known key's signature is wrong.
+    """
+    text, lines = _split(note)
     known = {(key.name, key.id): key for key in keys}
     by_log, cosigned = False, dict[Key, int]()
     for line in lines:
@@ -115,7 +126,7 @@ def open_note(note: bytes, keys: Iterable[Key]) -> Checkpoint:
                 cosigned[key] = max(time, cosigned.get(key, 0))
     if not by_log:
         raise BadSignature("no signature by the log's trusted key")
-    return Checkpoint(checkpoint.origin, checkpoint.size, checkpoint.root, tuple(cosigned.items()))
+    return text, cosigned
 
 
 def _split(note: bytes) -> tuple[str, list[str]]:

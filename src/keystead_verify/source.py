@@ -12,6 +12,7 @@ from typing import BinaryIO, Final, Protocol
 from keystead_verify.findings import Malformed, UsageError
 
 CHECKPOINT: Final = "log/checkpoint"
+PRUNED: Final = "log/pruned"
 KEYS: Final = "keys.txt"
 OPENINGS: Final = "openings.jsonl"
 OLDER: Final = "checkpoints/"

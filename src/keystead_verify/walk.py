@@ -22,6 +22,7 @@ from keystead_verify.findings import (
 from keystead_verify.hashing import WIDTH, Tree
 from keystead_verify.leaves import Order, parse_leaf
 from keystead_verify.notes import Checkpoint
+from keystead_verify.pruned import Pruned
 from keystead_verify.source import Source, read
 from keystead_verify.tiles import ENTRIES, load, name, split_bundle, split_tile, versions, width_of
 
@@ -44,17 +45,26 @@ class _Suspicion:
 class Walk:
     """The pass. `older` are checkpoints that the same log signed before `head`.
 
+    Of what is `pruned` the hashes are there, and the tree is built from them.
+
     Memory is bounded: one bundle, the right edge of the tree, and one number for each journal.
     """
 
     def __init__(
-        self, source: Source, head: Checkpoint, older: Sequence[Checkpoint], report: Report, order: Order
+        self,
+        source: Source,
+        head: Checkpoint,
+        older: Sequence[Checkpoint],
+        report: Report,
+        order: Order,
+        pruned: Pruned,
     ) -> None:
         self._source = source
         self._head = head
         self._older = sorted(older, key=lambda checkpoint: checkpoint.size)
         self._report = report
         self._order = order
+        self._pruned = pruned
         self._there = versions(source)
         self._tree = Tree(self._check_tile)
         self._in_entries: list[_Suspicion] = []
@@ -81,6 +91,8 @@ class Walk:
     def _bundle(self, number: int, visit: Visitor) -> list[bytes] | None:
         """The hashes that the tree goes on with; None if there is nothing to go on with."""
         width = min(WIDTH, self._head.size - number * WIDTH)
+        if number < self._pruned.bundles and (ENTRIES, number) not in self._there:
+            return self._hashes(number)
         entries = self._entries(number, width)
         hashes = [sha256(b"\x00" + entry).digest() for entry in entries]
         tile = self._tile(0, number, width)
@@ -91,6 +103,14 @@ class Walk:
         if len(hashes) == width:
             return hashes
         return tile if tile is not None and len(tile) == width else None
+
+    def _hashes(self, number: int) -> list[bytes] | None:
+        """The hashes of a bundle that is pruned; None with a finding if they are not there."""
+        tile = self._tile(0, number, WIDTH)
+        if tile is None or len(tile) != WIDTH:
+            self._report.find(DELETED, name("0", number), "hashes are never pruned, and these are missing")
+            return None
+        return tile
 
     def _entries(self, number: int, width: int) -> list[bytes]:
         try:
@@ -111,7 +131,8 @@ class Walk:
             except Malformed as error:
                 self._report.find(MALFORMED, f"entry {number}", str(error))
             else:
-                see(number, leaf)
+                if number >= self._pruned.entries:
+                    see(number, leaf)
                 visit(number, leaf)
 
     # -------------------------------------------------------------------------- tiles

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
+from typing import Final
 
 import msgspec
 import structlog
@@ -26,6 +27,8 @@ log = structlog.get_logger("keystead.scheduler")
 _BATCH = 200
 _FLUSH_INTERVAL = 15.0
 """Seconds between flushes of last uses."""
+_STALE: Final = 1000
+"""Records without a use after which it is kept all the same how far the journal was read: pruning waits for that."""
 
 
 class Work(msgspec.Struct, frozen=True):
@@ -53,6 +56,8 @@ class Scheduler:
         self._work = work
         self._running = asyncio.Lock()
         self._flushed = work.clock.now()
+        tx = work.store.transaction()
+        self._flushed_to = {worker: at.index for worker, at in tx.scan(USES_UP_TO, "")}
 
     def is_due(self) -> bool:
         """True when a due row's time has come; one look-up."""
@@ -150,11 +155,12 @@ class Scheduler:
             return
         self._flushed = now
         position = self._work.position()
+        positions = {**self._work.usage.replayed, self._work.worker: position}
         taken, callers = self._work.usage.take(), self._work.usage.callers.take()
-        if not taken and not callers:
+        if not taken and not callers and not self._stale(positions):
             return
         tx = self._work.store.transaction()
-        for worker, index in {**self._work.usage.replayed, self._work.worker: position}.items():
+        for worker, index in positions.items():
             tx.put(USES_UP_TO, worker, Position(index))
         for place, use in taken.items():
             known = tx.get(LAST_USE, place)  # another worker may have seen a later one
@@ -165,9 +171,19 @@ class Scheduler:
         try:
             kept = await self._submit((), tx)
         finally:
-            if not kept:
+            if kept:
+                self._flushed_to |= positions
+            else:
                 self._work.usage.give_back(taken)
                 self._work.usage.callers.give_back(callers)
+
+    def _stale(self, positions: dict[str, int]) -> bool:
+        """Whether it is time to keep how far the journals were read, though they told of no use."""
+        known = self._flushed_to
+        return any(
+            index - known.get(worker, 0) >= (_STALE if worker == self._work.worker else 1)
+            for worker, index in positions.items()
+        )
 
     async def _scrub(self) -> None:
         """Rewrite the store's files if key material was destroyed since the last time."""

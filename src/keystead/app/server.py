@@ -158,7 +158,9 @@ class App:
         authenticator = Authenticator(self.store, keyring, self.entropy)
         trails = Trails(Index(self.directory), sink_of(self.settings))
         route = Route(self.store, keyring, trails.index, trails.sink, self.directory)
-        self._courier = Courier(route, self.settings, self.clock, lambda: self.journal.next_index)
+        self._courier = Courier(
+            route, self.settings, self.clock, self.entropy, lambda: self.journal.next_index
+        )
         self._receipts = Receipts(
             LogFiles(self.directory),
             self.journal.worker,

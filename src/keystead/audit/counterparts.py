@@ -132,6 +132,11 @@ class Counterparts:
                 f"journal {journal.worker}: record {records} is gone; in the log it is entry {entries}"
             )
 
+    def pass_over(self, following: Mapping[str, int]) -> None:
+        """Nothing; entries that are pruned were passed, behind all of which each journal's next record is known."""
+        for worker, index in following.items():
+            self._journal(worker).following = index
+
     def lose_track(self) -> None:
         """Nothing; entries could not be read, of whatever records they are."""
         for journal in self._journals.values():

@@ -69,6 +69,10 @@ class Disk(Protocol):
         """Nothing, once the new name is durable."""
         ...
 
+    def remove(self, path: Path) -> None:
+        """Nothing, once the file is gone durably; also if there is none."""
+        ...
+
     def names(self, directory: Path) -> list[str]:
         """The file names in `directory`, sorted."""
         ...
@@ -138,6 +142,10 @@ class OsDisk:
     def rename(self, old: Path, new: Path) -> None:
         old.rename(new)
         self.sync_names(new.parent)
+
+    def remove(self, path: Path) -> None:
+        path.unlink(missing_ok=True)
+        self.sync_names(path.parent)
 
     def names(self, directory: Path) -> list[str]:
         return sorted(entry.name for entry in directory.iterdir())

@@ -34,6 +34,8 @@ ROLE_TYPE = "AWS::IAM::Role"
 
 _ACCESS_DENIED = "AccessDeniedException"
 _INTERNAL = "AWS Internal"
+_OPERATOR = "Keystead operator"
+OPERATOR_SOURCE = "audit.keystead"
 _ISSUED = frozenset({ASSUMED_ROLE, FEDERATED_USER})
 
 _encode = msgspec.json.Encoder().encode
@@ -303,6 +305,33 @@ def service_event(
             eventID=event_id,
             readOnly=False,
             resources=resources,
+            eventType="AwsServiceEvent",
+            recipientAccountId=account,
+            serviceEventDetails=details,
+        )
+    )
+
+
+def operator_event(
+    *, event_id: str, time: float, region: str, account: str, name: str, details: Mapping[str, Any]
+) -> bytes:
+    """The event of what an operator, or a policy of theirs, did to the evidence itself (PlaceHold, PruneEvidence, …).
+
+    AWS has no such events, so no name of AWS's is taken for their source.
+    """
+    return _encode(
+        _Event(
+            userIdentity=UserIdentity(type="AWSService", account_id=account, invoked_by=_OPERATOR),
+            eventTime=event_time(int(time)),
+            eventSource=OPERATOR_SOURCE,
+            eventName=name,
+            awsRegion=region,
+            sourceIPAddress=_OPERATOR,
+            userAgent=_OPERATOR,
+            requestParameters=None,
+            responseElements=None,
+            eventID=event_id,
+            readOnly=False,
             eventType="AwsServiceEvent",
             recipientAccountId=account,
             serviceEventDetails=details,

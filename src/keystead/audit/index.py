@@ -16,8 +16,9 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from keystead.audit.disk import Disk
+from keystead.audit.disk import Disk, OsDisk
 from keystead.audit.follow import Cursor, Located, Part, parts
+from keystead.audit.reader import directory_of, headers
 from keystead.audit.terms import Indexed, Word, Words, context_term, read_indexed, seconds_of, short_id
 from keystead.errors import IndexUnavailable
 
@@ -114,6 +115,14 @@ class Index:
             JournalError: a journal cannot be read.
         """
         self.catch_up()
+        return self.positions()
+
+    def positions(self) -> dict[str, Cursor]:
+        """How far each worker's journal is taken in by now.
+
+        Raises:
+            IndexUnavailable: the file cannot be used.
+        """
         with self.reading() as connection:
             rows = connection.execute(
                 "SELECT name, sequence, offset, next, chain FROM worker WHERE sequence IS NOT NULL"
@@ -141,17 +150,15 @@ class Index:
 
         Raises:
             IndexUnavailable: the file cannot be written.
+            JournalError: a journal cannot be read.
         """
         dropped = 0
         with self._connected() as connection, _writing(connection):
             for number, name in connection.execute("SELECT id, name FROM worker").fetchall():
-                segments = (self.root / "journal" / name).glob("*.seg")
-                oldest = min(
-                    (int(segment.stem) for segment in segments if segment.stem.isdecimal()), default=0
-                )
+                first = _oldest(self.root, name, self._disk or OsDisk())
                 dropped += connection.execute(
-                    "DELETE FROM event WHERE id >= ? AND id < ? AND sequence < ?",
-                    (number << WORKER_BITS, (number + 1) << WORKER_BITS, oldest),
+                    "DELETE FROM event WHERE id >= ? AND id < ?",
+                    (number << WORKER_BITS, (number << WORKER_BITS) + first),
                 ).rowcount
             if dropped:
                 (first,) = connection.execute("SELECT min(time) FROM event").fetchone()
@@ -202,6 +209,12 @@ def _workers(root: Path) -> list[str]:
         return [entry.name for entry in (root / "journal").iterdir() if entry.is_dir()]
     except FileNotFoundError:
         return []
+
+
+def _oldest(root: Path, worker: str, disk: Disk) -> int:
+    """The number of the first record that the worker's journal still has."""
+    segments = headers(disk, directory_of(root, worker), worker)
+    return segments[0].first_index if segments else 0
 
 
 @contextmanager

@@ -11,11 +11,13 @@ import msgspec
 
 from keystead.audit.disk import Disk, OsDisk, make_directory, write_whole
 from keystead.errors import LogError
-from keystead.tlog import Tile
+from keystead.tlog import Tile, parse_path
+from keystead.tlog.tile import HEIGHT, WIDTH
 
 LOG: Final = "log"
 _HEAD: Final = "head"
 _CHECKPOINT: Final = "checkpoint"
+_PRUNED: Final = "pruned"
 
 
 class Head(msgspec.Struct, frozen=True):
@@ -99,10 +101,52 @@ class LogFiles:
                 return
         self._replace(self.root / _CHECKPOINT, head.checkpoint.encode())
 
+    def exists(self, tile: Tile) -> bool:
+        """Whether there is such a tile or bundle."""
+        return (self.root / tile.path).is_file()
+
+    def remove(self, tile: Tile) -> None:
+        """Nothing, once the tile or bundle is gone."""
+        self._disk.remove(self.root / tile.path)
+
+    def pruned(self) -> str | None:
+        """The note of what is pruned, None if nothing is."""
+        with suppress(FileNotFoundError):
+            return (self.root / _PRUNED).read_text()
+        return None
+
+    def publish_pruned(self, note: str) -> None:
+        """Nothing, once the note of what is pruned is there."""
+        self.keep(_PRUNED, note.encode())
+
+    def keep(self, name: str, data: bytes) -> None:
+        """Nothing, once the file of that name beside the head holds `data`."""
+        self._replace(self.root / name, data)
+
+    def tidy(self, size: int) -> int:
+        """How many partial tiles and bundles were removed that a log of `size` entries does not need.
+
+        A crash between the writing of a tile and the removal of its narrower versions leaves some.
+        """
+        found = 0
+        for folder in sorted((self.root / "tile").rglob("*.p")):
+            tile = parse_path(folder.relative_to(self.root).as_posix().removesuffix(".p"))
+            width = (size >> HEIGHT * max(tile.level, 0)) - tile.index * WIDTH
+            narrower = [file for file in folder.iterdir() if file.name.isdecimal() and int(file.name) < width]
+            for file in narrower:
+                file.unlink(missing_ok=True)
+            found += len(narrower)
+            if width >= WIDTH:
+                with suppress(OSError):  # a file that is being written is still there
+                    folder.rmdir()
+        return found
+
     def drop(self, tile: Tile) -> None:
         """Nothing; a partial tile that a fuller one has followed need not stay."""
         with suppress(OSError):
-            (self.root / tile.path).unlink()
+            path = self.root / tile.path
+            path.unlink()
+            path.parent.rmdir()  # refused while a wider one is there
 
     def _replace(self, path: Path, data: bytes) -> None:
         make_directory(self._disk, path.parent)

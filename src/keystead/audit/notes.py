@@ -1,5 +1,7 @@
 """Changes that no call makes: an operator's on the command line, a seed's, and the server's own. They leave notes.
 
+Those that concern the evidence itself leave an event instead.
+
 Whoever writes to the store beside a server has no journal. So a note with the digests of what was written goes into
 the outbox, in the same commit, and whoever leads moves it from there to its journal within a second.
 """
@@ -55,7 +57,16 @@ def run_noted(
 def add_notes(tx: Transaction, digests: StateDigests, what: str, now: float, entropy: Entropy) -> None:
     """Nothing; the transaction also stores notes of all evident records that it has written so far."""
     for writes in _parts(digests_of(digests, tx)):
-        tx.put(OUTBOX, WAITING + new_uuid(entropy), OutboxRow(note_of(what, now, entropy), writes=writes))
+        _add(tx, OutboxRow(note_of(what, now, entropy), writes=writes, note=True), entropy)
+
+
+def add_event(tx: Transaction, digests: StateDigests, event: bytes, entropy: Entropy) -> None:
+    """Nothing; the transaction also stores the event, to be journaled with digests of what it has written so far."""
+    _add(tx, OutboxRow(event, writes=digests_of(digests, tx)), entropy)
+
+
+def _add(tx: Transaction, row: OutboxRow, entropy: Entropy) -> None:
+    tx.put(OUTBOX, WAITING + new_uuid(entropy), row)
 
 
 def _parts(writes: bytes) -> Iterator[bytes]:
@@ -65,12 +76,12 @@ def _parts(writes: bytes) -> Iterator[bytes]:
 
 
 def waiting(tx: Transaction, limit: int) -> list[str]:
-    """The outbox keys of notes that no journal has yet."""
+    """The outbox keys of notes and events that no journal has yet."""
     return [key for key, _ in tx.scan(OUTBOX, WAITING, limit=limit)]
 
 
 def take(tx: Transaction, key: str, commit: int) -> bytes | None:
-    """The record of the note that waits at `key`, which the transaction deletes; None if it is gone.
+    """The record of what waits at `key`, which the transaction deletes; None if it is gone.
 
     `commit` is the store's newest, so that the change was made by none after it.
     """
@@ -78,4 +89,4 @@ def take(tx: Transaction, key: str, commit: int) -> bytes | None:
     if row is None:
         return None
     tx.delete(OUTBOX, key)
-    return join(row.event, row.writes, commit, exact=False, note=True)
+    return join(row.event, row.writes, commit, exact=False, note=row.note)

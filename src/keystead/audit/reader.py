@@ -127,12 +127,17 @@ def frames(
     for header, stop in zip(segments, stops, strict=True):
         if stop.index <= from_index and stop is not end:
             continue
-        for frame in _segment(disk, directory, header, stop):
+        for frame in segment_frames(disk, directory, header, stop):
             if frame.index >= from_index:
                 yield frame
 
 
-def _segment(disk: Disk, directory: Path, header: Header, stop: Position) -> Iterator[Frame]:
+def segment_frames(disk: Disk, directory: Path, header: Header, stop: Position) -> Iterator[Frame]:
+    """The records of one segment up to `stop`, which is where the next one continues.
+
+    Raises:
+        JournalError: the chain is broken; the message names segment and offset.
+    """
     at = header.start
     if not at.same_record(stop):
         for frame in walk(_load(disk, directory / header.name, header.size), at):

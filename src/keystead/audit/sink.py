@@ -24,6 +24,17 @@ def is_bucket_name(name: str) -> bool:
     return _BUCKET.fullmatch(name) is not None and ".." not in name
 
 
+class Media(msgspec.Struct, frozen=True):
+    """What an object's headers say of its body: content type, and the encoding that clients undo, empty for none."""
+
+    type: str
+    encoding: str = ""
+
+
+GZIPPED_JSON: Final = Media("application/json", "gzip")
+PACKED: Final = Media("application/gzip")
+
+
 class Sink(Protocol):
     """A store of objects in buckets."""
 
@@ -35,8 +46,10 @@ class Sink(Protocol):
         """
         ...
 
-    def put(self, bucket: str, key: str, body: bytes, metadata: Mapping[str, str]) -> None:
-        """None, once the object (gzip of JSON) is kept durably.
+    def put(
+        self, bucket: str, key: str, body: bytes, metadata: Mapping[str, str], media: Media = GZIPPED_JSON
+    ) -> None:
+        """None, once the object is kept durably.
 
         Raises:
             SinkFailed: it may not be; putting it again does no harm.
@@ -60,10 +73,17 @@ class DirectorySink:
     def exists(self, bucket: str) -> bool:
         return is_bucket_name(bucket) and (self._root / bucket).is_dir()
 
-    def put(self, bucket: str, key: str, body: bytes, metadata: Mapping[str, str]) -> None:
+    def put(
+        self,
+        bucket: str,
+        key: str,
+        body: bytes,
+        metadata: Mapping[str, str],
+        media: Media = GZIPPED_JSON,  # noqa: ARG002  a directory keeps none
+    ) -> None:
         path = self._root / bucket / key
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            _make(path.parent, self._root)
             if metadata:
                 _write(path.with_name(path.name + ".metadata.json"), msgspec.json.encode(metadata))
             _write(path, body)
@@ -78,6 +98,23 @@ def _write(path: Path, content: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
+    _sync_names(path.parent)
+
+
+def _make(folder: Path, root: Path) -> None:
+    """None; the folder below `root` is there durably."""
+    if folder != root and not folder.is_dir():
+        _make(folder.parent, root)
+        folder.mkdir(exist_ok=True)
+        _sync_names(folder.parent)
+
+
+def _sync_names(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 class S3Sink:
@@ -98,7 +135,9 @@ class S3Sink:
             raise SinkFailed(f"the store of trails does not answer: {type(error).__name__}") from None
         return True
 
-    def put(self, bucket: str, key: str, body: bytes, metadata: Mapping[str, str]) -> None:
+    def put(
+        self, bucket: str, key: str, body: bytes, metadata: Mapping[str, str], media: Media = GZIPPED_JSON
+    ) -> None:
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415  as above
 
         try:
@@ -107,8 +146,8 @@ class S3Sink:
                 Key=key,
                 Body=body,
                 Metadata=dict(metadata),
-                ContentType="application/json",
-                ContentEncoding="gzip",
+                ContentType=media.type,
+                **({"ContentEncoding": media.encoding} if media.encoding else {}),
             )
         except ClientError as error:
             code = error.response.get("Error", {}).get("Code", "")

@@ -12,9 +12,10 @@ from keystead.audit.counterparts import Counterparts
 from keystead.audit.custody import LogKeys
 from keystead.audit.log import leaf_of
 from keystead.audit.logfiles import Head, LogFiles
+from keystead.audit.pruned import NOTHING, known_pruned
 from keystead.audit.segment import Frame
 from keystead.errors import LogError
-from keystead.tlog import Checkpoint, Tile, leaf_hash, open_checkpoint
+from keystead.tlog import Checkpoint, Pruned, Tile, leaf_hash, open_checkpoint
 from keystead.tlog.rebuild import Rebuilt
 from keystead.tlog.tile import ENTRIES, WIDTH, decode_bundle, split_hashes
 
@@ -65,7 +66,8 @@ def check_log(
         directory: the data directory.
         keys: the log's own; its signatures and commitments are checked by them.
         kept: checkpoints of this log that somebody kept elsewhere, by a name for messages.
-        pruned: of each journal, below which index records need not be there any more.
+        pruned: of each journal, below which index records need not be there any more, besides those that the log
+            itself tells of.
         visit: hears of every record, those that are not in the log yet last.
 
     Raises:
@@ -85,12 +87,22 @@ class _LogCheck:
         self._salts = keys.salts
         self._visit = visit
         self._findings: list[str] = []
-        self._journals = Counterparts(directory, pruned, self._find)
+        self._told = self._pruned(keys)
+        starts = {worker: start.index for worker, start in self._told.journals.items()}
+        self._journals = Counterparts(directory, {**starts, **pruned}, self._find)
+        self._gone = 0
         self._older: list[tuple[int, bytes, str]] = []
         self._tree: Rebuilt | None = Rebuilt(self._check_tile)
 
     def _find(self, text: str) -> None:
         self._findings.append(text)
+
+    def _pruned(self, keys: LogKeys) -> Pruned:
+        try:
+            return known_pruned(self._files, keys)
+        except LogError as error:
+            self._find(f"log/pruned: {error}")
+            return NOTHING
 
     def run(self, kept: Mapping[str, str]) -> LogChecked | None:
         """What `check_log` returns."""
@@ -120,7 +132,7 @@ class _LogCheck:
             waiting += 1
             self._visit(None, worker, None, frame)
         self._findings += findings
-        return LogChecked(entries, waiting, self._journals.pruned, tuple(self._findings))
+        return LogChecked(entries, waiting, self._journals.pruned + self._gone, tuple(self._findings))
 
     def _workers(self) -> list[str]:
         try:
@@ -180,14 +192,18 @@ class _LogCheck:
         start = number * WIDTH
         tile, entries = Tile(ENTRIES, number, width), None
         held = self._hashes(Tile(0, number, width))
-        data = self._read(tile)
+        gone = number < self._told.bundles and not self._files.exists(tile)
+        data = None if gone else self._read(tile)
         if data is not None:
             try:
                 entries = decode_bundle(data, width)
             except LogError as error:
                 self._find(f"log/{tile.path}: {error}: entries {start} to {start + width - 1} cannot be read")
         hashes = held if entries is None else [leaf_hash(entry) for entry in entries]
-        if entries is None:
+        if gone:
+            self._gone += width
+            self._journals.pass_over(self._told.following)
+        elif entries is None:
             self._journals.lose_track()
         else:
             self._entries(tile, entries, held)

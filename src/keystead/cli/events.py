@@ -20,13 +20,13 @@ from keystead.cli.output import Failed, output_option
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def _moment(text: str) -> float:
+def moment(text: str) -> float:
     """The epoch seconds of a date or time of ISO 8601, in UTC unless it says otherwise."""
     try:
-        moment = datetime.fromisoformat(text)
+        found = datetime.fromisoformat(text)
     except ValueError:
         raise click.BadParameter(f"{text!r} is no time such as 2026-03-01 or 2026-03-01T10:30:00Z") from None
-    return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).timestamp()
+    return (found if found.tzinfo is not None else found.replace(tzinfo=UTC)).timestamp()
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -45,8 +45,8 @@ _OPTIONS: Final = (
     click.option(
         "--context", type=_pair, multiple=True, help="NAME=VALUE of an encryption context; may be repeated."
     ),
-    click.option("--from", "since", type=_moment, help="Not before this time (UTC)."),
-    click.option("--to", "until", type=_moment, help="Not after this time (UTC)."),
+    click.option("--from", "since", type=moment, help="Not before this time (UTC)."),
+    click.option("--to", "until", type=moment, help="Not after this time (UTC)."),
     click.option("--account", help="Account that the event belongs to."),
     click.option("--region", help="Region that was called."),
     click.option("--service", "source", help="Such as kms, iam or sts."),

@@ -129,6 +129,8 @@ def _report(found: Verified) -> None:
     if found.log is not None and not found.log.findings:
         waiting = f", {found.log.waiting} more records wait" if found.log.waiting else ""
         print(f"ok   log: {found.log.entries} entries as signed, each what its record gives{waiting}")
+        if found.log.pruned:
+            print(f"ok   log: of {found.log.pruned} of them the records are pruned, as the log signed")
     if found.store is not None and not found.store.findings:
         print(f"ok   store: commit {found.commit}, {found.store.records} records as they were written")
     for finding in found.findings[:_MOST_SHOWN]:

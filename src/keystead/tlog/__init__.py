@@ -11,6 +11,7 @@ from keystead.tlog.entry import Opening, Salts, event_leaf, note_leaf, openings
 from keystead.tlog.grow import Growth, append, root_of
 from keystead.tlog.merkle import EMPTY_ROOT, leaf_hash
 from keystead.tlog.proof import consistency, inclusion, verify_consistency, verify_inclusion
+from keystead.tlog.pruned import Pruned, Start, open_pruned, sign_pruned
 from keystead.tlog.tile import Tile, hash_reader, parse_path, tile_at, tiles_of
 
 __all__ = [
@@ -18,8 +19,10 @@ __all__ = [
     "Checkpoint",
     "Growth",
     "Opening",
+    "Pruned",
     "Salts",
     "Signer",
+    "Start",
     "StateDigests",
     "Tile",
     "VerifierKey",
@@ -31,10 +34,12 @@ __all__ = [
     "leaf_hash",
     "note_leaf",
     "open_checkpoint",
+    "open_pruned",
     "openings",
     "parse_path",
     "root_of",
     "sign_checkpoint",
+    "sign_pruned",
     "tile_at",
     "tiles_of",
     "verify_consistency",

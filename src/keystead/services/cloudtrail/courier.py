@@ -1,4 +1,4 @@
-"""The thread that fills the index and delivers for trails, apart from all calls: none ever waits for it."""
+"""The thread that fills the index, delivers for trails, archives and prunes, apart from all calls: none waits for it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,13 @@ from typing import Final
 
 import structlog
 
+from keystead.audit.custody import open_log_keys
+from keystead.audit.logfiles import LogFiles
 from keystead.clock import Clock
+from keystead.entropy import Entropy
 from keystead.errors import OperatorError, SinkFailed, places
 from keystead.services.cloudtrail.delivery import Route, deliver, trails_of, turn
+from keystead.services.cloudtrail.retention import archive_of, prune
 from keystead.settings import Settings
 
 log = structlog.get_logger("keystead.trails")
@@ -23,20 +27,25 @@ _BUSY: Final = 100
 """Events that come in a second while the index gives way to calls."""
 _GIVING_WAY: Final = 19
 """How many times as long as indexing took the thread then pauses: calls have 19 of 20 parts of a core."""
+_PRUNING: Final = 3600.0
+"""Seconds between looks for what is old."""
 
 
 class Courier:
     """Starts with the server and stops with it; works only while `leads` is set, which the worker keeps true to fact."""
 
-    def __init__(self, route: Route, settings: Settings, clock: Clock, written: Callable[[], int]) -> None:
+    def __init__(
+        self, route: Route, settings: Settings, clock: Clock, entropy: Entropy, written: Callable[[], int]
+    ) -> None:
         """`written` tells how many records this worker's journal has."""
         self._written = written
         self._route = route
         self._settings = settings
         self._clock = clock
+        self._entropy = entropy
         self._stopping = Event()
         self._thread = Thread(target=self._run, name="keystead-courier", daemon=True)
-        self._looked = clock.now()
+        self._looked = self._pruned = clock.now()
         self.leads = False
 
     def start(self) -> None:
@@ -66,11 +75,10 @@ class Courier:
             return
         self._looked = now
         with turn(self._route.directory, wait=False) as mine:
-            for trail in trails_of(self._route.store) if mine else ():
-                try:
-                    deliver(self._route, trail, now, digest_every=self._settings.trail_digest_interval)
-                except SinkFailed as failure:
-                    log.warning("a trail waits for its store", trail=trail.arn, reason=str(failure))
+            if mine:
+                self._deliver(now)
+                self._archive()
+                self._prune(now)
 
     def _index(self) -> None:
         """None; the index has all there is, unless calls come faster than it may take them in."""
@@ -84,3 +92,28 @@ class Courier:
             began, before = now, written
             if self._stopping.wait(cost * _GIVING_WAY if busy else 0) or complete:
                 return
+
+    def _deliver(self, now: float) -> None:
+        for trail in trails_of(self._route.store):
+            try:
+                deliver(self._route, trail, now, digest_every=self._settings.trail_digest_interval)
+            except SinkFailed as failure:
+                log.warning("a trail waits for its store", trail=trail.arn, reason=str(failure))
+
+    def _archive(self) -> None:
+        archive = archive_of(self._route, self._settings, open_log_keys(self._route.store, self._entropy))
+        if archive is None:
+            return
+        try:
+            archive.run(self._stopping.is_set)
+        except SinkFailed as failure:
+            log.warning("the archive waits for its store", reason=str(failure))
+
+    def _prune(self, now: float) -> None:
+        if not self._settings.retention_days or now - self._pruned < _PRUNING:
+            return
+        self._pruned = now
+        done = prune(self._route, self._settings, now, self._entropy)
+        if done is not None:
+            LogFiles(self._route.directory).tidy(done.size)
+            log.info("pruned", bundles=done.pruned.bundles, segments=len(done.segments))
