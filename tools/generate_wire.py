@@ -39,6 +39,7 @@ PYTHON = {
     "timestamp": "float",
 }
 TRAITS = {"min", "max", "pattern", "enum", "sensitive"}
+OK = 200
 SAID = {"message", "reason", "type"}
 """What an error may hold; nothing here answers the one error with a `Type` (TooManyRequestsException)."""
 RESERVED = {*keyword.kwlist, *PYTHON.values(), "list", "dict", "field"}
@@ -179,6 +180,11 @@ def literal(value: object) -> str:
     return repr(value)
 
 
+def location(reference: dict[str, Any]) -> str:
+    """Where a REST protocol carries a member; empty for an element of the body."""
+    return "attribute" if reference.get("xmlAttribute") else reference.get("location", "")
+
+
 def structure(name: str, shapes: Shapes) -> str:
     """The class of a structure, as source. A member that holds its own kind is a field only."""
     shape = shapes[name]
@@ -187,7 +193,9 @@ def structure(name: str, shapes: Shapes) -> str:
     for member, reference in shape["members"].items():
         wire = reference.get("locationName", member)
         label = member[0].lower() + member[1:]
+        place = "payload" if member == shape.get("payload") else location(reference)
         mark = ", required=True" if member in required else ""
+        mark += f', location="{place}"' if place else ""
         target = f"_{reference['shape']}"
         kind = annotation(reference["shape"], shapes)
         if is_within(name, reference["shape"], shapes):
@@ -201,24 +209,41 @@ def structure(name: str, shapes: Shapes) -> str:
     return "\n".join([head, "    MEMBERS = (", *members, "    )", *fields])
 
 
-def operation(name: str, model: dict[str, Any]) -> str:
-    """One row of OPERATIONS, as source."""
-    given = model.get("input", {}).get("shape", "Empty")
-    answer = model.get("output", {}).get("shape", "None")
-    codes = tuple(error["shape"] for error in model.get("errors", ()))
-    wrapper = model.get("output", {}).get("resultWrapper")
-    extra = f', result="{wrapper}"' if wrapper else ""
+def rest(model: dict[str, Any]) -> dict[str, object]:
+    """How a REST protocol carries an operation: what differs from the defaults of `OperationShape`."""
+    path, _, query = model["http"]["requestUri"].partition("?")
+    status = model["http"].get("responseCode", OK)
+    given: dict[str, object] = {"method": model["http"]["method"], "path": path, "query": query}
+    if status != OK:
+        given["status"] = status
+    return {key: value for key, value in given.items() if value}
+
+
+def operation(name: str, model: dict[str, Any], meta: dict[str, str], settings: dict[str, Any]) -> str:
+    """One row of OPERATIONS, as source; of an operation that is only named, without its shapes."""
+    shaped = settings["operations"] == "all" or name in settings["operations"]
+    given = model.get("input", {}).get("shape", "Empty") if shaped else "Empty"
+    answer = model.get("output", {}).get("shape", "None") if shaped else "None"
+    codes = tuple(error["shape"] for error in model.get("errors", ())) if shaped else ()
+    more: dict[str, object] = {}
+    wrapper = model.get("output", {}).get("resultWrapper") or settings.get("roots", {}).get(name)
+    if wrapper and shaped:
+        more["result"] = wrapper
+    if meta["protocol"].startswith("rest-"):
+        more |= rest(model)
+    extra = "".join(f", {key}={literal(value)}" for key, value in more.items())
     return f'    "{name}": OperationShape("{name}", {given}, {answer}, {literal(codes)}{extra}),'
 
 
-def errors(chosen: dict[str, Any], shapes: Shapes) -> str:
+def errors(chosen: dict[str, Any], shapes: Shapes, unanswered: list[str]) -> str:
     """ERRORS, as source: the errors that have another code or status on the wire than their name and 400.
 
     Raises:
         ValueError: an error says more than a message and a reason, which no protocol here can carry.
     """
     rows = []
-    for name in sorted({error["shape"] for op in chosen.values() for error in op.get("errors", ())}):
+    names = {error["shape"] for op in chosen.values() for error in op.get("errors", ())}
+    for name in sorted(names.difference(unanswered)):
         shape = shapes[name]
         extra = [member for member in shape.get("members", {}) if member.lower() not in SAID]
         if extra:
@@ -288,11 +313,12 @@ def module(service: str, settings: dict[str, Any], corrections: list[dict[str, A
     for name in needed:
         parts += [structure(name, shapes)] if shapes[name]["type"] == "structure" else []
         parts += [rule(name, shapes[name])] if name in within else []
-    rows = [operation(name, op) for name, op in chosen.items()]
+    listed = dict(sorted(model["operations"].items())) if settings.get("name_others") else chosen
+    rows = [operation(name, op, meta, settings) for name, op in listed.items()]
     parts += [
         "\n".join(["OPERATIONS: dict[str, OperationShape] = {", *rows, "}"]),
         sensitive([name for name in needed if shapes[name]["type"] == "structure"], shapes),
-        errors(chosen, shapes),
+        errors(chosen, shapes, settings.get("unanswered", [])),
         identity(meta, shapes),
     ]
     body = "\n\n".join(parts)

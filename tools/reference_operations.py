@@ -18,6 +18,7 @@ from keystead.services.cloudtrail.service import CLOUDTRAIL
 from keystead.services.iam.service import IAM
 from keystead.services.kms.service import KMS
 from keystead.services.organizations.service import ORGANIZATIONS
+from keystead.services.s3.service import S3
 from keystead.services.sts import STS
 from reference_pages import code, first_line, mark, table
 
@@ -62,6 +63,7 @@ FURTHER: Final = {
         "UpdateGroup": ("the same on the group's new name",),
         "UpdateUser": ("the same on the user's new name",),
     },
+    "s3": {},
     "cloudtrail": {"CreateTrail": ("cloudtrail:AddTags, if tags are given",)},
     "organizations": {
         "AttachPolicy": ("the same on the node",),
@@ -90,8 +92,47 @@ def kms_permissions(name: str) -> str:
     return "<br>".join([f"{action.name} on {first}", *(f"on {other}" for other in others)])
 
 
+S3_PERMISSIONS: Final = {
+    "AbortMultipartUpload": "s3:AbortMultipartUpload",
+    "CompleteMultipartUpload": "s3:PutObject",
+    "CopyObject": "s3:GetObject on the source<br>s3:PutObject<br>s3:GetObjectTagging, s3:PutObjectTagging, for tags",
+    "CreateMultipartUpload": "s3:PutObject<br>s3:PutObjectTagging, if tags are given",
+    "DeleteBucketCors": "s3:PutBucketCORS",
+    "DeleteBucketEncryption": "s3:PutEncryptionConfiguration",
+    "DeleteBucketLifecycle": "s3:PutLifecycleConfiguration",
+    "DeleteBucketOwnershipControls": "s3:PutBucketOwnershipControls",
+    "DeleteBucketTagging": "s3:PutBucketTagging",
+    "DeleteObject": "s3:DeleteObject, of a version s3:DeleteObjectVersion",
+    "DeleteObjects": "s3:DeleteObject or s3:DeleteObjectVersion, on each by itself",
+    "DeletePublicAccessBlock": "s3:PutBucketPublicAccessBlock",
+    "GetBucketCors": "s3:GetBucketCORS",
+    "GetBucketEncryption": "s3:GetEncryptionConfiguration",
+    "GetBucketLifecycleConfiguration": "s3:GetLifecycleConfiguration",
+    "GetObject": "s3:GetObject, of a version s3:GetObjectVersion",
+    "GetPublicAccessBlock": "s3:GetBucketPublicAccessBlock",
+    "HeadBucket": "s3:ListBucket",
+    "HeadObject": "s3:GetObject, of a version s3:GetObjectVersion",
+    "ListBuckets": "s3:ListAllMyBuckets",
+    "ListMultipartUploads": "s3:ListBucketMultipartUploads",
+    "ListObjectVersions": "s3:ListBucketVersions",
+    "ListObjects": "s3:ListBucket",
+    "ListObjectsV2": "s3:ListBucket",
+    "ListParts": "s3:ListMultipartUploadParts",
+    "PutBucketCors": "s3:PutBucketCORS",
+    "PutBucketEncryption": "s3:PutEncryptionConfiguration",
+    "PutBucketLifecycleConfiguration": "s3:PutLifecycleConfiguration",
+    "PutObject": "s3:PutObject<br>s3:PutObjectTagging, if tags are given",
+    "PutPublicAccessBlock": "s3:PutBucketPublicAccessBlock",
+    "UploadPart": "s3:PutObject",
+    "UploadPartCopy": "s3:GetObject on the source<br>s3:PutObject",
+}
+"""Operations of S3 whose permissions are not simply the action of the same name."""
+
+
 def permissions(service: str, name: str) -> str:
     """Which actions an operation of another service is checked for."""
+    if service == "s3":
+        return S3_PERMISSIONS.get(name, f"s3:{name}")
     further = FURTHER[service].get(name, ())
     return "none" if further is None else "<br>".join([f"{service}:{name}", *further])
 
@@ -145,7 +186,7 @@ def rows(service: Service) -> Iterator[list[str]]:
             first_line(op.perform),
             permissions(service.name, name),
             mark(op.changes),
-            runs(op),
+            runs(op) if service.name != "s3" else "thread",
         ]
 
 
@@ -184,6 +225,12 @@ SERVICES: Final = (
         CLOUDTRAIL,
         where="Each permission is asked on the trail that the request names, whether or not it exists, and otherwise "
         "on `*`.",
+    ),
+    Part(
+        "Amazon S3",
+        S3,
+        where="Permissions are asked on the bucket or object that the request names. What is not offered is answered with "
+        "`NotImplemented`. With a key of KMS the caller also needs kms:GenerateDataKey to put and kms:Decrypt to get.",
     ),
 )
 """The services in the order of the page."""

@@ -6,20 +6,26 @@ import msgspec
 import pytest
 from botocore.loaders import Loader
 
-from keystead.audit.members import MEMBERS
+from keystead.audit.members import HIDDEN_BY_CHOICE, MEMBERS
 from keystead.audit.redact import everything_of, redaction
 from keystead.audit.rules import HIDDEN, SECRET, rule_of
-from keystead.wire.models import cloudtrail, iam, organizations, sts
+from keystead.wire.models import cloudtrail, iam, organizations, s3, sts
 
-MODELS = {"cloudtrail": cloudtrail, "iam": iam, "sts": sts, "organizations": organizations}
+MODELS = {"cloudtrail": cloudtrail, "iam": iam, "sts": sts, "organizations": organizations, "s3": s3}
 RAW = {service: Loader().load_service_model(service, "service-2")["shapes"] for service in MODELS}
 OPERATIONS = [(service, name) for service, model in MODELS.items() for name in sorted(model.OPERATIONS)]
 
+LABELS = {"Bucket": "bucketName"}
+NO_SECRETS = {"SSEKMSKeyId"}
+"""What a model calls sensitive and AWS's own events show: the ARN of a key (see tools/wire.toml)."""
 SUSPICIOUS = re.compile(
     r"secret|passw|token|private|seed|png|assertion|credential|certificate|code|signature|keybody",
     re.IGNORECASE,
 )
 HARMLESS = {
+    # S3: where listings go on, and what became of one of many objects
+    "continuation-token",
+    "Code",
     # names, identifiers, settings, times and public halves
     "AllowUsersToChangePassword",
     "AssertionEncryptionMode",
@@ -72,16 +78,31 @@ def value(rule, text):
 
 def is_sensitive(service, name):
     """By the model as botocore has it, not as it was generated."""
+    if name in NO_SECRETS:
+        return False
     shape = RAW[service][name]
     parts = [shape[part]["shape"] for part in ("member", "key", "value") if part in shape]
     return shape.get("sensitive", False) or any(is_sensitive(service, part) for part in parts)
 
 
+def reference(service, shape, member):
+    """The model's name for a member's shape: where the member is a header, it goes by that name here."""
+    members = RAW[service][shape.__name__]["members"].items()
+    return next(m["shape"] for name, m in members if m.get("locationName", name) == member.name)
+
+
+def by_choice(service, member):
+    """Whether no event shows the member, though the model does not call it sensitive."""
+    name = member.name
+    return name[0].lower() + name[1:] in HIDDEN_BY_CHOICE.get(service, ())
+
+
 def marks(service, shape, *, secret):
     """The marks of strings at any depth of a shape that are secret, or those that are not."""
     for member in shape.MEMBERS:
-        reference = RAW[service][shape.__name__]["members"][member.name]["shape"]
-        hidden = is_sensitive(service, reference) or member.name in SECRET
+        if by_choice(service, member):
+            continue
+        hidden = is_sensitive(service, reference(service, shape, member)) or member.name in SECRET
         inner = member.rule.item.shape if member.rule.item is not None else member.rule.shape
         if inner is not None and not hidden:
             yield from marks(service, inner, secret=secret)
@@ -166,10 +187,10 @@ def test_a_members_first_letter_is_lower_case():
 def labels(service, shape):
     """The label of every member at any depth that the model does not mark as sensitive."""
     for member in shape.MEMBERS:
-        reference = RAW[service][shape.__name__]["members"][member.name]["shape"]
-        if is_sensitive(service, reference) or member.name in SECRET:
+        if is_sensitive(service, reference(service, shape, member)) or member.name in SECRET:
             continue
-        yield member.name[0].lower() + member.name[1:]
+        if not by_choice(service, member):
+            yield LABELS.get(member.name) or member.name[0].lower() + member.name[1:]
         inner = member.rule.item.shape if member.rule.item is not None else member.rule.shape
         if inner is not None:
             yield from labels(service, inner)

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from structlog.testing import capture_logs
 
 from keystead.http import Limits
-from keystead.http.protocol import _address
+from keystead.http.peer import address_of
 from keystead.wire.http import Response
 
 HELLO = b"GET /echo HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -304,7 +304,7 @@ def test_a_socket_may_be_given(running, tmp_path) -> None:
     ],
 )
 def test_peer_addresses_have_one_form(peername, text: str) -> None:
-    assert _address(peername) == text
+    assert address_of(peername) == text
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from botocore.loaders import Loader
 
 from keystead import errors
 from keystead.wire.model import Shape
-from keystead.wire.models import cloudtrail, iam, kms, organizations, sts
+from keystead.wire.models import cloudtrail, iam, kms, organizations, s3, sts
 from keystead.wire.protocols import json
 
 MODELS = {"cloudtrail": cloudtrail, "iam": iam, "kms": kms, "organizations": organizations, "sts": sts}
@@ -200,4 +200,14 @@ def test_a_class_of_errors_is_named_as_a_model_or_the_common_errors_name_it() ->
         "UnrecognizedClientException",
         "ValidationException",
     }
-    assert {kind.code for kind in errors.ApiError.__subclasses__()} <= listed | common
+    # S3's model lists hardly any: its errors are those of the API reference's page about them.
+    kinds = set(errors.ApiError.__subclasses__()) - {errors.S3Error}
+    assert {kind.code for kind in kinds} <= listed | common
+
+
+def test_each_operation_of_s3_is_known_by_name_and_address_whether_or_not_it_has_shapes() -> None:
+    model = Loader().load_service_model("s3", "service-2")["operations"]
+    assert set(s3.OPERATIONS) == set(model)
+    for name, shape in s3.OPERATIONS.items():
+        path, _, query = model[name]["http"]["requestUri"].partition("?")
+        assert (shape.method, shape.path, shape.query) == (model[name]["http"]["method"], path, query)

@@ -68,11 +68,18 @@ class Authenticator:
         self._unknown: dict[str, int] = {}
 
     def authenticate(
-        self, request: Request, tx: Transaction, service: str, wall: float, now: float
+        self,
+        request: Request,
+        tx: Transaction,
+        service: str,
+        wall: float,
+        now: float,
+        payload: str | None = None,
     ) -> tuple[Standing, sigv4.Claim, Via | None]:
         """Who calls, with which policies; what the signature claims (scope, Region, signature); through whom.
 
-        `wall` is the time that signatures are dated by, `now` the service's, by which sessions expire.
+        `wall` is the time that signatures are dated by, `now` the service's, by which sessions expire. `payload`
+        stands for a body that is still to be read, as S3 has it; whoever reads it checks that.
 
         Raises:
             errors.MissingAuthenticationToken, errors.IncompleteSignature: the request is not signed, or
@@ -83,7 +90,8 @@ class Authenticator:
             errors.AccessDenied: it claims to come from a service, and does not.
         """
         moment = _Moment(tx, wall, now)
-        standing, claim = self._identify(request, service, moment)
+        rules = sigv4.STANDARD if payload is None else sigv4.S3
+        standing, claim = self._identify(request, service, moment, rules, payload)
         if not _REGION.fullmatch(claim.region):
             raise errors.InvalidSignature(
                 f"Credential should be scoped to a valid region, not '{claim.region}'. "
@@ -93,6 +101,10 @@ class Authenticator:
             standing, via = self._forwarded(request, standing, claim, moment)
             return standing, claim, via
         return standing, claim, None
+
+    def key_of(self, claim: sigv4.Claim, tx: Transaction) -> sigv4.SigningKey:
+        """The key that the request with this claim was signed with, for the signatures within its body."""
+        return self._signing_key(self._signer(claim, tx), claim)
 
     def _identify(
         self,

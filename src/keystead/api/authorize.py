@@ -151,7 +151,8 @@ def decision_on(
     `place` is that of the target's account.
     """
     key = target.key
-    policies = _together(call.standing, place, target.trust if key is None else key_policy(key))
+    resource = key_policy(key) if key is not None else target.trust or target.policy
+    policies = _together(call.standing, place, resource)
     if target.action == _RETIRE:
         # The grant decides (KMS Developer Guide, "Retiring and revoking grants"); no other has a say.
         assert target.grant is not None

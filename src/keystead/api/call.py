@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from keystead.api.attestation import AttestationTrust
     from keystead.api.decisions import Decisions
     from keystead.api.limits import Quotas
+    from keystead.api.objectstore import ObjectStore
+    from keystead.api.rest import Exchange
     from keystead.api.standing import Standing, Standings
     from keystead.api.trails import Trails
     from keystead.api.usage import UsageTracker
@@ -98,6 +100,10 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     proof: Any = None
     tls: tuple[str, str, str] | None = None
     """Version, cipher suite and Host header of the connection, None if it is not encrypted."""
+    exchange: Exchange | None = None
+    """What a request to S3 brings, and its answer takes, besides the structs."""
+    objects: ObjectStore | None = None
+    """Where objects' bytes are kept; None for calls to services that keep none."""
 
 
 class Target(msgspec.Struct, frozen=True, gc=False):
@@ -125,6 +131,10 @@ class Target(msgspec.Struct, frozen=True, gc=False):
     """What the caller's machine is, by a document that was verified."""
     trust: CompiledPolicy | None = None
     """The policy of a resource that is no key and decides as a key's does, e.g. a role's trust policy."""
+    policy: CompiledPolicy | None = None
+    """The policy of a resource that allows beside the caller's own policies, e.g. a bucket's."""
+    kind: str | None = None
+    """What events call the resource's type, if they name it and nothing above tells."""
 
     @property
     def found(self) -> Key:

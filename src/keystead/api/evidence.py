@@ -28,6 +28,7 @@ from keystead.audit.event import (
 from keystead.audit.rules import SYMMETRIC_DEFAULT
 from keystead.crypto.attestation import Attestation
 from keystead.entropy import Entropy, new_uuid
+from keystead.identity.caller import AWS_SERVICE
 from keystead.keys import Key
 from keystead.wire.model import Shape
 
@@ -68,6 +69,8 @@ def records_of(
             shared_event_id=shared,
         )
 
+    if not context.account:
+        return ()  # a caller without an account asked for what is nobody's
     if not owners and not also:
         return (record(context),)
     return (
@@ -83,7 +86,9 @@ def _context(call: Call, targets: tuple[Target, ...]) -> EventContext:
     A service principal has no account: its call is told to the resource's owner.
     """
     via, account = call.via, call.account
-    service = via.services[-1] if via is not None else "" if account else call.caller.name
+    service = via.services[-1] if via is not None else ""
+    if call.caller.kind == AWS_SERVICE and not service:
+        service = call.caller.name
     return EventContext(
         request_id=call.request_id,
         event_id=call.event_id,
@@ -107,7 +112,7 @@ def _owners(account: str, targets: tuple[Target, ...], error: errors.ApiError | 
     owners: list[str] = []
     for target in targets:
         owner = target.account
-        owned = target.key is not None or target.trust is not None
+        owned = target.key is not None or target.trust is not None or target.kind is not None
         if owned and owner != account and owner not in owners:
             owners.append(owner)
     return [] if isinstance(error, errors.AccessDenied) else owners
@@ -157,6 +162,8 @@ def _resources(targets: tuple[Target, ...]) -> list[Resource]:
 
 def _kind(target: Target) -> str | None:
     """The type of a resource that is no key, None if events do not name it."""
+    if target.kind is not None:
+        return target.kind
     if target.trust is not None:
         return ROLE_TYPE
     return ALIAS_TYPE if target.action in _ON_ALIASES and ":alias/" in target.resource else None

@@ -13,6 +13,7 @@ from keystead.api.authenticate import Authenticator
 from keystead.api.call import Call, Relations, Target
 from keystead.api.decisions import Decisions
 from keystead.api.limits import Quotas
+from keystead.api.objectstore import ObjectStore
 from keystead.api.outside import Outside
 from keystead.api.pool import FairPool
 from keystead.api.rates import Rates
@@ -51,6 +52,9 @@ class Parts(msgspec.Struct, frozen=True):
     """What signatures are dated by: the host's clock, also where `clock` is moved by hand."""
     entropy: Entropy
     pool: FairPool
+    bodies: FairPool
+    """Threads that wait for bodies of requests, and for what is done with them."""
+    objects: ObjectStore
     rates: Rates
     quotas: Quotas
     relations: Relations
@@ -69,6 +73,8 @@ class Parts(msgspec.Struct, frozen=True):
     """Called likewise, with the request's id and headers besides, where calls are traced."""
     regions: frozenset[str] = frozenset()
     """The Regions that are served; empty means any."""
+    domains: tuple[str, ...] = ()
+    """Hosts before which the name of a bucket may stand."""
 
 
 Settled = Callable[[Any, errors.ApiError | None], None]

@@ -1,6 +1,6 @@
 """Every permission that there is: what no service knows can be allowed by nobody, not even by `*`.
 
-KMS has its catalogue in `policy.actions`. The other services ask for a permission of the operation's name, by
+KMS has its catalogue in `policy.actions`, S3 has one here. The other services ask for a permission of the operation's name, by
 the models of their APIs; the few that have no operation of their own are named here.
 """
 
@@ -15,9 +15,61 @@ from keystead.wire.models import cloudtrail, iam, organizations, sts
 WITHOUT_OPERATION: Final = frozenset({"sts:SetSourceIdentity", "sts:TagSession"})
 """Needed beside AssumeRole and its like, for what these hand on (IAM User Guide, "Pass session tags")."""
 
+S3: Final = frozenset(
+    f"s3:{name}"
+    for name in [
+        "AbortMultipartUpload",
+        "CreateBucket",
+        "DeleteBucket",
+        "DeleteBucketOwnershipControls",
+        "DeleteBucketPolicy",
+        "DeleteObject",
+        "DeleteObjectTagging",
+        "DeleteObjectVersion",
+        "DeleteObjectVersionTagging",
+        "GetBucketAcl",
+        "GetBucketCORS",
+        "GetBucketLocation",
+        "GetBucketOwnershipControls",
+        "GetBucketPolicy",
+        "GetBucketPolicyStatus",
+        "GetBucketPublicAccessBlock",
+        "GetBucketTagging",
+        "GetBucketVersioning",
+        "GetEncryptionConfiguration",
+        "GetLifecycleConfiguration",
+        "GetObject",
+        "GetObjectAcl",
+        "GetObjectAttributes",
+        "GetObjectTagging",
+        "GetObjectVersion",
+        "GetObjectVersionAcl",
+        "GetObjectVersionAttributes",
+        "GetObjectVersionTagging",
+        "ListAllMyBuckets",
+        "ListBucket",
+        "ListBucketMultipartUploads",
+        "ListBucketVersions",
+        "ListMultipartUploadParts",
+        "PutBucketCORS",
+        "PutBucketOwnershipControls",
+        "PutBucketPolicy",
+        "PutBucketPublicAccessBlock",
+        "PutBucketTagging",
+        "PutBucketVersioning",
+        "PutEncryptionConfiguration",
+        "PutLifecycleConfiguration",
+        "PutObject",
+        "PutObjectTagging",
+        "PutObjectVersionTagging",
+    ]
+)
+"""Those of S3 that something here asks for: they are not named after operations (Service Authorization Reference)."""
+
 PERMISSIONS: Final[frozenset[str]] = (
     frozenset(ACTIONS)
     | WITHOUT_OPERATION
+    | S3
     | {
         f"{service.name}:{operation}"
         for service in (cloudtrail.SERVICE, iam.SERVICE, organizations.SERVICE, sts.SERVICE)

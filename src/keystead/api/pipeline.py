@@ -26,21 +26,23 @@ import structlog
 
 from keystead import errors
 from keystead.api.authorize import authorize
-from keystead.api.call import Call, Via
+from keystead.api.call import Call
+from keystead.api.calls import Known, call_of, lane_of
 from keystead.api.decisions import Refusal, Refused
 from keystead.api.evidence import records_of
 from keystead.api.operation import AlsoOf, Operation
 from keystead.api.parts import Attempt, Done, Parts, Settled, nobody
+from keystead.api.payload import Held
 from keystead.api.pool import Work
 from keystead.api.receipts import ASKS, Awaited
+from keystead.api.receiving import receive
 from keystead.api.replay import refuse_replay
+from keystead.api.rest import Exchange
 from keystead.api.routing import Route, Router
-from keystead.api.standing import Standing
 from keystead.api.unsigned import Identified, Identify, Unsigned
 from keystead.api.usage import LastUse
 from keystead.audit.commit import Submission
 from keystead.entropy import new_uuid, uuid_pair
-from keystead.storage import Transaction
 from keystead.wire import sigv4
 from keystead.wire.http import Request
 
@@ -59,7 +61,7 @@ class Pipeline:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._router = Router(parts.services)
+        self._router = Router(parts.services, parts.domains)
 
     def handle(self, request: Request, done: Done) -> None:
         """Answer `request` by calling `done` once, on the loop's thread, now or later."""
@@ -102,12 +104,15 @@ class Pipeline:
         if identify is not None:
             self._start_unsigned(request, done, route, ids, number, started, identify)
             return
+        if route.exchange is not None:
+            self._start_exchange(request, done, route, route.exchange, ids, number, started)
+            return
         tx, now = parts.store.transaction(), parts.clock.now()
         try:
             standing, claim, via = parts.authenticator.authenticate(
                 request, tx, route.service.name, parts.wall.now(), now
             )  # 2
-            if parts.regions and claim.region not in parts.regions and route.service.name not in _GLOBAL:
+            if self._elsewhere(claim.region) and route.service.name not in _GLOBAL:
                 raise errors.UnrecognizedClient(f"Region {claim.region} is not served here.")
         except errors.ApiError as error:
             self._turn_away(request, done, route, error, request_id, started)
@@ -116,48 +121,47 @@ class Pipeline:
             done(route.refusal(self._unavailable(route, error), request_id))
             return
         parts.usage.callers.note(standing.caller, now, route.service.name, claim.region)
-        call = self._call(request, route, standing, claim.region, ids, tx, now, via)
+        call = call_of(parts, self.perform, request, route, Known(standing, claim.region, via), ids, tx, now)
         self._admit(Attempt(request, done, route, call, claim, number, started))
 
-    def _call(
+    def _elsewhere(self, region: str) -> bool:
+        """Whether a Region is not served here."""
+        return bool(self._parts.regions) and region not in self._parts.regions
+
+    def _start_exchange(
         self,
         request: Request,
+        done: Done,
         route: Route,
-        standing: Standing,
-        region: str,
+        exchange: Exchange,
         ids: tuple[str, str],
-        tx: Transaction,
-        now: float,
-        via: Via | None,
-        proof: Any = None,
-    ) -> Call:
+        number: int,
+        started: float,
+    ) -> None:
+        """Step 2 for a request whose body is still to come; the rest runs in a thread, which may wait for it."""
         parts = self._parts
-        return Call(
-            route.operation,
-            standing.caller,
-            standing.caller.account,
-            standing,
-            region,
-            now,
-            *ids,
-            request.peer,
-            request.headers.get("user-agent", ""),
-            request.secure,
-            tx,
-            parts.keyring,
-            parts.entropy,
-            parts.quotas,
-            parts.usage,
-            parts.relations,
-            parts.attestation,
-            parts.authenticator.standings,
-            self.perform,
-            parts.decisions,
-            parts.trails,
-            via,
-            proof,
-            None if request.tls is None else (*request.tls, request.headers.get("host", "")),
+        tx, now = parts.store.transaction(), parts.clock.now()
+        if request.stream is None:
+            request = msgspec.structs.replace(request, stream=Held(request.body))
+        try:
+            arrival = receive(parts.authenticator, request, tx, parts.wall.now(), now, parts.outside.region)
+            if self._elsewhere(arrival.known.region):
+                raise errors.UnrecognizedClient(f"Region {arrival.known.region} is not served here.")
+        except errors.ApiError as error:
+            self._turn_away(request, done, route, error, ids[0], started)
+            return
+        except errors.StorageError as error:
+            done(route.refusal(self._unavailable(route, error), ids[0]))
+            return
+        exchange.payload = arrival.payload
+        call = call_of(parts, self.perform, request, route, arrival.known, ids, tx, now)
+        parts.usage.callers.note(call.caller, now, route.service.name, call.region)
+        attempt = Attempt(request, done, route, call, arrival.claim, number, started)
+        work = Work(
+            functools.partial(self._admit, attempt),
+            functools.partial(self._conclude, attempt, None, errors.Throttling(BUSY)),
         )
+        parts.bodies.submit(lane_of(call), work)
 
     def _start_unsigned(
         self,
@@ -189,8 +193,8 @@ class Pipeline:
         def go_on(found: Identified) -> None:
             tx, now = parts.store.transaction(), parts.clock.now()
             standing = parts.authenticator.standings.of_outsider(found.caller, found.principal, tx)
-            region = parts.outside.region
-            call = self._call(request, route, standing, region, ids, tx, now, None, found.proof)
+            known = Known(standing, parts.outside.region, None, found.proof)
+            call = call_of(parts, self.perform, request, route, known, ids, tx, now)
             self._admit(Attempt(request, done, route, call, None, number, started))
 
         parts.outside.pool.submit(find_out)
@@ -236,9 +240,11 @@ class Pipeline:
             authorize(call, attempt.targets)  # 5
             if operation.changes:
                 call.standings.require(call.standing, call.tx)
-                if attempt.request is not None and attempt.claim is not None:
+                # S3 takes a signed request as often as it comes: presigned URLs are made for it.
+                if attempt.request is not None and attempt.claim is not None and route.exchange is None:
                     refuse_replay(call, attempt.claim, attempt.request)
-            if attempt.request is not None and operation.slow(attempt.input, attempt.targets):
+            here = attempt.request is None or route.exchange is not None  # in a thread that may take its time
+            if not here and operation.slow(attempt.input, attempt.targets):
                 self._queue(attempt, operation)
                 return
         except Exception as error:  # noqa: BLE001  every failure is recorded and answered in one place
@@ -252,7 +258,7 @@ class Pipeline:
             functools.partial(self._perform, attempt, operation),
             functools.partial(self._conclude, attempt, None, errors.Throttling(BUSY)),
         )
-        self._parts.pool.submit(attempt.call.caller.access_key_id or attempt.call.caller.arn, work)
+        self._parts.pool.submit(lane_of(attempt.call), work)
 
     def _perform(self, attempt: Attempt, operation: Operation) -> None:
         try:

@@ -1,6 +1,6 @@
 """Which service and operation a request is for.
 
-Clients of the JSON protocol name both in `X-Amz-Target`. Those of the Query protocol name the operation only
+Clients of the JSON protocol name both in `X-Amz-Target`. Those of S3 sign for it, and address what they want. Those of the Query protocol name the operation only
 (`Action`, and the API's `Version`): the service is the one that they sign for. What is not signed, or signed
 for a service without that protocol, is told apart by the action, which no two services share.
 """
@@ -8,7 +8,7 @@ for a service without that protocol, is told apart by the action, which no two s
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
 
@@ -16,20 +16,27 @@ import msgspec
 
 from keystead import errors
 from keystead.api.encoding import ENCODINGS, Encoding
+from keystead.api.rest import Exchange, RestEncoding, RestRouter, is_for_s3
 from keystead.api.service import Service
+from keystead.wire.address import Address
 from keystead.wire.http import Request, Response
 from keystead.wire.protocols import query
 
+_S3 = "s3"
 _SCOPE = re.compile(r"Credential=[^/,&]*/[^/,&]*/[^/,&]*/([^/,&]*)/")
 """Of the Authorization header, or of a presigned URL's X-Amz-Credential; no more than a claim."""
 
 
 class Route(msgspec.Struct, frozen=True):
-    """A service, one of its operations by name, and the encoding that its clients use."""
+    """A service, one of its operations by name, and the encoding that its clients use.
+
+    `exchange` is what a request to a service of a REST protocol has besides its struct.
+    """
 
     service: Service
     operation: str
     encoding: Encoding
+    exchange: Exchange | None = None
 
     def decode(self, request: Request) -> Any:
         """The request struct.
@@ -49,13 +56,22 @@ class Route(msgspec.Struct, frozen=True):
 
 
 class Router:
-    """Finds the route of a request: by `X-Amz-Target` (JSON) or by `Action` (Query)."""
+    """Finds the route of a request: by `X-Amz-Target` (JSON), by its address (REST) or by `Action` (Query).
 
-    def __init__(self, services: Mapping[str, Service]) -> None:
+    Hosts under `domains` name a bucket of S3 before them.
+    """
+
+    def __init__(self, services: Mapping[str, Service], domains: Sequence[str] = ()) -> None:
         self._services = services
+        self._domains = domains
+        rest = [service for service in services.values() if service.model.protocol == "rest-xml"]
+        self._rest = {
+            service.name: RestRouter(service.model, tuple(service.operations), domains) for service in rest
+        }
         routes = [
             Route(service, name, ENCODINGS[service.model.protocol])
             for service in services.values()
+            if service.name not in self._rest
             for name in service.model.operations
         ]
         self._targets = {_target(route): route for route in routes if route.service.model.protocol == "json"}
@@ -78,9 +94,15 @@ class Router:
             if route is None or request.method != "POST":
                 raise errors.UnknownOperation
             return route
+        if self._is_for_s3(request):
+            name, exchange = self._rest[_S3].route(request)
+            return Route(self._services[_S3], name, RestEncoding(exchange), exchange)
         if request.method not in {"GET", "POST"}:
             raise errors.UnknownOperation
         return self._by_action(request)
+
+    def _is_for_s3(self, request: Request) -> bool:
+        return _S3 in self._rest and is_for_s3(request.method, request.target, request.headers, self._domains)
 
     def _by_action(self, request: Request) -> Route:
         fields = query.parameters(request)
@@ -106,7 +128,7 @@ class Router:
 
     def _any(self, service: Service) -> Route:
         """A route of the service, for refusals that name no operation."""
-        return Route(service, "", ENCODINGS[service.model.protocol])
+        return Route(service, "", _encoding_of(service))
 
     def named(self, service: str, operation: str) -> Route:
         """The route of a call that is made in this process.
@@ -115,12 +137,21 @@ class Router:
             KeyError: there is no such service.
         """
         described = self._services[service]
-        return Route(described, operation, ENCODINGS[described.model.protocol])
+        return Route(described, operation, _encoding_of(described))
 
     def fallback(self, request: Request) -> Route:
         """How to answer a request that has no route: as the service that it is signed for, or else AWS JSON."""
+        if "x-amz-target" not in request.headers and self._is_for_s3(request):
+            exchange = Exchange(Address(), head=request.method == "HEAD", headers=[])
+            return Route(self._services[_S3], "", RestEncoding(exchange), exchange)
         signed = self._signed_for(request) if "x-amz-target" not in request.headers else None
         return self._fallback if signed is None else self._any(signed)
+
+
+def _encoding_of(service: Service) -> Encoding:
+    if service.model.protocol == "rest-xml":
+        return RestEncoding(Exchange(Address(), headers=[]))
+    return ENCODINGS[service.model.protocol]
 
 
 def _target(route: Route) -> str:

@@ -26,7 +26,7 @@ from keystead.api.directory import (
 from keystead.api.guardrails import NOWHERE, Place, place_of
 from keystead.api.reading import Kept, Reading
 from keystead.identity import Caller, Credential, Group, Issuer, Role, Session, User
-from keystead.identity.caller import ASSUMED_ROLE, AWS_SERVICE, FEDERATED_USER, IAM_USER, ROOT
+from keystead.identity.caller import ANONYMOUS, ASSUMED_ROLE, AWS_SERVICE, FEDERATED_USER, IAM_USER, ROOT
 from keystead.identity.names import federated_arn, session_arn
 from keystead.policy import CompiledPolicy, Policies, Principal, compile_policy, parse
 from keystead.policy.aws_managed import AWS_MANAGED
@@ -92,6 +92,10 @@ class Standings:
         """The standing of who proves what it is with each request, and has no policies of its own."""
         return Standing(caller, principal, Policies(), self.place(caller.account, tx), plain=True)
 
+    def of_nobody(self) -> Standing:
+        """The standing of who does not say who it is: only a resource's policy can let it in."""
+        return _NOBODY
+
     def place(self, account: str, tx: Transaction) -> Place:
         """Where an account stands in its organization."""
         stamp = self._generation(), self._store.view.era
@@ -119,6 +123,11 @@ class Standings:
             kept = _put(held, name, Kept(make(reading), reading.noted, stamp))
         standing: Standing = kept.value
         return standing
+
+
+_NOBODY: Final = Standing(
+    Caller(ANONYMOUS, "", "", "", ""), Principal(type="anonymous"), Policies(), NOWHERE, plain=True
+)
 
 
 def _put(held: dict[str, Kept], name: str, kept: Kept) -> Kept:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import structlog
@@ -19,6 +19,7 @@ from keystead.api.decisions import Decisions
 from keystead.api.figures import Figures
 from keystead.api.leader import Leader
 from keystead.api.limits import quotas_of
+from keystead.api.objectstore import ObjectStore
 from keystead.api.operations_door import OperationsDoor
 from keystead.api.outside import Outside, outside_of
 from keystead.api.parts import Parts
@@ -26,6 +27,7 @@ from keystead.api.pipeline import Pipeline
 from keystead.api.pool import FairPool
 from keystead.api.rates import rates_of
 from keystead.api.receipts import Receipts
+from keystead.api.rest import is_for_s3
 from keystead.api.scheduler import Scheduler, Work
 from keystead.api.tracing import tracing_of
 from keystead.api.trails import Trails
@@ -45,6 +47,7 @@ from keystead.audit.witnessing import Witnesses
 from keystead.clock import Clock, ManualClock, SystemClock
 from keystead.entropy import Entropy, SystemEntropy
 from keystead.keyring import Keyring
+from keystead.objects import Blobs, open_blobs
 from keystead.services.cloudtrail import CLOUDTRAIL
 from keystead.services.cloudtrail.courier import Courier
 from keystead.services.cloudtrail.delivery import Route
@@ -53,6 +56,7 @@ from keystead.services.kms.due import handlers
 from keystead.services.kms.service import KMS, KeyRelations
 from keystead.services.kms.tables import KEYS
 from keystead.services.organizations import ORGANIZATIONS
+from keystead.services.s3 import S3
 from keystead.services.sts import STS
 from keystead.settings import Settings
 from keystead.storage import Store
@@ -60,11 +64,15 @@ from keystead.wire.http import Request, Response
 
 log = structlog.get_logger("keystead")
 
-SERVICES = {service.name: service for service in (KMS, STS, IAM, ORGANIZATIONS, CLOUDTRAIL)}
+SERVICES = {service.name: service for service in (KMS, STS, IAM, ORGANIZATIONS, CLOUDTRAIL, S3)}
 WORKER = "w0"
 _TRACKED = frozenset(
     name for service in SERVICES.values() for name, op in service.operations.items() if op.tracks_use
 )
+BODIES = 64
+"""Threads that wait for bodies of requests; most of the time they do just that."""
+DOMAINS = ("localhost",)
+"""Hosts before which the name of a bucket may stand, beside those of Amazon."""
 _TICK = 1.0
 """Seconds between looks at what is due."""
 
@@ -82,6 +90,7 @@ class App:
         wall: Clock,
         attestation: AttestationTrust,
         outside: Outside,
+        blobs: Blobs,
         entropy: Entropy | None = None,
     ) -> None:
         self.settings = settings
@@ -107,6 +116,9 @@ class App:
         self._leader = Leader(directory)
         self._sequencing: Sequencing | None = None
         self._pool = FairPool(settings.threads, settings.max_waiting)
+        self._bodies = FairPool(BODIES, settings.max_waiting)
+        self._answers = FairPool(settings.threads, settings.max_waiting)
+        self._blobs = blobs
         self._timer: asyncio.Task[None] | None = None
         self._kick: asyncio.Event | None = None
 
@@ -182,6 +194,9 @@ class App:
                 wall=self.wall,
                 entropy=self.entropy,
                 pool=self._pool,
+                bodies=self._bodies,
+                objects=ObjectStore(self._blobs, self._answers, loop.call_soon_threadsafe),
+                domains=DOMAINS,
                 rates=rates_of(self.settings, SERVICES),
                 quotas=quotas_of(self.settings),
                 relations=KeyRelations(self.store),
@@ -222,6 +237,10 @@ class App:
         else:
             self._turns.handle(request, done)
 
+    def streams(self, method: str, target: str, headers: Mapping[str, str]) -> bool:
+        """Whether a request is to be handed over before its body has arrived; see `keystead.http.serve`."""
+        return target not in self._door.paths and is_for_s3(method, target, headers, DOMAINS)
+
     async def stop(self) -> None:
         """Everything submitted is durable and answered, and the files are closed."""
         if self._timer is not None:
@@ -237,7 +256,8 @@ class App:
             if helper is not None:
                 await asyncio.get_running_loop().run_in_executor(None, helper.close)
         await asyncio.get_running_loop().run_in_executor(None, self._courier.stop)
-        await asyncio.get_running_loop().run_in_executor(None, self._pool.close)
+        for pool in (self._bodies, self._answers, self._pool):
+            await asyncio.get_running_loop().run_in_executor(None, pool.close)
         if self._sequencing is not None:
             await asyncio.get_running_loop().run_in_executor(None, self._sequencing.stop)
         await asyncio.get_running_loop().run_in_executor(None, self._receipts.close)
@@ -245,6 +265,7 @@ class App:
         self._outside.pool.shutdown(wait=False, cancel_futures=True)
         if self.committer is not None:
             self.committer.close()
+        self._blobs.close()
         self.store.close()
 
     def _log_state(self) -> str:
@@ -298,6 +319,7 @@ def build(
     wall: Clock | None = None,
     entropy: Entropy | None = None,
     worker: str = WORKER,
+    blobs: Blobs | None = None,
 ) -> App:
     """The server for a store that is open and a data directory that its journal is to be in.
 
@@ -309,12 +331,14 @@ def build(
     Raises:
         errors.SettingsError: a file of certificates cannot be read.
         errors.JournalError: another server has the directory, or its journal cannot be read.
+        errors.BlobsUnavailable: the directory of objects cannot be made.
     """
     clock = clock or (ManualClock() if settings.manual_clock else SystemClock())
     wall = wall or SystemClock()
     attestation, outside = attestation_of(settings, wall), outside_of(settings)
     journal = Journal.open(directory, worker)
-    return App(settings, store, directory, journal, clock, wall, attestation, outside, entropy)
+    kept = blobs or open_blobs(settings, directory)
+    return App(settings, store, directory, journal, clock, wall, attestation, outside, kept, entropy)
 
 
 def accounts(store: Store) -> list[str]:

@@ -17,6 +17,7 @@ from msgspec import UNSET, UnsetType
 from keystead.audit.redact import redaction
 from keystead.errors import ApiError
 from keystead.identity.caller import (
+    ANONYMOUS,
     ASSUMED_ROLE,
     AWS_SERVICE,
     FEDERATED_USER,
@@ -89,6 +90,8 @@ def identity_of(caller: Caller) -> UserIdentity:
     """The identity of a caller in its own account's events."""
     if caller.kind == AWS_SERVICE:
         return service_identity(caller.name)
+    if caller.kind == ANONYMOUS:
+        return UserIdentity(type=caller.kind, principal_id="", account_id="anonymous")
     if caller.kind == WEB_IDENTITY:
         return UserIdentity(
             type=caller.kind,
@@ -272,8 +275,10 @@ def call_event(
             eventID=context.event_id,
             readOnly=show.read_only,
             resources=resources or UNSET,
+            managementEvent=not show.data,
             recipientAccountId=context.account,
             sharedEventID=shared_event_id or UNSET,
+            eventCategory="Data" if show.data else "Management",
             tlsDetails=context.tls,
         )
     )

@@ -26,7 +26,7 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 class Redaction:
     """What one operation's event shows; compiled when its first call comes."""
 
-    __slots__ = ("_rule", "_show_request", "_show_response", "event_source", "read_only")
+    __slots__ = ("_rule", "_show_request", "_show_response", "data", "event_source", "read_only")
 
     def __init__(self, service: str, rule: Rule) -> None:
         self._rule = rule
@@ -34,6 +34,7 @@ class Redaction:
         self._show_response: dict[type[Shape], Callable[[Shape], Shown]] = {}
         self.event_source = f"{service}.amazonaws.com"
         self.read_only = rule.read_only
+        self.data = rule.data
 
     def request_parameters(self, request: Shape) -> Shown | None:
         """The event's requestParameters."""
@@ -149,10 +150,14 @@ def _members(
     return show
 
 
+_LABELS = {"AWSAccountId": "AWSAccountId", "Bucket": "bucketName"}
+"""Names that events do not write as others (`AWSServiceName` becomes `aWSServiceName`)."""
+
+
 def _label(member: Member) -> str:
-    """The member's name in events; `AWSAccountId` stays as it is, `AWSServiceName` does not."""
+    """The member's name in events."""
     name = member.name
-    return name if name == "AWSAccountId" else name[0].lower() + name[1:]
+    return _LABELS.get(name) or name[0].lower() + name[1:]
 
 
 def _branches(shown: Paths, hidden: Paths) -> Iterable[tuple[str, Paths, Paths]]:

@@ -42,6 +42,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
         echoed: members of the request that responseElements repeats.
         members: names that EVERYTHING shows, at any depth.
         key_arn: responseElements holds the key's ARN as keyId, so that searches by ARN find changes.
+        data: the event is one of data, not of management: of what is in a resource.
     """
 
     read_only: bool
@@ -52,6 +53,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     echoed: Paths = ()
     members: frozenset[str] = frozenset()
     key_arn: bool = False
+    data: bool = False
 
 
 def _under(member: str, paths: Paths) -> Paths:
@@ -264,10 +266,42 @@ _READS = {
     "sts": ("",),
     "organizations": ("Describe", "List"),
     "cloudtrail": ("Describe", "Get", "List", "Lookup", "Search"),
+    "s3": ("Get", "Head", "List"),
 }
 """How the operations of a service that change nothing begin; no operation of STS does."""
 _ANSWERING = ("AssumeRole", "AssumeRoot", "GetSessionToken", "GetFederationToken")
 """How the operations of STS begin whose answers are told, though they change nothing: who became whom."""
+
+
+_DATA = {
+    "s3": frozenset(
+        {
+            "AbortMultipartUpload",
+            "CompleteMultipartUpload",
+            "CopyObject",
+            "CreateMultipartUpload",
+            "DeleteObject",
+            "DeleteObjectTagging",
+            "DeleteObjects",
+            "GetObject",
+            "GetObjectAcl",
+            "GetObjectAttributes",
+            "GetObjectTagging",
+            "HeadBucket",
+            "HeadObject",
+            "ListMultipartUploads",
+            "ListObjectVersions",
+            "ListObjects",
+            "ListObjectsV2",
+            "ListParts",
+            "PutObject",
+            "PutObjectTagging",
+            "UploadPart",
+            "UploadPartCopy",
+        }
+    )
+}
+"""Operations whose events are of data (Amazon S3 User Guide, "Amazon S3 CloudTrail events")."""
 
 
 def rule_of(service: str, operation: str) -> Rule:
@@ -285,4 +319,5 @@ def rule_of(service: str, operation: str) -> Rule:
         request=EVERYTHING,
         response=EVERYTHING if told else (),
         members=MEMBERS[service],
+        data=operation in _DATA.get(service, ()),
     )

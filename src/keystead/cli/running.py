@@ -132,7 +132,7 @@ async def _serve(
     await app.start()
     limits = Limits(max_connections=app.settings.max_connections, max_buffered=app.settings.max_buffered)
     _allow_files(limits.max_connections)
-    server = await serve(app.handle, sock=sock, limits=limits, tls=tls, clock=app.wall)
+    server = await serve(app.handle, sock=sock, limits=limits, tls=tls, clock=app.wall, streams=app.streams)
     gc.collect()
     gc.freeze()  # what was loaded at the start is never garbage
     gc.set_threshold(*_GC_THRESHOLDS)

@@ -17,3 +17,4 @@ from keystead.errors.identities import *
 from keystead.errors.kms import *
 from keystead.errors.objects import *
 from keystead.errors.own import *
+from keystead.errors.s3 import *

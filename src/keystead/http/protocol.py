@@ -7,99 +7,35 @@ number per connection that `Door.sweep` compares with the clock once a second.
 from __future__ import annotations
 
 import asyncio
-import enum
 import functools
-import ipaddress
 import math
-import traceback
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Final, cast
 
 import structlog
 
-from keystead.clock import Clock
-from keystead.entropy import Entropy, new_uuid
+from keystead import errors
 from keystead.http import refusal as refusals
-from keystead.http.limits import Budget, Limits
+from keystead.http.door import Door
+from keystead.http.inflow import Inflow
+from keystead.http.peer import address_of, certificate_of, tls_of
+from keystead.http.phase import Phase
 from keystead.http.reader import CLOSE, Reader
-from keystead.http.refusal import Refusal, as_response
-from keystead.http.writer import CONTINUE, Writer
-from keystead.wire.http import Handler, Request, Response
+from keystead.http.refusal import Refusal
+from keystead.http.writer import CONTINUE
+from keystead.wire.http import Request, Response, Source
 
 _log = structlog.get_logger(__name__)
-
-
-class Phase(enum.IntEnum):
-    """What a connection does; the time limit that runs is in parentheses.
-
-    In order: up to BODY it reads, from HANDLING on what arrives waits, from LINGERING on it ends.
-    (Comparing integers is what keeps this out of a request's cost.)
-    """
-
-    IDLE = enum.auto()  # between requests (idle_timeout)
-    HEADERS = enum.auto()  # a request has begun (header_timeout)
-    BODY = enum.auto()  # its headers are complete (body_timeout)
-    HANDLING = enum.auto()  # the handler has it (none: operations bound themselves)
-    WRITING = enum.auto()  # the client does not take its answer (body_timeout)
-    LINGERING = enum.auto()  # refused; what still comes is thrown away (linger_timeout)
-    CLOSING = enum.auto()  # the last answer is on its way out (body_timeout)
-    CLOSED = enum.auto()  # gone
 
 
 _IDLE: Final = Phase.IDLE
 _HEADERS: Final = Phase.HEADERS
 _BODY: Final = Phase.BODY
 _HANDLING: Final = Phase.HANDLING
+_SENDING: Final = Phase.SENDING
 _WRITING: Final = Phase.WRITING
 _LINGERING: Final = Phase.LINGERING
-
-
-class Door:
-    """What the connections of one server share.
-
-    Attributes:
-        connections: those now open.
-        draining: no further request is begun on any of them.
-        on_empty: called when the last one has gone.
-    """
-
-    def __init__(
-        self, handler: Handler, limits: Limits, clock: Clock, entropy: Entropy, monotonic: Callable[[], float]
-    ) -> None:
-        self.handler = handler
-        self.limits = limits
-        self.budget = Budget(limits.max_buffered)
-        self.writer = Writer(clock)
-        self.monotonic = monotonic
-        self.connections: set[Connection] = set()
-        self.draining = False
-        self.on_empty: Callable[[], None] = lambda: None
-        self._entropy = entropy
-
-    def refusal_bytes(self, refusal: Refusal, request_id: str, *, head: bool = False) -> bytes:
-        """What a client is sent instead of an answer; the connection closes after it."""
-        return self.writer.encode(as_response(refusal, request_id), CLOSE, head=head)
-
-    def new_request_id(self) -> str:
-        """The id that joins an error answer with its line in the log."""
-        return new_uuid(self._entropy)
-
-    def sweep(self) -> None:
-        """End every connection whose time is up."""
-        now = self.monotonic()
-        for connection in tuple(self.connections):
-            if connection.deadline <= now:
-                connection.expire()
-
-    def drain(self, patience: float) -> None:
-        """Close what is idle for `patience` more seconds; the rest closes after its next answer."""
-        self.draining = True
-        for connection in tuple(self.connections):
-            connection.drain(patience)
-
-    def abort(self) -> int:
-        """How many connections were still at a request or its answer; all that are open are now cut."""
-        return sum(connection.abort() for connection in tuple(self.connections))
+_ANSWERING: Final = frozenset({_HANDLING, _SENDING, _WRITING})
 
 
 class Connection(asyncio.Protocol):
@@ -118,6 +54,8 @@ class Connection(asyncio.Protocol):
         "_reader",
         "_secure",
         "_serial",
+        "_source",
+        "_source_left",
         "_transport",
         "deadline",
     )
@@ -137,6 +75,8 @@ class Connection(asyncio.Protocol):
         self._paused = False  # reading is stopped
         self._pumping = False  # answers are taken up by the loop in _pump
         self._secure = False
+        self._source: Source | None = None  # what the answer that is being sent comes from
+        self._source_left = 0  # bytes of it that are missing
         self.deadline = math.inf
 
     # ------------------------------------------------------------ called by the event loop
@@ -151,10 +91,12 @@ class Connection(asyncio.Protocol):
             self._transport.close()
             return
         self._secure = transport.get_extra_info("sslcontext") is not None
-        peer = _address(transport.get_extra_info("peername"))
+        peer = address_of(transport.get_extra_info("peername"))
         self._reader = Reader(
-            door.limits, peer, self._secure, _certificate(transport), _tls(transport), door.budget
+            door.limits, peer, self._secure, certificate_of(transport), tls_of(transport), door.budget
         )
+        if door.streams is not None:
+            self._reader.open_stream = self._open_stream
         door.connections.add(self)
         # One that was accepted just before the door closed is not refused: its client may have sent a request.
         self._enter(_IDLE, door.limits.linger_timeout if door.draining else door.limits.idle_timeout)
@@ -165,6 +107,7 @@ class Connection(asyncio.Protocol):
             self._phase = Phase.CLOSED
             self._backlog = b""
             self._reader.release()
+            self._drop_source()
             self._door.connections.discard(self)
             if not self._door.connections:
                 self._door.on_empty()
@@ -177,6 +120,9 @@ class Connection(asyncio.Protocol):
             self._pump()
         elif phase < _LINGERING:
             self._backlog += data
+            if self._reader.inflow is not None:
+                self._take_body()
+                return
             if not self._paused:
                 self._paused = True
                 self._transport.pause_reading()
@@ -184,7 +130,9 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """Whether the transport stays open for an answer that is due (never over TLS)."""
         self._eof = True
-        if not self._secure and (self._phase in {_HANDLING, _WRITING} or self._backlog):
+        if self._reader.inflow is not None:
+            self._reader.inflow.fail()
+        if not self._secure and (self._phase in _ANSWERING or self._backlog):
             return True
         self._enter(Phase.CLOSING, self._door.limits.body_timeout)
         return False
@@ -199,6 +147,8 @@ class Connection(asyncio.Protocol):
         if self._phase is _WRITING:
             self._phase = _IDLE
             self._pump()
+        elif self._phase is _SENDING:
+            self._pull()
 
     # ------------------------------------------------------------ called by the door
 
@@ -224,6 +174,7 @@ class Connection(asyncio.Protocol):
         """Whether something was under way on the connection, which is now cut."""
         under_way = _IDLE < self._phase < _LINGERING
         self._phase = Phase.CLOSED
+        self._drop_source()
         self._transport.abort()
         return under_way
 
@@ -262,15 +213,25 @@ class Connection(asyncio.Protocol):
         """Send the answer to request number `serial`; a second answer, or one to a lost client, is dropped."""
         if serial != self._serial or self._phase is not _HANDLING:
             return
-        line = CLOSE if self._door.draining else self._closing_line
+        last = self._door.draining or self._reader.inflow is not None
+        line = CLOSE if last else self._closing_line
         try:
             data = self._door.writer.encode(response, line, head=self._head)
         except Exception as error:  # noqa: BLE001 - a malformed answer must not leave its client waiting
             self._fail(error)
             return
-        self._phase = _IDLE
         self._transport.write(data)
-        if line == CLOSE:
+        if response.source is not None and not self._head:
+            self._send_from(response.source, response.length, line)
+        else:
+            self._answered(line)
+
+    def _answered(self, line: str) -> None:
+        """Go on after the last byte of an answer."""
+        self._phase = _IDLE
+        if self._reader.inflow is not None:
+            self._linger()  # the client may still be sending what nobody wants
+        elif line == CLOSE:
             self._close()
         elif not self._pumping:
             self._pump()
@@ -282,15 +243,85 @@ class Connection(asyncio.Protocol):
             "request handler failed",
             request_id=request_id,
             error=type(error).__qualname__,
-            where=[
-                f"{frame.filename}:{frame.lineno} {frame.name}"
-                for frame in traceback.extract_tb(error.__traceback__)
-            ],
+            where=errors.places(error),
         )
         if self._phase is _HANDLING:
             self._transport.write(self._door.refusal_bytes(refusals.INTERNAL, request_id, head=self._head))
         if self._phase < _LINGERING:
             self._close()
+
+    # ------------------------------------------------------------ bodies in pieces
+
+    def _open_stream(self, method: str, target: str, headers: Mapping[str, str]) -> Inflow | None:
+        door, length = self._door, headers.get("content-length")
+        if door.streams is None or not door.streams(method, target, headers):
+            return None
+        soon = asyncio.get_running_loop().call_soon_threadsafe
+        return Inflow(None if length is None else int(length), soon, self._continue, self._go_on)
+
+    def _continue(self) -> None:
+        """Tell the client that its body is wanted, if it waits for that."""
+        if self._reader.continue_due and self._phase is _HANDLING:
+            self._reader.continue_due = False
+            self._transport.write(CONTINUE)
+
+    def _take_body(self) -> None:
+        """Feed the request that is being handled, and stop reading when it has enough for now."""
+        data, self._backlog = self._backlog, b""
+        self._backlog = self._reader.feed(data)
+        inflow = self._reader.inflow
+        self.deadline = math.inf
+        if inflow is None or inflow.full:
+            if not self._paused:
+                self._paused = True
+                self._transport.pause_reading()
+        elif self._phase is _HANDLING:
+            self.deadline = self._door.monotonic() + self._door.limits.body_timeout
+
+    def _go_on(self) -> None:
+        """Read on: the body's reader has room again."""
+        if self._phase in _ANSWERING and self._reader.inflow is not None:
+            self.deadline = self._door.monotonic() + self._door.limits.body_timeout
+            if self._paused:
+                self._paused = False
+                self._transport.resume_reading()
+            if self._backlog:
+                self._take_body()
+
+    def _send_from(self, source: Source, length: int, line: str) -> None:
+        self._phase = _SENDING
+        self._source, self._source_left, self._closing_line = source, length, line
+        self._pull()
+
+    def _pull(self) -> None:
+        """Ask for the next piece; while the client takes none, none is made."""
+        source = self._source
+        if source is None:
+            return
+        if self._source_left <= 0:
+            self._drop_source()
+            self._answered(self._closing_line)
+        elif self._full:
+            self.deadline = self._door.monotonic() + self._door.limits.body_timeout
+        else:
+            self.deadline = math.inf
+            source.pull(functools.partial(self._take_piece, self._serial))
+
+    def _take_piece(self, serial: int, piece: bytes | None) -> None:
+        if serial != self._serial or self._phase is not _SENDING:
+            return
+        if not piece or len(piece) > self._source_left:
+            # The client was told another length: only a broken connection says that this is not all.
+            self.abort()
+            return
+        self._source_left -= len(piece)
+        self._transport.write(piece)
+        self._pull()
+
+    def _drop_source(self) -> None:
+        source, self._source = self._source, None
+        if source is not None:
+            source.close()
 
     # ------------------------------------------------------------ phases
 
@@ -298,6 +329,8 @@ class Connection(asyncio.Protocol):
         """Decide what the connection waits for, now that nothing can be handed over."""
         phase = self._phase
         if phase >= _HANDLING:
+            if self._backlog and self._reader.inflow is not None:
+                self._take_body()
             return
         if self._full:
             self._enter(_WRITING, self._door.limits.body_timeout)
@@ -343,12 +376,19 @@ class Connection(asyncio.Protocol):
         """Tell the client, then read on for a while without looking (RFC 9112 section 9.6)."""
         door = self._door
         self._transport.write(door.refusal_bytes(refusal, door.new_request_id()))
+        self._linger()
+
+    def _linger(self) -> None:
+        """Throw away what still comes, so that the client sees its answer and not a reset."""
+        if self._reader.inflow is not None:
+            self._reader.inflow.fail()
+            self._reader.inflow = None
         if self._eof:
             self._close()
             return
         self._backlog = b""
         self._reader.give_back()
-        self._enter(_LINGERING, door.limits.linger_timeout)
+        self._enter(_LINGERING, self._door.limits.linger_timeout)
         if self._transport.can_write_eof():
             self._transport.write_eof()
         if self._paused:
@@ -358,30 +398,3 @@ class Connection(asyncio.Protocol):
     def _close(self) -> None:
         self._enter(Phase.CLOSING, self._door.limits.body_timeout)
         self._transport.close()
-
-
-def _tls(transport: asyncio.BaseTransport) -> tuple[str, str] | None:
-    """Version and cipher suite of an encrypted connection."""
-    tls = transport.get_extra_info("ssl_object")
-    cipher: tuple[str, str, int] | None = None if tls is None else tls.cipher()
-    return None if cipher is None else (tls.version() or cipher[1], cipher[0])
-
-
-def _certificate(transport: asyncio.BaseTransport) -> bytes:
-    """The client's certificate (DER), which the handshake has verified; empty without one."""
-    tls = transport.get_extra_info("ssl_object")
-    certificate: bytes | None = None if tls is None else tls.getpeercert(binary_form=True)
-    return certificate or b""
-
-
-def _address(peername: object) -> str:
-    """The client's IP address as text, an IPv4-mapped one as IPv4; empty for a Unix socket.
-
-    A policy's aws:SourceIp must see one form of each address, whatever the listening socket is.
-    """
-    if not isinstance(peername, tuple) or not peername:
-        return ""
-    address = ipaddress.ip_address(str(peername[0]).partition("%")[0])
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
-    return str(address)

@@ -8,6 +8,7 @@ chunk framing (`tests/http` holds it to that). It bounds nothing.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
@@ -15,6 +16,7 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from keystead.http import head
 from keystead.http import refusal as refusals
 from keystead.http.head import RefusedError
+from keystead.http.inflow import Inflow
 from keystead.http.limits import SLICE, Budget, Limits
 from keystead.http.refusal import Refusal
 from keystead.wire.http import Request
@@ -25,6 +27,8 @@ CLOSE: Final = "Connection: close\r\n"
 
 Arrival = tuple[Request, str]
 """A request and the header line that tells its client what becomes of the connection."""
+OpenStream = Callable[[str, str, Mapping[str, str]], Inflow | None]
+"""Where the body of a request with this method, target and headers goes; None if it is to be gathered."""
 
 
 class Reader:
@@ -35,6 +39,8 @@ class Reader:
         finished: nothing after what is in `ready` will be read.
         in_body: the headers of a request are complete, its body is not.
         continue_due: the client waits for "100 Continue" before it sends its body.
+        inflow: where the body goes that arrives now, of a request that is in `ready` or was taken already.
+        open_stream: decides that; without it every body is gathered.
     """
 
     __slots__ = (
@@ -46,6 +52,7 @@ class Reader:
         "_headers",
         "_held",
         "_known_host",
+        "_last",
         "_limits",
         "_method",
         "_parser",
@@ -58,6 +65,8 @@ class Reader:
         "continue_due",
         "finished",
         "in_body",
+        "inflow",
+        "open_stream",
         "ready",
     )
 
@@ -79,6 +88,7 @@ class Reader:
         self._held = 0  # bytes of the budget that this connection has taken
         self.ready: deque[Arrival | Refusal] = deque()
         self.finished = False
+        self._last = False  # the client ends the connection with the request whose body arrives
         self._limits = limits
         self._peer = peer
         self._secure = secure
@@ -86,6 +96,8 @@ class Reader:
         self._tls = tls
         self._known_host = ""  # found valid before, so that a kept connection checks it once
         self._parser: HttpRequestParser | None = HttpRequestParser(self)
+        self.open_stream: OpenStream | None = None
+        self.inflow: Inflow | None = None
         self._start_over()
 
     def _start_over(self) -> None:
@@ -105,6 +117,8 @@ class Reader:
         """Drop the parser, which refers back to its reader: memory goes without waiting for the collector."""
         self._parser = None
         self.finished = True
+        if self.inflow is not None:
+            self.inflow.fail()
         self.give_back()
 
     def give_back(self) -> None:
@@ -117,18 +131,30 @@ class Reader:
         if len(data) <= SLICE:
             self._parse(data)
             return b""
-        for start in range(0, len(data), SLICE):
+        start = 0
+        while start < len(data):
             if self.ready or self.finished:
                 return data[start:]
-            self._parse(data[start : start + SLICE])
+            end = start + self._step()
+            self._parse(data[start:end])
+            start = end
         return b""
+
+    def _step(self) -> int:
+        """How much to parse at once: of a body of known length all that is missing, else a slice."""
+        inflow = self.inflow
+        if inflow is None or inflow.length is None:
+            return SLICE
+        return max(SLICE, inflow.length - inflow.received)
 
     def _parse(self, data: bytes) -> None:
         if self._parser is None or self.finished:
             return
+        inflow = self.inflow
         try:
             self._parser.feed_data(data)
-            if self._target or not self.ready:  # otherwise the slice ended with a request
+            # otherwise the slice ended with a request
+            if self._target or not (self.ready or inflow is not self.inflow):
                 self._count(len(data))
         except RefusedError as refused:
             self._refuse(refused.refusal)
@@ -145,6 +171,8 @@ class Reader:
             self.finished = True
             self.continue_due = False
             self._body = b""
+            if self.inflow is not None:
+                self.inflow.fail()
 
     def _count(self, length: int) -> None:
         """Bound what an incomplete request has taken on the wire.
@@ -157,7 +185,12 @@ class Reader:
         self._fed += length
         if self._fed <= SLICE:
             return
-        if self.in_body:
+        if self.inflow is not None:
+            # Chunk headers may take as much as the bytes that they announce, and no more.
+            self._fields.clear()
+            if self._fed > 2 * self.inflow.received + self._limits.max_header_bytes + SLICE:
+                raise RefusedError(refusals.LARGE_BODY)
+        elif self.in_body:
             self._fields.clear()  # trailers
             if self._fed > self._limits.max_framed_body + SLICE:
                 raise RefusedError(refusals.LARGE_BODY)
@@ -194,9 +227,6 @@ class Reader:
         if host != self._known_host:
             head.check_host(host, version)
             self._known_host = host or ""
-        # Told before the body is sent: who asked for 100-continue never sends it.
-        if "content-length" in headers and int(headers["content-length"]) > limits.max_body:
-            raise RefusedError(refusals.LARGE_BODY)
         if "transfer-encoding" in headers:
             head.check_coding(headers["transfer-encoding"], version)
         if "upgrade" in headers and parser.should_upgrade():
@@ -207,10 +237,20 @@ class Reader:
         self.continue_due = "expect" in headers and head.awaits_continue(headers["expect"], version)
         self._fed = 0
         self.in_body = True
+        if self.open_stream is not None and "x-amz-target" not in headers:
+            self.inflow = self.open_stream(self._method, path, headers)
+        if self.inflow is not None:
+            self._put_ready(self.inflow)
+        # Told before the body is sent: who asked for 100-continue never sends it.
+        elif "content-length" in headers and int(headers["content-length"]) > limits.max_body:
+            raise RefusedError(refusals.LARGE_BODY)
 
     def on_body(self, data: bytes) -> None:
         """Take a part of the body."""
         self.continue_due = False
+        if self.inflow is not None:
+            self.inflow.feed(data)
+            return
         if not self._body:
             self._body = data
         else:
@@ -230,11 +270,21 @@ class Reader:
             raise RefusedError(refusals.TOO_MUCH_AT_ONCE)
 
     def on_message_complete(self) -> None:
-        """Put the request into `ready`."""
+        """Put the request into `ready`, unless it is there since its headers were."""
+        if self.inflow is not None:
+            self.inflow.finish()
+            self.inflow = None
+            self.finished = self._last
+        else:
+            self._put_ready(None)
+        self._start_over()
+
+    def _put_ready(self, stream: Inflow | None) -> None:
         assert self._parser is not None
         if not self._parser.should_keep_alive():
             connection = CLOSE
-            self.finished = True
+            self._last = True
+            self.finished = stream is None
         else:
             connection = KEEP if self._version == "1.1" else KEEP_1_0
         request = Request(
@@ -246,9 +296,9 @@ class Reader:
             self._secure,
             self._certificate,
             self._tls,
+            stream,
         )
         self.ready.append((request, connection))
-        self._start_over()
 
     def _check_size(self) -> None:
         fields, limits = self._fields, self._limits

@@ -12,8 +12,9 @@ from typing import Final
 
 from keystead.clock import Clock, SystemClock
 from keystead.entropy import Entropy, SystemEntropy
+from keystead.http.door import Door, Streams
 from keystead.http.limits import Limits
-from keystead.http.protocol import Connection, Door
+from keystead.http.protocol import Connection
 from keystead.wire.http import Handler
 
 BACKLOG: Final = 1024
@@ -83,6 +84,7 @@ async def serve(
     clock: Clock | None = None,
     entropy: Entropy | None = None,
     monotonic: Callable[[], float] = time.monotonic,
+    streams: Streams | None = None,
 ) -> Server:
     """A server that accepts connections and hands each request to `handler` on this event loop.
 
@@ -98,12 +100,13 @@ async def serve(
         clock: tells the Date header's time.
         entropy: source of the request ids of the door's own errors.
         monotonic: seconds that never go back; time limits are measured with it.
+        streams: which requests are handed over before their bodies have arrived; none without.
 
     Raises:
         OSError: the address cannot be listened on.
     """
     limits = limits or Limits()
-    door = Door(handler, limits, clock or SystemClock(), entropy or SystemEntropy(), monotonic)
+    door = Door(handler, limits, clock or SystemClock(), entropy or SystemEntropy(), monotonic, streams)
     sock = sock or _bound(host, port, reuse_port)
     if sock.family != socket.AF_UNIX:
         # Linux passes it on to what is accepted; asyncio sets it only on sockets it made itself.

@@ -45,7 +45,7 @@ class Writer:
         body = response.body
         lines = _STATUS_LINES.get(response.status) or f"HTTP/1.1 {response.status} \r\n"
         count = _OWN_LINES + bool(connection)
-        length = f"Content-Length: {len(body)}\r\n"
+        length = f"Content-Length: {len(body) if response.source is None else response.length}\r\n"
         for name, value in response.headers:
             if name.lower() not in _DOORS_OWN:
                 lines += f"{name}: {value}\r\n"

@@ -14,6 +14,8 @@ ASSUMED_ROLE: Final = "AssumedRole"
 FEDERATED_USER: Final = "FederatedUser"
 AWS_SERVICE: Final = "AWSService"
 WEB_IDENTITY: Final = "WebIdentityUser"
+ANONYMOUS: Final = "AWSAccount"
+"""What CloudTrail calls a caller of S3 that signs nothing."""
 
 
 class Issuer(msgspec.Struct, frozen=True, kw_only=True):

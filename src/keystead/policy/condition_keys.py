@@ -63,6 +63,7 @@ _TYPE_NAMES: Final = {
     "root": "Account",
     "service": "Service",
     "webIdentity": "Anonymous",
+    "anonymous": "Anonymous",
 }
 
 

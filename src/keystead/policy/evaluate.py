@@ -22,7 +22,7 @@ _Ways = tuple[Decision | None, Decision | None, Decision | None]
 
 _ROOT: Final = Decision("allowed", DecidedBy("identity"))
 """The root user needs no identity policy; there is none to name."""
-_WITHOUT_IDENTITY_POLICIES: Final = frozenset({"service", "webIdentity"})
+_WITHOUT_IDENTITY_POLICIES: Final = frozenset({"service", "webIdentity", "anonymous"})
 _ALIAS_ACTIONS: Final = frozenset({"kms:createalias", "kms:updatealias", "kms:deletealias"})
 
 
@@ -174,7 +174,7 @@ def _combined(request: AuthorizationRequest, policies: Policies) -> Decision:
 
 
 def _decide_service(request: AuthorizationRequest, policies: Policies) -> Decision:
-    """For a service principal or a web identity: the resource side must name it."""
+    """For a service principal, a web identity or nobody: the resource side must name it."""
     direct, _, _ = _resource_side(request, policies)
     return direct or _implicit(request, "resource")
 

@@ -13,9 +13,11 @@ import msgspec
 Value = str | tuple[str, ...]
 """A context value: text for a single-valued key, a tuple for a multi-valued one (even of one)."""
 
-PrincipalType = Literal["user", "assumedRole", "federatedUser", "root", "service", "role", "webIdentity"]
+PrincipalType = Literal[
+    "user", "assumedRole", "federatedUser", "root", "service", "role", "webIdentity", "anonymous"
+]
 """`role` is some session of a role whose session name is not known (simulation only); `webIdentity` somebody for
-whom an identity provider vouches, who may at most assume a role."""
+whom an identity provider vouches, who may at most assume a role; `anonymous` who signs nothing."""
 
 Trust = Literal["keyPolicy", "standard"]
 """How a resource policy relates to identity policies of its own account.

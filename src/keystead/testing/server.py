@@ -112,7 +112,12 @@ class RunningServer:
         self._stop = asyncio.Event()
         await self.app.start()
         server: Server = await serve(
-            self.app.handle, port=0, clock=self.app.wall, limits=self._limits, tls=self._tls()
+            self.app.handle,
+            port=0,
+            clock=self.app.wall,
+            limits=self._limits,
+            tls=self._tls(),
+            streams=self.app.streams,
         )
         self.port = server.port
         self.server = server

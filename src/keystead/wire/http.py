@@ -3,8 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, Protocol
 
 import msgspec
+
+
+class Body(Protocol):
+    """The body of a request that was handed over before it had arrived.
+
+    Concurrency: `read` blocks, so it is called in a thread, by one thread at a time.
+
+    Attributes:
+        length: what Content-Length says; None for a chunked body.
+        kept: what the first who reads it leaves to those who handle the same request again: a body comes once.
+    """
+
+    length: int | None
+    kept: Any
+
+    def read(self) -> bytes:
+        """The next piece, empty at the end.
+
+        Raises:
+            errors.RequestTimeout: the rest did not come.
+        """
+        ...
+
+
+class Source(Protocol):
+    """The body of an answer, made piece by piece while it is sent; both are called on the event loop's thread."""
+
+    def pull(self, take: Callable[[bytes | None], None]) -> None:
+        """None; `take` gets the next piece on the loop's thread, None if it cannot be made."""
+        ...
+
+    def close(self) -> None:
+        """None; nothing more will be pulled."""
+        ...
 
 
 class Request(msgspec.Struct, frozen=True, gc=False):
@@ -22,6 +57,7 @@ class Request(msgspec.Struct, frozen=True, gc=False):
         certificate: the client certificate (DER) that the connection was opened with, once TLS has verified
             it; empty without one.
         tls: version and cipher suite of the connection (`TLSv1.3`, `TLS_AES_128_GCM_SHA256`), None without TLS.
+        stream: the body, where the door handed the request over as soon as its headers were there.
     """
 
     method: str
@@ -32,6 +68,7 @@ class Request(msgspec.Struct, frozen=True, gc=False):
     secure: bool
     certificate: bytes = b""
     tls: tuple[str, str] | None = None
+    stream: Body | None = None
 
     def __repr__(self) -> str:
         """Nothing of headers and body: they hold credentials and plaintext."""
@@ -49,11 +86,16 @@ class Request(msgspec.Struct, frozen=True, gc=False):
 
 
 class Response(msgspec.Struct, frozen=True, gc=False):
-    """One complete HTTP answer; the door adds Content-Length, Date and connection headers."""
+    """One HTTP answer; the door adds Content-Length, Date and connection headers.
+
+    With `source`, `length` bytes of body come from there, and `body` is empty.
+    """
 
     status: int
     headers: tuple[tuple[str, str], ...]
     body: bytes
+    source: Source | None = None
+    length: int = 0
 
     def __repr__(self) -> str:
         """Nothing of the body: it holds plaintext."""

@@ -11,7 +11,8 @@ from typing import ClassVar, Literal
 import msgspec
 
 Kind = Literal["string", "blob", "integer", "double", "boolean", "timestamp", "list", "map", "structure"]
-Protocol = Literal["json", "query"]
+Protocol = Literal["json", "query", "rest-xml"]
+Location = Literal["", "header", "headers", "uri", "querystring", "payload", "attribute"]
 
 
 class Shape(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -72,6 +73,8 @@ class Member(msgspec.Struct, frozen=True):
         label: its name in validation messages and events, e.g. `keyId`.
         rule: its type.
         required: whether AWS refuses a request without it.
+        location: where the REST protocols carry it; empty for an element of the body, `headers` for all
+            headers whose names begin with `name`, `payload` for what is the body itself.
     """
 
     attribute: str
@@ -79,13 +82,18 @@ class Member(msgspec.Struct, frozen=True):
     label: str
     rule: Rule
     required: bool = False
+    location: Location = ""
 
 
 class OperationShape(msgspec.Struct, frozen=True):
     """An operation: its shapes, and the names of the errors that its model lists.
 
     Attributes:
-        result: the element around the answer in the Query protocol.
+        result: the element around the answer in the protocols that write XML.
+        method: the HTTP method (REST protocols), as everything below.
+        path: the path with its members in braces, e.g. `/{Bucket}/{Key+}`.
+        query: what else tells the operation apart: query parameters, e.g. `list-type=2`.
+        status: the HTTP status of a success.
     """
 
     name: str
@@ -93,6 +101,10 @@ class OperationShape(msgspec.Struct, frozen=True):
     output: type[Shape] | None
     errors: tuple[str, ...]
     result: str = ""
+    method: str = ""
+    path: str = ""
+    query: str = ""
+    status: int = 200
 
 
 class Service(msgspec.Struct, frozen=True):

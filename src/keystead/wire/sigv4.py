@@ -48,14 +48,15 @@ _HOST = "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorizatio
 
 
 class Rules(msgspec.Struct, frozen=True):
-    """How a service differs: S3 does not encode paths twice, and takes unsigned payloads."""
+    """How a service differs: S3 does not encode paths twice, takes unsigned payloads and is patient with clocks."""
 
     path_as_sent: bool = False
     unsigned_payload: bool = False
+    skew: int = SKEW
 
 
 STANDARD = Rules()
-S3 = Rules(path_as_sent=True, unsigned_payload=True)
+S3 = Rules(path_as_sent=True, unsigned_payload=True, skew=900)
 
 
 class SigningKey:
@@ -105,7 +106,7 @@ def verify(
     Raises:
         InvalidSignature: it was not, or it came too early or too late.
     """
-    _check_time(claim, now)
+    _check_time(claim, now, rules.skew)
     _check_signed(claim.scope.signed_headers, request.headers)
     if claim.scope.day != claim.date[:8]:
         raise InvalidSignature(
@@ -148,17 +149,17 @@ def _payload(claim: Claim, request: Request, rules: Rules) -> str:
     return actual
 
 
-def _check_time(claim: Claim, now: float) -> None:
-    lives = SKEW if claim.expires is None else claim.expires
+def _check_time(claim: Claim, now: float, skew: int) -> None:
+    lives = skew if claim.expires is None else claim.expires
     if now - claim.time > lives:
         raise InvalidSignature(
             f"Signature expired: {claim.date} is now earlier than {_stamp(now - lives)} "
             f"({_stamp(now)} - {_span(lives)})"
         )
-    if claim.time - now > SKEW:
+    if claim.time - now > skew:
         raise InvalidSignature(
-            f"Signature not yet current: {claim.date} is still later than {_stamp(now + SKEW)} "
-            f"({_stamp(now)} + {_span(SKEW)})"
+            f"Signature not yet current: {claim.date} is still later than {_stamp(now + skew)} "
+            f"({_stamp(now)} + {_span(skew)})"
         )
 
 

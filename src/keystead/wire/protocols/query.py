@@ -87,7 +87,7 @@ def encode(service: Service, operation: str, answer: Shape | None, request_id: s
     result = f"<{shape.result}>{inner}</{shape.result}>" if shape.result else inner
     return (
         f'<{operation}Response xmlns="{service.namespace}">{result}'
-        f"<ResponseMetadata><RequestId>{_text(request_id)}</RequestId></ResponseMetadata>"
+        f"<ResponseMetadata><RequestId>{character_data(request_id)}</RequestId></ResponseMetadata>"
         f"</{operation}Response>\n"
     ).encode()
 
@@ -96,10 +96,10 @@ def encode_error(service: Service, error: ApiError, request_id: str) -> bytes:
     """The body of an error."""
     code, status = code_and_status(service, error)
     fault = "Receiver" if status >= 500 else "Sender"  # noqa: PLR2004 -- HTTP's server errors
-    said = "" if error.message is None else f"<Message>{_text(error.message)}</Message>"
+    said = "" if error.message is None else f"<Message>{character_data(error.message)}</Message>"
     return (
         f'<ErrorResponse xmlns="{service.namespace}"><Error><Type>{fault}</Type><Code>{code}</Code>{said}</Error>'
-        f"<RequestId>{_text(request_id)}</RequestId></ErrorResponse>\n"
+        f"<RequestId>{character_data(request_id)}</RequestId></ErrorResponse>\n"
     ).encode()
 
 
@@ -220,7 +220,7 @@ _SCALARS: dict[str, Callable[[str], Any]] = {
 # ------------------------------------------------------------------------------- writing
 
 
-def _text(value: str) -> str:
+def character_data(value: str) -> str:
     """`value` as character data; what XML cannot hold becomes U+FFFD, and no line end is lost."""
     return escape(_NOT_XML.sub("\ufffd", value), {"\r": "&#xD;"})
 
@@ -234,7 +234,11 @@ def _elements(value: Shape) -> Iterator[str]:
 
 def _element(name: str, rule: Rule, value: Any) -> str:
     if rule.item is None:
-        inner = "".join(_elements(value)) if rule.kind == "structure" else _text(_WRITTEN[rule.kind](value))
+        inner = (
+            "".join(_elements(value))
+            if rule.kind == "structure"
+            else character_data(_WRITTEN[rule.kind](value))
+        )
         return f"<{name}>{inner}</{name}>"
     parts = _entries(rule, value) if rule.kind == "map" else ((rule.item, item) for item in value)
     each = name if rule.flattened else _each(rule)
@@ -245,7 +249,7 @@ def _element(name: str, rule: Rule, value: Any) -> str:
 def _entries(rule: Rule, value: Mapping[str, Any]) -> Iterator[str]:
     assert rule.item is not None
     for key, item in value.items():
-        yield f"<key>{_text(key)}</key>{_element('value', rule.item, item)}"
+        yield f"<key>{character_data(key)}</key>{_element('value', rule.item, item)}"
 
 
 def _instant(value: float) -> str:

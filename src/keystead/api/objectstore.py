@@ -1,0 +1,70 @@
+"""Where the bytes of objects are kept, and how they are read while an answer is sent."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import structlog
+
+from keystead import errors
+from keystead.api.pool import FairPool, Work
+from keystead.objects import Blobs
+
+log = structlog.get_logger("keystead.objects")
+
+PIECE: Final = 512 * 1024
+"""Bytes of an answer that are made at once: a few frames, so that turns between threads do not count."""
+
+Soon = Callable[[Callable[[], None]], object]
+
+
+class ObjectStore:
+    """Blobs, and the threads that read them for answers: none is held while a client is slow to read."""
+
+    def __init__(self, blobs: Blobs, pool: FairPool, soon: Soon) -> None:
+        """With what runs a callable on the loop's thread, from any other."""
+        self.blobs = blobs
+        self._pool = pool
+        self._soon = soon
+
+    def source(self, chunks: Iterator[bytes], lane: str) -> Pieces:
+        """An answer's body from `chunks`, which are made in threads; `lane` is who waits for them."""
+        return Pieces(chunks, self._pool, self._soon, lane)
+
+
+class Pieces:
+    """A `wire.http.Source` over an iterator that may block."""
+
+    def __init__(self, chunks: Iterator[bytes], pool: FairPool, soon: Soon, lane: str) -> None:
+        self._chunks = chunks
+        self._pool = pool
+        self._soon = soon
+        self._lane = lane
+
+    def pull(self, take: Callable[[bytes | None], None]) -> None:
+        def do() -> None:
+            piece = self._next()
+            with contextlib.suppress(RuntimeError):  # the server has stopped
+                self._soon(lambda: take(piece))
+
+        self._pool.submit(self._lane, Work(do, lambda: take(None)))
+
+    def close(self) -> None:
+        self._chunks = iter(())
+
+    def _next(self) -> bytes | None:
+        """What is sent next; None if it cannot be made, which the log has."""
+        gathered: list[bytes] = []
+        size = 0
+        try:
+            for chunk in self._chunks:
+                gathered.append(chunk)
+                size += len(chunk)
+                if size >= PIECE:
+                    break
+        except Exception as error:  # noqa: BLE001  whatever it is, the client must not take the rest for whole
+            log.error("answer broken off", kind=type(error).__name__, where=errors.places(error))
+            return None
+        return gathered[0] if len(gathered) == 1 else b"".join(gathered)

@@ -1,0 +1,37 @@
+"""Who sends a request whose body is still to come, and what the signature says of the body."""
+
+from __future__ import annotations
+
+import msgspec
+
+from keystead.api.authenticate import Authenticator
+from keystead.api.calls import Known
+from keystead.api.payload import Payload, declared
+from keystead.storage import Transaction
+from keystead.wire import sigv4
+from keystead.wire.http import Request
+
+_S3 = "s3"
+
+
+class Arrival(msgspec.Struct, frozen=True):
+    """A request to S3 whose sender is known; `claim` is None for one who signs nothing."""
+
+    known: Known
+    payload: Payload
+    claim: sigv4.Claim | None = None
+
+
+def receive(
+    authenticator: Authenticator, request: Request, tx: Transaction, wall: float, now: float, region: str
+) -> Arrival:
+    """The sender and the body; `region` is where requests belong that do not say it.
+
+    Raises:
+        errors.ApiError: as `Authenticator.authenticate`, or the request says nothing sensible of its body.
+    """
+    if not sigv4.signed(request):
+        return Arrival(Known(authenticator.standings.of_nobody(), region), Payload(request, None, None))
+    standing, claim, via = authenticator.authenticate(request, tx, _S3, wall, now, declared(request))
+    payload = Payload(request, claim, authenticator.key_of(claim, tx))
+    return Arrival(Known(standing, claim.region, via), payload, claim)

@@ -1,0 +1,245 @@
+"""S3 over HTTP: which operation a request is for, and how its struct, its body and its answer are carried.
+
+Operations share paths. What tells them apart, in this order: the method; whether bucket and key are there; query
+parameters that the model fixes (`?acl`, `list-type=2`); query parameters and headers that the operation requires.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import unquote
+from xml.sax.saxutils import escape
+
+import msgspec
+
+from keystead import errors
+from keystead.api.payload import Payload
+from keystead.wire import model
+from keystead.wire.address import Address, address_of, bucket_of_host
+from keystead.wire.http import Request, Response, Source
+from keystead.wire.model import OperationShape
+from keystead.wire.protocols import rest_xml
+from keystead.wire.protocols.query import character_data
+
+NAMESPACE: Final = "http://s3.amazonaws.com/doc/2006-03-01/"
+_XML: Final = ("Content-Type", rest_xml.CONTENT_TYPE)
+_WITH_ENTITY: Final = frozenset({"PUT", "POST"})
+_PREFERRED: Final = {"GetBucketNotificationConfiguration", "PutBucketNotificationConfiguration"}
+
+_CODES: Final[dict[type[errors.ApiError], tuple[str, int, str]]] = {
+    errors.AccessDenied: ("AccessDenied", 403, ""),
+    errors.ExpiredToken: ("ExpiredToken", 400, "The provided token has expired."),
+    errors.IncompleteSignature: ("AuthorizationHeaderMalformed", 400, ""),
+    errors.InvalidSignature: ("SignatureDoesNotMatch", 403, ""),
+    errors.InternalFailure: ("InternalError", 500, ""),
+    errors.MissingAuthenticationToken: ("AccessDenied", 403, "Access Denied"),
+    errors.RequestTimeout: (
+        "RequestTimeout",
+        400,
+        "Your socket connection to the server was not read from or written to within the timeout period.",
+    ),
+    errors.Serialization: ("MalformedXML", 400, ""),
+    errors.Throttling: ("SlowDown", 503, "Please reduce your request rate."),
+    errors.UnknownOperation: ("MethodNotAllowed", 405, errors.UnsupportedMethod.said),
+    errors.UnrecognizedClient: (
+        "InvalidAccessKeyId",
+        403,
+        "The AWS Access Key Id you provided does not exist in our records.",
+    ),
+    errors.UnsupportedOperation: ("NotImplemented", 501, ""),
+    errors.Validation: ("InvalidArgument", 400, ""),
+}
+"""What S3 calls the errors that every service has: code, status, and its words where they differ."""
+_SCOPE: Final = "/s3/aws4_request"
+_EXPIRED: Final = "Signature expired"
+_EARLY: Final = "Signature not yet current"
+
+
+class Exchange(msgspec.Struct):
+    """What a request to S3 brings besides its struct, and what its answer has besides.
+
+    Attributes:
+        address: bucket and key.
+        presigned: the signature is in the query.
+        head: an error has no body.
+        payload: the request's body.
+        status: the answer's, if it is not the model's.
+        source: the answer's body where it is a stream, of `length` bytes.
+        body: the same where it is short.
+        headers: more of the answer's, an error's too.
+    """
+
+    address: Address
+    presigned: bool = False
+    head: bool = False
+    payload: Payload | None = None
+    status: int = 0
+    source: Source | None = None
+    length: int = 0
+    body: bytes = b""
+    headers: list[tuple[str, str]] = []
+    query: Mapping[str, str] = {}
+
+
+def is_for_s3(method: str, target: str, headers: Mapping[str, str], domains: Sequence[str] = ()) -> bool:
+    """Whether a request without X-Amz-Target is for S3: signed for it, or unsigned and for a bucket.
+
+    The Query protocol knows one path, `/`, so what is unsigned and has another is for a bucket too.
+    """
+    signed = headers.get("authorization")
+    if signed is not None:
+        return _SCOPE in signed
+    query = target.partition("?")[2]
+    if "X-Amz-Credential=" in query:
+        return _SCOPE in unquote(query)
+    if target[:2] not in {"/", "/?"}:
+        return True
+    return method != "POST" and bool(bucket_of_host(headers.get("host", ""), domains))
+
+
+class RestEncoding:
+    """The encoding of one request, whose exchange it keeps."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self.exchange = exchange
+
+    def decode(self, service: model.Service, operation: str, request: Request) -> Any:
+        """The request struct; a body that is a document is read for it.
+
+        Raises:
+            errors.ApiError: the request is not what the operation takes.
+        """
+        shape, exchange = service.operations[operation], self.exchange
+        body = b""
+        if exchange.payload is not None and request.method in _WITH_ENTITY and not streams(shape):
+            body = exchange.payload.whole()
+        return rest_xml.decode(shape, request, exchange.address.labels, body)
+
+    def answer(self, service: model.Service, operation: str, answer: Any, request_id: str) -> Response:
+        shape, exchange = service.operations[operation], self.exchange
+        headers = [*_identified(request_id), *exchange.headers]
+        if answer is not None:
+            headers += rest_xml.headers_of(answer)
+        body = exchange.body or rest_xml.body_of(shape, answer, NAMESPACE)
+        if body and not exchange.body:
+            headers.append(_XML)
+        if exchange.head or exchange.source is not None:
+            return Response(
+                exchange.status or shape.status, tuple(headers), b"", exchange.source, exchange.length
+            )
+        return Response(exchange.status or shape.status, tuple(headers), body)
+
+    def refusal(self, _service: model.Service, error: errors.ApiError, request_id: str) -> Response:
+        code, status, message = self._told(error)
+        headers = (*_identified(request_id), *self.exchange.headers)
+        if self.exchange.head or status == errors.NotModified.status:
+            return Response(status, headers, b"")
+        about: dict[str, str] = dict(getattr(error, "about", {}))
+        parts = "".join(f"<{name}>{character_data(text)}</{name}>" for name, text in about.items())
+        body = (
+            f"{rest_xml.DECLARATION}<Error><Code>{escape(code)}</Code><Message>{character_data(message)}</Message>"
+            f"{parts}<RequestId>{request_id}</RequestId><HostId>{_host_id(request_id)}</HostId></Error>"
+        )
+        return Response(status, (*headers, _XML), body.encode())
+
+    def _told(self, error: errors.ApiError) -> tuple[str, int, str]:
+        said = error.message or ""
+        if isinstance(error, errors.InvalidSignature) and said.startswith((_EXPIRED, _EARLY)):
+            if self.exchange.presigned:
+                expired = said.startswith(_EXPIRED)
+                return "AccessDenied", 403, "Request has expired" if expired else "Request is not valid yet"
+            return (
+                "RequestTimeTooSkewed",
+                403,
+                "The difference between the request time and the current time is too large.",
+            )
+        code, status, message = _CODES.get(type(error), (error.code, error.status, ""))
+        return code, status, message or said
+
+
+def _identified(request_id: str) -> tuple[tuple[str, str], ...]:
+    return (("x-amz-request-id", request_id), ("x-amz-id-2", _host_id(request_id)))
+
+
+def _host_id(request_id: str) -> str:
+    return request_id.replace("-", "")
+
+
+def streams(shape: OperationShape) -> bool:
+    """Whether the operation takes its body as it comes."""
+    return any(m.location == "payload" and m.rule.kind == "blob" for m in shape.input.MEMBERS)
+
+
+class _Row(msgspec.Struct, frozen=True):
+    """What a request must have to be for an operation."""
+
+    name: str
+    fixed: Mapping[str, str]
+    fields: frozenset[str]
+    headers: frozenset[str]
+    offered: bool
+
+
+class RestRouter:
+    """Finds the operation of a request to a service of this protocol."""
+
+    def __init__(self, service: model.Service, offered: Sequence[str], domains: Sequence[str]) -> None:
+        self._domains = domains
+        self._rows: dict[tuple[str, str], list[_Row]] = {}
+        for name, shape in service.operations.items():
+            row = _row(shape, offered=name in offered)
+            self._rows.setdefault((shape.method, shape.path), []).append(row)
+
+    def route(self, request: Request) -> tuple[str, Exchange]:
+        """The operation's name, and the request's exchange.
+
+        Raises:
+            errors.UnknownOperation: there is no such operation.
+            errors.Serialization: path or query cannot be read.
+        """
+        exchange = self.exchange(request)
+        address, fields = exchange.address, exchange.query
+        path = "/{Bucket}/{Key+}" if address.key else "/{Bucket}" if address.bucket else "/"
+        found = [row for row in self._rows.get((request.method, path), ()) if _fits(row, fields, request)]
+        if not found:
+            raise errors.UnknownOperation
+        best = max(found, key=lambda row: (len(row.fixed), len(row.fields) + len(row.headers), row.offered))
+        return best.name, exchange
+
+    def exchange(self, request: Request) -> Exchange:
+        """The exchange of a request, whichever operation it is for.
+
+        Raises:
+            errors.Serialization: path or query cannot be read.
+        """
+        fields = rest_xml.fields_of(request.query)
+        return Exchange(
+            address_of(request, self._domains),
+            presigned="X-Amz-Signature" in fields,
+            head=request.method == "HEAD",
+            headers=[],
+            query=fields,
+        )
+
+
+def _row(shape: OperationShape, *, offered: bool) -> _Row:
+    fixed = {}
+    for part in filter(None, shape.query.split("&")):
+        name, _, value = part.partition("=")
+        if name != "x-id":
+            fixed[name] = value
+    required = [member for member in shape.input.MEMBERS if member.required]
+    fields = frozenset(m.name for m in required if m.location == "querystring")
+    headers = frozenset(m.name.lower() for m in required if m.location == "header")
+    # What the operation refuses in its own words, rather than not be found without.
+    telling = headers & {"x-amz-copy-source"}
+    return _Row(shape.name, fixed, fields, telling, offered or shape.name in _PREFERRED)
+
+
+def _fits(row: _Row, fields: Mapping[str, str], request: Request) -> bool:
+    return (
+        all(name in fields and value in ("", fields[name]) for name, value in row.fixed.items())
+        and all(name in fields for name in row.fields)
+        and all(name in request.headers for name in row.headers)
+    )

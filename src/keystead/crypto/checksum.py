@@ -1,0 +1,79 @@
+"""The checksums that S3 clients send and ask for: one row each, from a first byte to text.
+
+They tell damage, not forgery: what is stored is authenticated otherwise.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import zlib
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+
+class Hash(Protocol):
+    """Takes bytes, and tells their checksum."""
+
+    def update(self, data: bytes, /) -> None:
+        """None; the bytes count."""
+        ...
+
+    def digest(self) -> bytes:
+        """The checksum of all bytes so far, most significant byte first."""
+        ...
+
+
+class _Crc:
+    """A cyclic redundancy check by a function that goes on from the last value."""
+
+    def __init__(self, function: Callable[..., int], size: int) -> None:
+        self._function = function
+        self._size = size
+        self._value = 0
+
+    def update(self, data: bytes, /) -> None:
+        self._value = self._function(data, self._value)
+
+    def digest(self) -> bytes:
+        return self._value.to_bytes(self._size, "big")
+
+
+def _crt(name: str, size: int) -> Callable[[], Hash]:
+    def make() -> Hash:
+        from awscrt import checksums  # noqa: PLC0415  large, and most requests need none of it
+
+        function: Any = getattr(checksums, name)
+        return _Crc(function, size)
+
+    return make
+
+
+ALGORITHMS: Final[dict[str, Callable[[], Hash]]] = {
+    "CRC32": lambda: _Crc(zlib.crc32, 4),
+    "CRC32C": _crt("crc32c", 4),
+    "CRC64NVME": _crt("crc64nvme", 8),
+    "SHA1": lambda: hashlib.sha1(usedforsecurity=False),
+    "SHA256": hashlib.sha256,
+}
+"""By the names of S3's API."""
+
+SIZES: Final = {"CRC32": 4, "CRC32C": 4, "CRC64NVME": 8, "SHA1": 20, "SHA256": 32}
+"""Bytes of each."""
+
+FULL_OBJECT: Final = frozenset({"CRC32", "CRC32C", "CRC64NVME"})
+"""Those that can be put together from the checksums of parts."""
+
+
+def combine(name: str, first: bytes, second: bytes, second_length: int) -> bytes:
+    """The checksum of two byte strings, one after the other, from their checksums; of those in `FULL_OBJECT`."""
+    from awscrt import checksums  # noqa: PLC0415  as above
+
+    function: Any = getattr(checksums, f"combine_{name.lower()}")
+    value: int = function(int.from_bytes(first, "big"), int.from_bytes(second, "big"), second_length)
+    return value.to_bytes(SIZES[name], "big")
+
+
+def text(digest: bytes) -> str:
+    """A checksum as headers carry it."""
+    return base64.b64encode(digest).decode()

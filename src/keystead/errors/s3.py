@@ -1,0 +1,335 @@
+"""The errors of Amazon S3, by the codes of its API reference ("Error Responses").
+
+Unlike other services, S3 puts what an error is about beside its message (`BucketName`, `Key`, `Region`, …): `about`
+holds these elements by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from keystead.errors.base import ApiError
+
+
+class S3Error(ApiError):
+    """An error of S3; without a message of its own it says what `said` says."""
+
+    code = "InternalError"
+    status = 400
+    said = ""
+
+    def __init__(self, message: str | None = None, about: Mapping[str, str] | None = None) -> None:
+        super().__init__(message or self.said)
+        self.about: Mapping[str, str] = about or {}
+
+
+# ------------------------------------------------------------------------------ what is not there
+
+
+class NoSuchBucket(S3Error):
+    code = "NoSuchBucket"
+    status = 404
+    said = "The specified bucket does not exist"
+
+
+class NoSuchKey(S3Error):
+    code = "NoSuchKey"
+    status = 404
+    said = "The specified key does not exist."
+
+
+class NoSuchVersion(S3Error):
+    code = "NoSuchVersion"
+    status = 404
+    said = "The specified version does not exist."
+
+
+class NoSuchUpload(S3Error):
+    code = "NoSuchUpload"
+    status = 404
+    said = (
+        "The specified upload does not exist. The upload ID may be invalid, or the upload may have been "
+        "aborted or completed."
+    )
+
+
+class NoSuchBucketPolicy(S3Error):
+    code = "NoSuchBucketPolicy"
+    status = 404
+    said = "The bucket policy does not exist"
+
+
+class NoSuchPublicAccessBlock(S3Error):
+    code = "NoSuchPublicAccessBlockConfiguration"
+    status = 404
+    said = "The public access block configuration was not found"
+
+
+class NoOwnershipControls(S3Error):
+    code = "OwnershipControlsNotFoundError"
+    status = 404
+    said = "The bucket ownership controls were not found"
+
+
+class NoSuchTagSet(S3Error):
+    code = "NoSuchTagSet"
+    status = 404
+    said = "The TagSet does not exist"
+
+
+class NoSuchCors(S3Error):
+    code = "NoSuchCORSConfiguration"
+    status = 404
+    said = "The CORS configuration does not exist"
+
+
+class NoSuchLifecycle(S3Error):
+    code = "NoSuchLifecycleConfiguration"
+    status = 404
+    said = "The lifecycle configuration does not exist"
+
+
+class MarkedAsDeleted(S3Error):
+    """A version that is a delete marker can only be deleted."""
+
+    code = "MethodNotAllowed"
+    status = 405
+    said = "The specified method is not allowed against this resource."
+
+
+# ------------------------------------------------------------------------------ what is wrong with a request
+
+
+class InvalidS3Argument(S3Error):
+    code = "InvalidArgument"
+    said = "Invalid Argument"
+
+
+class InvalidS3Request(S3Error):
+    code = "InvalidRequest"
+    said = "Invalid Request"
+
+
+class InvalidBucketName(S3Error):
+    code = "InvalidBucketName"
+    said = "The specified bucket is not valid."
+
+
+class InvalidUri(S3Error):
+    code = "InvalidURI"
+    said = "Couldn't parse the specified URI."
+
+
+class KeyTooLong(S3Error):
+    code = "KeyTooLongError"
+    said = "Your key is too long"
+
+
+class MetadataTooLarge(S3Error):
+    code = "MetadataTooLarge"
+    said = "Your metadata headers exceed the maximum allowed metadata size"
+
+
+class MalformedXml(S3Error):
+    code = "MalformedXML"
+    said = "The XML you provided was not well-formed or did not validate against our published schema"
+
+
+class MalformedBucketPolicy(S3Error):
+    code = "MalformedPolicy"
+
+
+class InvalidTag(S3Error):
+    code = "InvalidTag"
+    said = "The tag provided was not a valid tag."
+
+
+class IllegalLocationConstraint(S3Error):
+    code = "IllegalLocationConstraintException"
+
+
+class InvalidRange(S3Error):
+    code = "InvalidRange"
+    status = 416
+    said = "The requested range is not satisfiable"
+
+
+class PreconditionFailed(S3Error):
+    code = "PreconditionFailed"
+    status = 412
+    said = "At least one of the pre-conditions you specified did not hold"
+
+
+class NotModified(S3Error):
+    code = "NotModified"
+    status = 304
+    said = "Not Modified"
+
+
+class NotImplementedHere(S3Error):
+    code = "NotImplemented"
+    status = 501
+    said = "A header you provided implies functionality that is not implemented"
+
+
+class UnsupportedMethod(S3Error):
+    code = "MethodNotAllowed"
+    status = 405
+    said = "The specified method is not allowed against this resource."
+
+
+# ------------------------------------------------------------------------------ bodies
+
+
+class IncompleteBody(S3Error):
+    code = "IncompleteBody"
+    said = "You did not provide the number of bytes specified by the Content-Length HTTP header"
+
+
+class MissingContentLength(S3Error):
+    code = "MissingContentLength"
+    status = 411
+    said = "You must provide the Content-Length HTTP header."
+
+
+class EntityTooLarge(S3Error):
+    code = "EntityTooLarge"
+    said = "Your proposed upload exceeds the maximum allowed size"
+
+
+class EntityTooSmall(S3Error):
+    code = "EntityTooSmall"
+    said = "Your proposed upload is smaller than the minimum allowed size"
+
+
+class BadDigest(S3Error):
+    code = "BadDigest"
+    said = "The Content-MD5 you specified did not match what we received."
+
+
+class InvalidDigest(S3Error):
+    code = "InvalidDigest"
+    said = "The Content-MD5 you specified was invalid."
+
+
+class ContentSha256Mismatch(S3Error):
+    code = "XAmzContentSHA256Mismatch"
+    said = "The provided 'x-amz-content-sha256' header does not match what was computed."
+
+
+class MalformedTrailer(S3Error):
+    code = "MalformedTrailerError"
+    said = "The request contained trailing data that was not well-formed or did not conform to our published schema."
+
+
+class InvalidPart(S3Error):
+    code = "InvalidPart"
+    said = (
+        "One or more of the specified parts could not be found.  The part may not have been uploaded, or the "
+        "specified entity tag may not match the part's entity tag."
+    )
+
+
+class InvalidPartOrder(S3Error):
+    code = "InvalidPartOrder"
+    said = "The list of parts was not in ascending order. Parts must be ordered by part number."
+
+
+# ------------------------------------------------------------------------------ states and callers
+
+
+class BucketAlreadyExists(S3Error):
+    code = "BucketAlreadyExists"
+    status = 409
+    said = (
+        "The requested bucket name is not available. The bucket namespace is shared by all users of the "
+        "system. Please select a different name and try again."
+    )
+
+
+class BucketAlreadyOwnedByYou(S3Error):
+    code = "BucketAlreadyOwnedByYou"
+    status = 409
+    said = "Your previous request to create the named bucket succeeded and you already own it."
+
+
+class BucketNotEmpty(S3Error):
+    code = "BucketNotEmpty"
+    status = 409
+    said = "The bucket you tried to delete is not empty"
+
+
+class TooManyBuckets(S3Error):
+    code = "TooManyBuckets"
+    said = "You have attempted to create more buckets than allowed"
+
+
+class AuthorizationHeaderMalformed(S3Error):
+    code = "AuthorizationHeaderMalformed"
+
+
+class S3AccessDenied(S3Error):
+    """A refusal that no policy decided."""
+
+    code = "AccessDenied"
+    status = 403
+    said = "Access Denied"
+
+
+class ObjectUnreadable(S3Error):
+    """What the backing store keeps is not what was put there; nothing of it is served."""
+
+    code = "InternalError"
+    status = 500
+    said = "We encountered an internal error. Please try again."
+
+
+class StoreUnavailable(S3Error):
+    """The backing store cannot be used now."""
+
+    code = "ServiceUnavailable"
+    status = 503
+    said = "Please reduce your request rate."
+
+
+# ------------------------------------------------------------------------------ keys
+
+
+class KmsDisabledKey(S3Error):
+    code = "KMS.DisabledException"
+
+
+class KmsInvalidKeyState(S3Error):
+    code = "KMS.KMSInvalidStateException"
+
+
+class KmsNoSuchKey(S3Error):
+    code = "KMS.NotFoundException"
+
+
+class KmsInvalidUse(S3Error):
+    code = "KMS.InvalidKeyUsageException"
+
+
+class KmsUnavailableKey(S3Error):
+    code = "KMS.KeyUnavailableException"
+    status = 500
+
+
+# ------------------------------------------------------------------------------ what nobody can have here
+
+
+class AclsNotSupported(S3Error):
+    code = "AccessControlListNotSupported"
+    said = "The bucket does not allow ACLs"
+
+
+class InvalidStorageClass(S3Error):
+    code = "InvalidStorageClass"
+    said = "The storage class you specified is not valid"
+
+
+class InvalidPartNumber(S3Error):
+    code = "InvalidPartNumber"
+    status = 416
+    said = "The requested partnumber is not satisfiable"

@@ -1,0 +1,215 @@
+"""From a request to its bucket, and the permissions that takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any, Final
+
+import msgspec
+
+from keystead import errors
+from keystead.api import Call, Target
+from keystead.api.authorize import check
+from keystead.api.operation import Targets
+from keystead.policy import CompiledPolicy, compile_policy, parse
+from keystead.services.s3.publicness import is_public
+from keystead.services.s3.tables import BUCKETS, Bucket
+
+BUCKET_TYPE: Final = "AWS::S3::Bucket"
+OBJECT_TYPE: Final = "AWS::S3::Object"
+LONGEST_KEY: Final = 1024
+_MOST_COMPILED: Final = 1024
+
+Facts = dict[str, str | list[str]]
+FactsOf = Callable[[Any], Facts]
+
+_HEADER_FACTS: Final = {
+    "acl": "s3:x-amz-acl",
+    "copy_source": "s3:x-amz-copy-source",
+    "metadata_directive": "s3:x-amz-metadata-directive",
+    "server_side_encryption": "s3:x-amz-server-side-encryption",
+    "ssekms_key_id": "s3:x-amz-server-side-encryption-aws-kms-key-id",
+    "sse_customer_algorithm": "s3:x-amz-server-side-encryption-customer-algorithm",
+    "storage_class": "s3:x-amz-storage-class",
+    "version_id": "s3:VersionId",
+    "prefix": "s3:prefix",
+    "delimiter": "s3:delimiter",
+    "max_keys": "s3:max-keys",
+    "object_ownership": "s3:x-amz-object-ownership",
+    "if_match": "s3:if-match",
+    "if_none_match": "s3:if-none-match",
+}
+"""Condition keys that are parameters, by the attribute that holds them (Service Authorization Reference, S3)."""
+
+
+def bucket_named(call: Call, name: str | None) -> Bucket:
+    """The bucket, which must be of the Region that is called.
+
+    Raises:
+        errors.NoSuchBucket: there is none.
+        errors.AuthorizationHeaderMalformed: it is in another Region, which is told.
+    """
+    found = call.tx.get(BUCKETS, name) if name and "\0" not in name else None
+    if found is None:
+        raise errors.NoSuchBucket(about={"BucketName": name or ""})
+    if found.region != call.region and call.account:
+        if call.exchange is not None:
+            call.exchange.headers.append(("x-amz-bucket-region", found.region))
+        raise errors.AuthorizationHeaderMalformed(
+            f"The authorization header is malformed; the region '{call.region}' is wrong; expecting '{found.region}'",
+            {"Region": found.region},
+        )
+    return found
+
+
+def object_key(key: str | None) -> str:
+    """The key, if an object can have it.
+
+    Raises:
+        errors.KeyTooLong: it takes more than 1024 bytes.
+        errors.InvalidUri: it holds a NUL, or no text.
+    """
+    text = key or ""
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        raise errors.InvalidUri from None
+    if size > LONGEST_KEY:
+        raise errors.KeyTooLong(about={"Size": str(size), "MaxSizeAllowed": str(LONGEST_KEY)})
+    if not text or "\0" in text:
+        raise errors.InvalidUri
+    return text
+
+
+# ------------------------------------------------------------------------------ targets
+
+
+def on_service(action: str) -> Targets:
+    """The target of an operation that is about no one bucket; who signs nothing has no account."""
+
+    def targets(call: Call, request: Any) -> tuple[Target, ...]:
+        if not call.account:
+            raise errors.S3AccessDenied
+        return (Target(f"s3:{action}", "*", call.account, facts=facts_of(call, request)),)
+
+    return targets
+
+
+def on_bucket(action: str) -> Targets:
+    """The bucket that the request names."""
+
+    def targets(call: Call, request: Any) -> tuple[Target, ...]:
+        bucket = bucket_named(call, request.bucket)
+        _check_owner(bucket, request)
+        return (bucket_target(call, bucket, action, facts_of(call, request)),)
+
+    return targets
+
+
+def on_object(action: str, versioned: str = "") -> Targets:
+    """The object that the request names; `versioned` is the permission that a version takes."""
+
+    def targets(call: Call, request: Any) -> tuple[Target, ...]:
+        bucket = bucket_named(call, request.bucket)
+        _check_owner(bucket, request)
+        used = versioned if versioned and getattr(request, "version_id", None) else action
+        return (object_target(call, bucket, object_key(request.key), used, facts_of(call, request)),)
+
+    return targets
+
+
+def bucket_target(call: Call, bucket: Bucket, action: str, facts: Facts | None = None) -> Target:
+    """A permission on the bucket."""
+    return Target(
+        f"s3:{action}",
+        bucket.arn,
+        bucket.account,
+        facts=_owned(bucket, facts),
+        policy=policy_of(call, bucket),
+        kind=BUCKET_TYPE,
+    )
+
+
+def object_target(call: Call, bucket: Bucket, key: str, action: str, facts: Facts | None = None) -> Target:
+    """A permission on an object of the bucket, which need not be there."""
+    return Target(
+        f"s3:{action}",
+        f"{bucket.arn}/{key}",
+        bucket.account,
+        facts=_owned(bucket, facts),
+        policy=policy_of(call, bucket),
+        kind=OBJECT_TYPE,
+    )
+
+
+def facts_of(call: Call, request: Any) -> Facts:
+    """What conditions can ask of a request to S3."""
+    facts: Facts = {"s3:signatureversion": "AWS4-HMAC-SHA256", "s3:authType": _auth_type(call)}
+    for attribute, name in _HEADER_FACTS.items():
+        value = getattr(request, attribute, None)
+        if value is not None:
+            facts[name] = value if isinstance(value, str) else str(value)
+    if call.tls is not None:
+        facts["s3:TlsVersion"] = call.tls[0].removeprefix("TLSv")
+    return facts
+
+
+def _owned(bucket: Bucket, facts: Facts | None) -> Facts:
+    return {**(facts or {}), "aws:ResourceAccount": bucket.account, "s3:ResourceAccount": bucket.account}
+
+
+def _auth_type(call: Call) -> str:
+    return "REST-QUERY-STRING" if call.exchange is not None and call.exchange.presigned else "REST-HEADER"
+
+
+def _check_owner(bucket: Bucket, request: Any) -> None:
+    expected = getattr(request, "expected_bucket_owner", None)
+    if expected is not None and expected != bucket.account:
+        raise errors.S3AccessDenied
+
+
+def reveal(call: Call, bucket: Bucket) -> None:
+    """None, if the caller may know which objects there are; who may not is denied instead of told "not found".
+
+    Raises:
+        errors.AccessDenied: it may not.
+    """
+    check(call, bucket_target(call, bucket, "ListBucket"))
+
+
+# ------------------------------------------------------------------------------ bucket policies
+
+
+def policy_of(call: Call, bucket: Bucket) -> CompiledPolicy | None:
+    """The bucket's policy, as far as it counts for the caller.
+
+    A public one lets in nobody from outside the account while the bucket restricts that (Amazon S3 User Guide,
+    "Blocking public access to your Amazon S3 storage").
+    """
+    if not bucket.policy:
+        return None
+    block = bucket.public_access
+    outside = call.account != bucket.account and not call.caller.name.endswith(".amazonaws.com")
+    if block is not None and block.restrict and outside and is_public(bucket.policy):
+        return compiled_denials(bucket.policy, bucket.bound)
+    return compiled(bucket.policy, bucket.bound)
+
+
+@lru_cache(_MOST_COMPILED)
+def compiled(text: str, bound: tuple[tuple[str, str], ...]) -> CompiledPolicy:
+    """The policy compiled; once per version, since the text is the version."""
+    return compile_policy(parse(text), "bucket", dict(bound))
+
+
+@lru_cache(_MOST_COMPILED)
+def compiled_denials(text: str, bound: tuple[tuple[str, str], ...]) -> CompiledPolicy:
+    """The policy without what it allows."""
+    document = parse(text)
+    denials = tuple(item for item in document.statements if item.effect == "Deny")
+    return compile_policy(msgspec.structs.replace(document, statements=denials), "bucket", dict(bound))
+
+
+def tag_facts(tags: Mapping[str, str], prefix: str) -> Facts:
+    """Condition keys of tags, e.g. `s3:ExistingObjectTag/team`."""
+    return {f"{prefix}/{name}": value for name, value in tags.items()}

@@ -1,0 +1,173 @@
+"""CreateBucket, DeleteBucket, HeadBucket, ListBuckets, GetBucketLocation."""
+
+from __future__ import annotations
+
+import re
+from hashlib import sha256
+from typing import Any, Final
+
+from keystead import errors
+from keystead.api import Call, Target, operation
+from keystead.services.s3.access import BUCKET_TYPE, bucket_named, facts_of, on_bucket, on_service
+from keystead.services.s3.tables import BUCKETS, OBJECTS, UPLOADS, VERSIONS, Bucket
+from keystead.wire.models import s3 as wire
+
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
+_ADDRESS: Final = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}", re.ASCII)
+_FORBIDDEN_STARTS: Final = ("xn--", "sthree-")
+_FORBIDDEN_ENDS: Final = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
+_RESERVED: Final = frozenset({"healthz", "metrics", "readyz"})
+"""Paths of the server's own, which a bucket of that name would be under."""
+_FIRST_REGION: Final = "us-east-1"
+_MOST: Final = 10_000
+_ID_BYTES: Final = 16
+_OWNERSHIPS: Final = frozenset({"BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter"})
+
+
+def check_name(name: str | None) -> str:
+    """The name, if a bucket can have it (Amazon S3 User Guide, "General purpose bucket naming rules").
+
+    Raises:
+        errors.InvalidBucketName: it cannot.
+    """
+    text = name or ""
+    if (
+        _NAME.fullmatch(text) is None
+        or ".." in text
+        or _ADDRESS.fullmatch(text) is not None
+        or text.startswith(_FORBIDDEN_STARTS)
+        or text.endswith(_FORBIDDEN_ENDS)
+        or text in _RESERVED
+    ):
+        raise errors.InvalidBucketName(about={"BucketName": text})
+    return text
+
+
+def _on_new(call: Call, request: Any) -> tuple[Target, ...]:
+    name = check_name(request.bucket)
+    if not call.account:
+        raise errors.S3AccessDenied
+    facts = facts_of(call, request)
+    place = _location(request)
+    if place is not None:
+        facts["s3:locationconstraint"] = place
+    arn = f"arn:aws:s3:::{name}"
+    return (Target("s3:CreateBucket", arn, call.account, facts=facts, kind=BUCKET_TYPE),)
+
+
+def _location(request: Any) -> str | None:
+    configured = request.create_bucket_configuration
+    return None if configured is None else configured.location_constraint or None
+
+
+def _region(call: Call, request: Any) -> str:
+    """The Region that the bucket is to be in: the one that is called, and outside the first it must be named."""
+    place = _location(request)
+    if place is None and call.region != _FIRST_REGION:
+        raise errors.IllegalLocationConstraint(
+            "The unspecified location constraint is incompatible for the region specific endpoint this request was sent to."
+        )
+    if place is not None and place != call.region:
+        raise errors.IllegalLocationConstraint(
+            f"The {place} location constraint is incompatible for the region specific endpoint this request was sent to."
+        )
+    return call.region
+
+
+@operation("CreateBucket", targets=_on_new, changes=True)
+def create_bucket(call: Call, request: wire.CreateBucketRequest, _bucket: Target) -> wire.CreateBucketOutput:
+    """Make a bucket: private, encrypted, without versions."""
+    name, region = check_name(request.bucket), _region(call, request)
+    if request.object_lock_enabled_for_bucket:
+        raise errors.NotImplementedHere("This server does not support Object Lock.")
+    if request.acl not in {None, "private"}:
+        raise errors.AclsNotSupported
+    ownership = request.object_ownership or "BucketOwnerEnforced"
+    if ownership not in _OWNERSHIPS:
+        raise errors.InvalidS3Argument
+    there = call.tx.get(BUCKETS, name)
+    if there is not None:
+        raise (
+            errors.BucketAlreadyOwnedByYou()
+            if there.account == call.account
+            else errors.BucketAlreadyExists()
+        )
+    if len(call.tx.find(BUCKETS, "account", call.account, limit=_MOST)) >= _MOST:
+        raise errors.TooManyBuckets
+    configured = request.create_bucket_configuration
+    tags = {} if configured is None else {tag.key or "": tag.value or "" for tag in configured.tags or ()}
+    bucket = Bucket(
+        name=name,
+        id=call.entropy.random(_ID_BYTES).hex(),
+        account=call.account,
+        region=region,
+        created=call.now,
+        ownership=ownership,
+        tags=tags,
+    )
+    call.tx.insert(BUCKETS, name, bucket)
+    return wire.CreateBucketOutput(location=f"/{name}", bucket_arn=bucket.arn)
+
+
+@operation("DeleteBucket", targets=on_bucket("DeleteBucket"), changes=True)
+def delete_bucket(call: Call, request: wire.DeleteBucketRequest, _bucket: Target) -> None:
+    """Remove a bucket that holds nothing."""
+    bucket = bucket_named(call, request.bucket)
+    prefix = f"{bucket.id}/"
+    if any(call.tx.scan(table, prefix, limit=1) for table in (OBJECTS, VERSIONS)):
+        raise errors.BucketNotEmpty(about={"BucketName": bucket.name})
+    for place, _ in call.tx.scan(UPLOADS, prefix):
+        call.tx.delete(UPLOADS, place)
+    call.tx.delete(BUCKETS, bucket.name)
+
+
+@operation("HeadBucket", targets=on_bucket("ListBucket"))
+def head_bucket(call: Call, request: wire.HeadBucketRequest, _bucket: Target) -> wire.HeadBucketOutput:
+    """Return where the bucket is, to whoever may list it."""
+    bucket = bucket_named(call, request.bucket)
+    return wire.HeadBucketOutput(bucket_region=bucket.region, bucket_arn=bucket.arn)
+
+
+@operation("GetBucketLocation", targets=on_bucket("GetBucketLocation"))
+def get_bucket_location(
+    call: Call, request: wire.GetBucketLocationRequest, _bucket: Target
+) -> wire.GetBucketLocationOutput:
+    """Return the bucket's Region; of the first one, nothing."""
+    region = bucket_named(call, request.bucket).region
+    return wire.GetBucketLocationOutput(location_constraint="" if region == _FIRST_REGION else region)
+
+
+@operation("ListBuckets", targets=on_service("ListAllMyBuckets"))
+def list_buckets(call: Call, request: wire.ListBucketsRequest, _any: Target) -> wire.ListBucketsOutput:
+    """Return the caller's account's buckets, by name."""
+    most, prefix = request.max_buckets or _MOST, request.prefix or ""
+    found: list[wire.Bucket] = []
+    more: str | None = None
+    for name in call.tx.find(BUCKETS, "account", call.account, after=request.continuation_token):
+        bucket = call.tx.get(BUCKETS, name)
+        if bucket is None or not name.startswith(prefix):
+            continue
+        if request.bucket_region is not None and bucket.region != request.bucket_region:
+            continue
+        if len(found) >= most:
+            more = found[-1].name
+            break
+        found.append(
+            wire.Bucket(
+                name=name, creation_date=bucket.created, bucket_region=bucket.region, bucket_arn=bucket.arn
+            )
+        )
+    return wire.ListBucketsOutput(
+        buckets=found,
+        owner=wire.Owner(id=owner_id(call.account)),
+        continuation_token=more,
+        prefix=request.prefix,
+    )
+
+
+def owner_id(account: str) -> str:
+    """The canonical user id of an account: 64 hex digits, the same always."""
+    return sha256(f"canonical user {account}".encode()).hexdigest()
+
+
+OPERATIONS = (create_bucket, delete_bucket, head_bucket, get_bucket_location, list_buckets)

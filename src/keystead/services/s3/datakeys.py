@@ -1,0 +1,152 @@
+"""The data key of an object: made or asked for when it is put, and asked for again at every read.
+
+Keys of KMS are used as the caller, through the one pipeline: key policies and grants decide, each use has its event,
+and a key that is disabled, denied or gone opens nothing any more.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import Any, Final
+
+from keystead import errors
+from keystead.api import Call
+from keystead.api.client import Client
+from keystead.crypto.derive import subkey
+from keystead.crypto.secret import Secret
+from keystead.objects import ObjectKey
+from keystead.services.s3.encryption import OWN, TWO_LAYERS, Choice, CustomerKey
+from keystead.services.s3.tables import Envelope
+from keystead.wire.models import kms
+
+PRINCIPAL: Final = "s3.amazonaws.com"
+_SEALED_FOR: Final = "s3 object"
+_KEY_BYTES: Final = 32
+_SALT_BYTES: Final = 32
+
+_TOLD: Final[dict[str, type[errors.S3Error]]] = {
+    "DisabledException": errors.KmsDisabledKey,
+    "KMSInvalidStateException": errors.KmsInvalidKeyState,
+    "NotFoundException": errors.KmsNoSuchKey,
+    "InvalidKeyUsageException": errors.KmsInvalidUse,
+    "InvalidArnException": errors.KmsNoSuchKey,
+    "KeyUnavailableException": errors.KmsUnavailableKey,
+    "ValidationException": errors.InvalidS3Argument,
+}
+"""What S3 makes of errors of KMS (Amazon S3 API Reference, "Error Responses")."""
+
+
+def fresh(call: Call, choice: Choice, where: str) -> tuple[ObjectKey, Envelope]:
+    """A new data key and what it takes to have it again; `where` is what the envelope belongs to.
+
+    Raises:
+        errors.AccessDenied: the caller may not use the key.
+        errors.S3Error: the key cannot be used.
+    """
+    if choice.customer is not None:
+        return _of_caller(call, choice.customer)
+    if choice.algorithm == OWN:
+        plain = call.entropy.random(_KEY_BYTES)
+        envelope = Envelope(algorithm=OWN, wrapped=call.keyring.seal_token(_SEALED_FOR, plain, where))
+        return ObjectKey(Secret(plain)), envelope
+    answer = _ask(
+        call,
+        "GenerateDataKey",
+        kms.GenerateDataKeyRequest(key_id=choice.key, key_spec="AES_256", encryption_context=choice.context),
+    )
+    envelope = Envelope(
+        algorithm=choice.algorithm, wrapped=answer.ciphertext_blob, key=answer.key_id, context=choice.context
+    )
+    if choice.algorithm != TWO_LAYERS:
+        return ObjectKey(Secret(answer.plaintext)), envelope
+    # The outer layer's key is independent of the first, and of KMS.
+    outer = call.entropy.random(_KEY_BYTES)
+    sealed = call.keyring.seal_token(_SEALED_FOR, outer, where)
+    return ObjectKey(Secret(answer.plaintext), Secret(outer)), _with_outer(envelope, sealed)
+
+
+def _with_outer(envelope: Envelope, sealed: bytes) -> Envelope:
+    return Envelope(
+        algorithm=envelope.algorithm,
+        wrapped=envelope.wrapped,
+        outer=sealed,
+        key=envelope.key,
+        context=envelope.context,
+    )
+
+
+def again(call: Call, envelope: Envelope, where: str, customer: CustomerKey | None) -> ObjectKey:
+    """The data key of an envelope; `customer` is the key that the caller brings, if it brings one.
+
+    Raises:
+        errors.AccessDenied: the caller may not use the key.
+        errors.S3AccessDenied: the caller brings another key than the object was put with.
+        errors.S3Error: the key cannot be used, or the caller must bring one, or must not.
+    """
+    if envelope.check:
+        return _brought_again(envelope, customer)
+    if customer is not None:
+        raise errors.InvalidS3Request("The encryption parameters are not applicable to this object.")
+    if envelope.algorithm == OWN:
+        return ObjectKey(Secret(call.keyring.open_token(_SEALED_FOR, envelope.wrapped, where)))
+    answer = _ask(
+        call,
+        "Decrypt",
+        kms.DecryptRequest(
+            ciphertext_blob=envelope.wrapped, key_id=envelope.key, encryption_context=envelope.context
+        ),
+    )
+    if not envelope.outer:
+        return ObjectKey(Secret(answer.plaintext))
+    outer = call.keyring.open_token(_SEALED_FOR, envelope.outer, where)
+    return ObjectKey(Secret(answer.plaintext), Secret(outer))
+
+
+# ------------------------------------------------------------------------------ keys of callers
+
+
+def _of_caller(call: Call, customer: CustomerKey) -> tuple[ObjectKey, Envelope]:
+    salt = call.entropy.random(_SALT_BYTES)
+    envelope = Envelope(algorithm="", salt=salt, check=_check_value(customer.key, salt), key_md5=customer.md5)
+    return ObjectKey(_derived(customer.key, salt)), envelope
+
+
+def _brought_again(envelope: Envelope, customer: CustomerKey | None) -> ObjectKey:
+    if customer is None:
+        raise errors.InvalidS3Request(
+            "The object was stored using a form of Server Side Encryption. The correct parameters must be "
+            "provided to retrieve the object."
+        )
+    if not hmac.compare_digest(_check_value(customer.key, envelope.salt), envelope.check):
+        raise errors.S3AccessDenied
+    return ObjectKey(_derived(customer.key, envelope.salt))
+
+
+def _derived(key: bytes, salt: bytes) -> Secret:
+    return Secret(subkey(key, "s3 customer key", salt))
+
+
+def _check_value(key: bytes, salt: bytes) -> bytes:
+    """Tells the same key again, and whoever reads it nothing: keyed by another subkey than the data key."""
+    return hmac.digest(subkey(key, "s3 customer key check", salt), salt, hashlib.sha256)
+
+
+# ------------------------------------------------------------------------------ keys of KMS
+
+
+def _ask(call: Call, operation: str, request: Any) -> Any:
+    """The answer of KMS to the caller.
+
+    Raises:
+        errors.AccessDenied, errors.S3Error: what S3 makes of its error.
+    """
+    try:
+        return Client(call, PRINCIPAL).call("kms", operation, request)
+    except errors.AccessDenied as error:
+        raise errors.AccessDenied(error.message) from None
+    except errors.ApiError as error:
+        told = _TOLD.get(error.code)
+        if told is None:
+            raise
+        raise told(error.message) from None

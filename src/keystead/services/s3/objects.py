@@ -1,0 +1,297 @@
+"""PutObject, GetObject, HeadObject, DeleteObject, DeleteObjects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from keystead import errors
+from keystead.api import Call, Target, operation
+from keystead.api.authorize import check
+from keystead.services.s3.access import (
+    bucket_named,
+    bucket_target,
+    facts_of,
+    object_key,
+    object_target,
+    on_object,
+    reveal,
+    tag_facts,
+)
+from keystead.services.s3.encryption import Choice, chosen, customer_key
+from keystead.services.s3.kept import (
+    HEADERS,
+    check_offered,
+    checksums,
+    encrypted,
+    headers_of,
+    metadata_of,
+    tags_of,
+    version_told,
+)
+from keystead.services.s3.reading import (
+    Span,
+    bytes_of,
+    check_conditions,
+    key_of,
+    matches,
+    send,
+    span_of,
+)
+from keystead.services.s3.tables import Bucket, Version
+from keystead.services.s3.versions import current, find, publish, remove
+from keystead.services.s3.writing import Written, forget, take_in
+from keystead.wire.models import s3 as wire
+
+# ------------------------------------------------------------------------------ PutObject
+
+
+def on_put(call: Call, request: Any) -> tuple[Target, ...]:
+    """The object, and what its tags take besides."""
+    bucket = bucket_named(call, request.bucket)
+    key = object_key(request.key)
+    expected = request.expected_bucket_owner
+    if expected is not None and expected != bucket.account:
+        raise errors.S3AccessDenied
+    tags = tags_of(request.tagging)
+    facts = facts_of(call, request) | tag_facts(tags, "s3:RequestObjectTag")
+    if tags:
+        facts["s3:RequestObjectTagKeys"] = list(tags)
+    targets = [object_target(call, bucket, key, "PutObject", facts)]
+    if tags:
+        targets.append(object_target(call, bucket, key, "PutObjectTagging", facts))
+    return tuple(targets)
+
+
+def check_write(call: Call, bucket: Bucket, key: str, request: Any) -> None:
+    """None, if the object may be replaced; what is there now is a condition of the change.
+
+    Raises:
+        errors.PreconditionFailed: If-None-Match or If-Match says no.
+        errors.NoSuchKey: If-Match, and there is nothing.
+    """
+    wanted, unwanted = request.if_match, request.if_none_match
+    if wanted is None and unwanted is None:
+        return
+    if unwanted is not None and unwanted.strip() != "*":
+        raise errors.NotImplementedHere
+    newest = current(call, bucket, key)
+    there = newest is not None and not newest.marker
+    if unwanted is not None and there:
+        raise errors.PreconditionFailed(about={"Condition": "If-None-Match"})
+    if wanted is not None:
+        if not there or newest is None:
+            raise errors.NoSuchKey(about={"Key": key})
+        if not matches(wanted, newest.etag):
+            raise errors.PreconditionFailed(about={"Condition": "If-Match"})
+
+
+def _version(call: Call, written: Written, request: Any) -> Version:
+    return Version(
+        id="",
+        stamp="",
+        place=written.place,
+        modified=call.now,
+        size=written.piece.size,
+        etag=written.etag,
+        pieces=(written.piece,),
+        envelope=written.envelope,
+        headers=headers_of(request),
+        metadata=metadata_of(request),
+        tags=tags_of(request.tagging),
+        checksum=written.checksum,
+    )
+
+
+@operation("PutObject", targets=on_put, changes=True)
+def put_object(call: Call, request: wire.PutObjectRequest, *_targets: Target) -> wire.PutObjectOutput:
+    """Keep an object, encrypted; it is there when this has answered."""
+    bucket, key = bucket_named(call, request.bucket), object_key(request.key)
+    check_offered(request)
+    metadata_of(request)
+    check_write(call, bucket, key, request)
+    choice: Choice = chosen(call, bucket, key, request)
+    written = take_in(call, bucket, key, choice)
+    try:
+        made = publish(call, bucket, key, _version(call, written, request))
+    except BaseException:
+        forget(call, written)
+        raise
+    return wire.PutObjectOutput(
+        e_tag=f'"{made.etag}"',
+        version_id=version_told(bucket, made),
+        **encrypted(made.envelope),
+        **checksums(made),
+    )
+
+
+# ------------------------------------------------------------------------------ GetObject, HeadObject
+
+_on_read = on_object("GetObject", versioned="GetObjectVersion")
+
+
+def _found(call: Call, bucket: Bucket, key: str, version_id: str | None) -> Version:
+    """The version; who may not list is told nothing of what is not there."""
+    try:
+        return find(call, bucket, key, version_id)
+    except (errors.NoSuchKey, errors.NoSuchVersion):
+        reveal(call, bucket)
+        raise
+
+
+def _span(version: Version, request: Any) -> Span:
+    if request.part_number is None:
+        return span_of(request.range, version.size)
+    if request.range is not None:
+        raise errors.InvalidS3Request("Cannot specify both Range header and partNumber query parameter")
+    offset = 0
+    for number, piece in enumerate(version.pieces, 1):
+        if (piece.part or number) == request.part_number:
+            return Span(offset, piece.size, partial=version.multipart)
+        offset += piece.size
+    raise errors.InvalidPartNumber
+
+
+def _described(bucket: Bucket, version: Version, request: Any, span: Span) -> dict[str, Any]:
+    """The members that GetObject and HeadObject share."""
+    headers: Mapping[str, str] = version.headers
+    told = {attribute: headers.get(name) for attribute, name in HEADERS.items()}
+    told |= {
+        name.removeprefix("response_"): value
+        for name in _OVERRIDES
+        if (value := getattr(request, name, None)) is not None
+    }
+    if told.get("storage_class") == "STANDARD":
+        told["storage_class"] = None
+    whole = span.length == version.size
+    sums = checksums(version) if request.checksum_mode == "ENABLED" and whole else {}
+    return {
+        **told,
+        "accept_ranges": "bytes",
+        "content_length": span.length,
+        "content_range": span.content_range(version.size),
+        "e_tag": f'"{version.etag}"',
+        "last_modified": version.modified,
+        "metadata": version.metadata or None,
+        "version_id": version_told(bucket, version),
+        "parts_count": len(version.pieces) if request.part_number is not None and version.multipart else None,
+        "tag_count": len(version.tags) or None,
+        **encrypted(version.envelope),
+        **sums,
+    }
+
+
+_OVERRIDES: Final = (
+    "response_cache_control",
+    "response_content_disposition",
+    "response_content_encoding",
+    "response_content_language",
+    "response_content_type",
+    "response_expires",
+)
+
+
+def _customer(call: Call, request: Any) -> Any:
+    return customer_key(
+        call, request.sse_customer_algorithm, request.sse_customer_key, request.sse_customer_key_md5
+    )
+
+
+@operation("GetObject", targets=_on_read)
+def get_object(call: Call, request: wire.GetObjectRequest, _object: Target) -> wire.GetObjectOutput:
+    """Return the object's bytes, or a range of them."""
+    bucket, key = bucket_named(call, request.bucket), object_key(request.key)
+    version = _found(call, bucket, key, request.version_id)
+    check_conditions(version, request)
+    span = _span(version, request)
+    data_key = key_of(call, bucket, key, version, _customer(call, request))
+    send(call, bytes_of(call, bucket.name, key, version, data_key, span), span.length)
+    _note_status(call, span)
+    told = _described(bucket, version, request, span)
+    told.pop("content_length")  # the door's own
+    return wire.GetObjectOutput(**told)
+
+
+@operation("HeadObject", targets=_on_read)
+def head_object(call: Call, request: wire.HeadObjectRequest, _object: Target) -> wire.HeadObjectOutput:
+    """Return what GetObject would say beside the bytes; no key is asked for it."""
+    bucket, key = bucket_named(call, request.bucket), object_key(request.key)
+    version = _found(call, bucket, key, request.version_id)
+    check_conditions(version, request)
+    span = _span(version, request)
+    if version.envelope.check:
+        key_of(call, bucket, key, version, _customer(call, request))
+    _note_status(call, span)
+    return wire.HeadObjectOutput(**_described(bucket, version, request, span))
+
+
+def _note_status(call: Call, span: Span) -> None:
+    if span.partial and call.exchange is not None:
+        call.exchange.status = 206
+
+
+# ------------------------------------------------------------------------------ DeleteObject, DeleteObjects
+
+
+@operation("DeleteObject", targets=on_object("DeleteObject", versioned="DeleteObjectVersion"), changes=True)
+def delete_object(call: Call, request: wire.DeleteObjectRequest, _object: Target) -> wire.DeleteObjectOutput:
+    """Delete an object, or one version of it; what is not there is deleted as well."""
+    bucket, key = bucket_named(call, request.bucket), object_key(request.key)
+    gone = remove(call, bucket, key, request.version_id)
+    if gone is None:
+        return wire.DeleteObjectOutput()
+    return wire.DeleteObjectOutput(delete_marker=gone.marker or None, version_id=gone.id)
+
+
+def _on_many(call: Call, request: Any) -> tuple[Target, ...]:
+    """Nothing is decided for the whole: each object is decided on by itself, and told by itself."""
+    bucket = bucket_named(call, request.bucket)
+    named = request.delete.objects if request.delete is not None else None
+    if not named or len(named) > _MOST_DELETED:
+        raise errors.MalformedXml
+    if bucket.account != call.account and not bucket.policy:
+        return (bucket_target(call, bucket, "DeleteObject"),)
+    return ()
+
+
+_MOST_DELETED: Final = 1000
+
+
+@operation(
+    "DeleteObjects",
+    targets=_on_many,
+    changes=True,
+    undecided="each object that it names is decided on by itself, and told by itself",
+)
+def delete_objects(
+    call: Call, request: wire.DeleteObjectsRequest, *_targets: Target
+) -> wire.DeleteObjectsOutput:
+    """Delete up to a thousand objects, and tell of each what became of it."""
+    bucket, asked = bucket_named(call, request.bucket), request.delete
+    assert asked is not None
+    deleted: list[wire.DeletedObject] = []
+    failed: list[wire.Error] = []
+    for named in asked.objects or ():
+        try:
+            deleted.append(_delete_one(call, bucket, named))
+        except errors.ApiError as error:
+            code = "AccessDenied" if isinstance(error, errors.AccessDenied) else error.code
+            failed.append(
+                wire.Error(key=named.key, version_id=named.version_id, code=code, message=error.message)
+            )
+    return wire.DeleteObjectsOutput(deleted=None if asked.quiet else deleted, errors=failed or None)
+
+
+def _delete_one(call: Call, bucket: Bucket, named: wire.ObjectIdentifier) -> wire.DeletedObject:
+    key = object_key(named.key)
+    action = "DeleteObject" if named.version_id is None else "DeleteObjectVersion"
+    check(call, object_target(call, bucket, key, action, facts_of(call, named)))
+    gone = remove(call, bucket, key, named.version_id)
+    if gone is None or not gone.marker:
+        return wire.DeletedObject(key=key, version_id=named.version_id)
+    return wire.DeletedObject(
+        key=key, version_id=named.version_id, delete_marker=True, delete_marker_version_id=gone.id
+    )
+
+
+OPERATIONS = (put_object, get_object, head_object, delete_object, delete_objects)

@@ -1,0 +1,11 @@
+"""The S3 service: all its chapters put together."""
+
+from __future__ import annotations
+
+from keystead.api.service import service
+from keystead.services.s3 import buckets, listing, objects
+from keystead.wire.models import s3 as wire
+
+CHAPTERS = (buckets, listing, objects)
+
+S3 = service(wire.SERVICE, (operation for chapter in CHAPTERS for operation in chapter.OPERATIONS))

@@ -1,0 +1,150 @@
+"""Which version a request is about, and what becomes of the others when one is put or deleted."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from keystead import errors
+from keystead.api import Call
+from keystead.services.s3.garbage import discard
+from keystead.services.s3.tables import (
+    NULL,
+    OBJECTS,
+    VERSIONS,
+    Bucket,
+    Version,
+    object_place,
+    split_place,
+    version_place,
+)
+
+ENABLED: Final = "Enabled"
+SUSPENDED: Final = "Suspended"
+_MICROSECONDS: Final = 1_000_000
+_LATEST: Final = 1 << 60
+_TIME_DIGITS: Final = 16
+_RANDOM_BYTES: Final = 8
+_STAMP_DIGITS: Final = _TIME_DIGITS + 2 * _RANDOM_BYTES
+
+
+def current(call: Call, bucket: Bucket, key: str) -> Version | None:
+    """The newest version of a key, a delete marker too."""
+    return call.tx.get(OBJECTS, object_place(bucket.id, key))
+
+
+def find(call: Call, bucket: Bucket, key: str, version_id: str | None) -> Version:
+    """The version that a request names, or the newest.
+
+    Raises:
+        errors.NoSuchKey: there is no object, or it is deleted.
+        errors.NoSuchVersion: it has no such version.
+        errors.MarkedAsDeleted: the version is a delete marker.
+    """
+    newest = current(call, bucket, key)
+    if version_id is None:
+        if newest is None or newest.marker:
+            _tell(call, newest)
+            raise errors.NoSuchKey(about={"Key": key})
+        return newest
+    found = (
+        newest if newest is not None and newest.id == version_id else _older(call, bucket, key, version_id)
+    )
+    if found is None:
+        raise errors.NoSuchVersion(about={"Key": key, "VersionId": version_id})
+    if found.marker:
+        _tell(call, found)
+        raise errors.MarkedAsDeleted(about={"Method": "GET", "ResourceType": "DeleteMarker"})
+    return found
+
+
+def _tell(call: Call, marker: Version | None) -> None:
+    """Have the answer say that a delete marker is why."""
+    if marker is not None and call.exchange is not None:
+        call.exchange.headers += [("x-amz-delete-marker", "true"), ("x-amz-version-id", marker.id)]
+
+
+def _older(call: Call, bucket: Bucket, key: str, version_id: str) -> Version | None:
+    if version_id == NULL:
+        stamp = next((v.stamp for v in older(call, bucket, key) if v.id == NULL), None)
+    else:
+        stamp = version_id if _is_stamp(version_id) else None
+    return None if stamp is None else call.tx.get(VERSIONS, version_place(bucket.id, key, stamp))
+
+
+def older(call: Call, bucket: Bucket, key: str) -> list[Version]:
+    """All but the newest version of a key, newest first."""
+    prefix = version_place(bucket.id, key, "")
+    rows = call.tx.scan(VERSIONS, prefix)
+    start = len(bucket.id) + 1
+    return [version for place, version in rows if split_place(place[start:])[0] == key]
+
+
+def _is_stamp(text: str) -> bool:
+    return len(text) == _STAMP_DIGITS and not text.strip("0123456789abcdef")
+
+
+def new_stamp(call: Call, newest: Version | None) -> str:
+    """The stamp of a version that is newer than `newest`, whatever the clock says."""
+    time = _LATEST - int(call.now * _MICROSECONDS)
+    if newest is not None:
+        time = min(time, int(newest.stamp[:_TIME_DIGITS], 16) - 1)
+    return f"{time:0{_TIME_DIGITS}x}{call.entropy.random(_RANDOM_BYTES).hex()}"
+
+
+def publish(call: Call, bucket: Bucket, key: str, made: Version) -> Version:
+    """The version as it is stored: the newest from now on; id and stamp are given to it here."""
+    newest = current(call, bucket, key)
+    stamp = new_stamp(call, newest)
+    made = msgspec.structs.replace(made, id=stamp if bucket.versioning == ENABLED else NULL, stamp=stamp)
+    if made.id == NULL:
+        _drop_null(call, bucket, key, newest)
+    if newest is not None and (made.id != NULL or newest.id != NULL):
+        call.tx.put(VERSIONS, version_place(bucket.id, key, newest.stamp), newest)
+    call.tx.put(OBJECTS, object_place(bucket.id, key), made)
+    return made
+
+
+def _drop_null(call: Call, bucket: Bucket, key: str, newest: Version | None) -> None:
+    """Remove the version that has no id of its own: there is one at most."""
+    if newest is not None and newest.id == NULL:
+        discard(call, newest)
+    elif bucket.versioning:
+        found = _older(call, bucket, key, NULL)
+        if found is not None:
+            call.tx.delete(VERSIONS, version_place(bucket.id, key, found.stamp))
+            discard(call, found)
+
+
+def remove(call: Call, bucket: Bucket, key: str, version_id: str | None) -> Version | None:
+    """The version that is gone, or the marker that was put; None if there was nothing to do."""
+    newest = current(call, bucket, key)
+    if version_id is None:
+        if bucket.versioning:
+            return publish(call, bucket, key, Version(id="", stamp="", marker=True, modified=call.now))
+        if newest is None:
+            return None
+        call.tx.delete(OBJECTS, object_place(bucket.id, key))
+        discard(call, newest)
+        return None
+    if newest is not None and newest.id == version_id:
+        _promote(call, bucket, key)
+        discard(call, newest)
+        return newest
+    found = _older(call, bucket, key, version_id)
+    if found is not None:
+        call.tx.delete(VERSIONS, version_place(bucket.id, key, found.stamp))
+        discard(call, found)
+    return found
+
+
+def _promote(call: Call, bucket: Bucket, key: str) -> None:
+    """Make the version before the newest the newest."""
+    rest = older(call, bucket, key)
+    if not rest:
+        call.tx.delete(OBJECTS, object_place(bucket.id, key))
+        return
+    place = version_place(bucket.id, key, rest[0].stamp)
+    call.tx.put(OBJECTS, object_place(bucket.id, key), call.tx.get(VERSIONS, place) or rest[0])
+    call.tx.delete(VERSIONS, place)

@@ -1,0 +1,158 @@
+"""The content coding `aws-chunked`: a body in chunks, each with a signature or none, and fields after the last.
+
+Source: Amazon S3 API Reference, "Signature Calculations for the Authorization Header: Transferring Payload in
+Multiple Chunks" and "... Trailing Headers". Chunks are of any size, so bytes are given on before the signature of
+their chunk is checked: whoever takes them publishes nothing before the end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import Final
+
+import msgspec
+
+from keystead.errors import IncompleteBody, InvalidSignature, MalformedTrailer
+from keystead.wire.claim import Claim
+from keystead.wire.sigv4 import MISMATCH, SigningKey
+
+_LONGEST_LINE: Final = 8192
+_MOST_SIZE_DIGITS: Final = 16
+_MOST_TRAILERS: Final = 8
+_NOTHING: Final = hashlib.sha256(b"").hexdigest()
+_TRAILER_SIGNATURE: Final = "x-amz-trailer-signature"
+
+
+class Signer(msgspec.Struct):
+    """Checks the chain of signatures that begins with the request's own."""
+
+    claim: Claim
+    key: SigningKey
+    last: str
+
+    def check_chunk(self, digest: str, signature: str) -> None:
+        """None; `digest` is the SHA-256 of the chunk in hex.
+
+        Raises:
+            InvalidSignature: it was not signed so.
+        """
+        self._check("AWS4-HMAC-SHA256-PAYLOAD", f"{_NOTHING}\n{digest}", signature)
+
+    def check_trailers(self, digest: str, signature: str) -> None:
+        """None; `digest` is the SHA-256 of the trailing fields in hex.
+
+        Raises:
+            InvalidSignature: they were not signed so.
+        """
+        self._check("AWS4-HMAC-SHA256-TRAILER", digest, signature)
+
+    def _check(self, label: str, digests: str, signature: str) -> None:
+        text = f"{label}\n{self.claim.date}\n{self.claim.scope.text}\n{self.last}\n{digests}"
+        expected = self.key.sign(text.encode())
+        if not (signature.isascii() and hmac.compare_digest(expected, signature)):
+            raise InvalidSignature(MISMATCH)
+        self.last = expected
+
+
+class Decoder:
+    """Takes a body piece by piece, and gives the bytes in it.
+
+    Attributes:
+        trailers: the fields after the last chunk, names in lower case.
+        over: the last chunk and its fields are complete.
+    """
+
+    def __init__(self, signer: Signer | None, *, trailing: bool) -> None:
+        self.trailers: dict[str, str] = {}
+        self.over = False
+        self._signer = signer
+        self._trailing = trailing
+        self._waiting = b""
+        self._left = -1  # bytes of the chunk that are missing; -1 before its header, 0 before its end
+        self._signature = ""
+        self._hash = hashlib.sha256()
+        self._fields = b""
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The bytes that were in `data`, as far as they can be told yet.
+
+        Raises:
+            IncompleteBody: it is not so coded.
+            InvalidSignature: a chunk was not signed so.
+            MalformedTrailer: the fields after the last chunk cannot be read.
+        """
+        found: list[bytes] = []
+        data = self._waiting + data if self._waiting else data
+        place = 0
+        while not self.over and place < len(data):
+            if self._left > 0:
+                piece = data[place : place + self._left]
+                self._take(piece, found)
+                place += len(piece)
+                continue
+            end = data.find(b"\r\n", place)
+            if end < 0:
+                break
+            self._line(data[place:end])
+            place = end + 2
+        self._waiting = data[place:]
+        if self._left <= 0 and len(self._waiting) > _LONGEST_LINE:
+            raise IncompleteBody
+        if self.over and self._waiting:
+            raise IncompleteBody
+        return found
+
+    def _take(self, piece: bytes, found: list[bytes]) -> None:
+        if self._signer is not None:
+            self._hash.update(piece)
+        found.append(piece)
+        self._left -= len(piece)
+
+    def _line(self, line: bytes) -> None:
+        """A line that is no chunk's content: the end of one, the header of the next, or a trailing field."""
+        if self._left == 0:
+            if line:
+                raise IncompleteBody
+            self._end_chunk()
+            self._left = -1
+        elif self._left == -1:
+            self._begin_chunk(line)
+        elif line:
+            self._field(line)
+        else:
+            self._finish()
+
+    def _begin_chunk(self, line: bytes) -> None:
+        size, _, rest = line.partition(b";")
+        name, _, signature = rest.partition(b"=")
+        digits = size.strip()
+        if not digits or len(digits) > _MOST_SIZE_DIGITS or digits.strip(b"0123456789abcdefABCDEF"):
+            raise IncompleteBody
+        if (self._signer is not None) != (name.strip() == b"chunk-signature"):
+            raise InvalidSignature(MISMATCH) if self._signer is not None else IncompleteBody
+        self._signature = signature.strip().decode("latin-1")
+        self._hash = hashlib.sha256()
+        self._left = int(digits, 16)
+        if self._left == 0:
+            self._end_chunk()
+            self._left = -2  # only fields come now
+
+    def _end_chunk(self) -> None:
+        if self._signer is not None:
+            self._signer.check_chunk(self._hash.hexdigest(), self._signature)
+
+    def _field(self, line: bytes) -> None:
+        name, colon, value = line.partition(b":")
+        key = name.strip().lower().decode("latin-1")
+        if not colon or not self._trailing or key in self.trailers or len(self.trailers) >= _MOST_TRAILERS:
+            raise MalformedTrailer
+        self.trailers[key] = value.strip().decode("latin-1")
+        if key != _TRAILER_SIGNATURE:
+            self._fields += key.encode("latin-1") + b":" + value.strip() + b"\n"
+
+    def _finish(self) -> None:
+        signature = self.trailers.pop(_TRAILER_SIGNATURE, "")
+        if self._signer is not None and self._trailing:
+            self._signer.check_trailers(hashlib.sha256(self._fields).hexdigest(), signature)
+        self.over = True

@@ -1,0 +1,279 @@
+"""REST with XML (Smithy's restXml): members in path, query, headers and body. S3 speaks it."""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from email.utils import formatdate, parsedate_to_datetime
+from typing import Any, Final
+from urllib.parse import parse_qsl, unquote
+
+from keystead.errors import Serialization
+from keystead.wire.http import Request
+from keystead.wire.model import Member, OperationShape, Rule, Shape
+from keystead.wire.protocols.query import character_data
+from keystead.wire.xml import Element, parse
+
+CONTENT_TYPE: Final = "application/xml"
+DECLARATION: Final = '<?xml version="1.0" encoding="UTF-8"?>\n'
+MOST_FIELDS: Final = 200
+_XSI: Final = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
+
+
+def fields_of(query: str) -> dict[str, str]:
+    """The query's parameters, decoded; of those with one name the first counts.
+
+    Raises:
+        Serialization: too many, or not UTF-8.
+    """
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
+    except ValueError:
+        raise Serialization("The query is not well-formed.") from None
+    fields: dict[str, str] = {}
+    for name, value in pairs:
+        fields.setdefault(name, value)
+    return fields
+
+
+def path_label(text: str) -> str:
+    """A part of the path, decoded once.
+
+    Raises:
+        Serialization: it is not UTF-8.
+    """
+    try:
+        return unquote(text, errors="strict")
+    except UnicodeDecodeError:
+        raise Serialization("The path is not UTF-8.") from None
+
+
+# ------------------------------------------------------------------------------- reading
+
+
+def decode(shape: OperationShape, request: Request, labels: Mapping[str, str], body: bytes) -> Shape:
+    """The request struct; `labels` are the path's members, `body` is empty where it is a stream.
+
+    Raises:
+        Serialization: a value is not of its member's type, or the body is not XML.
+    """
+    fields = fields_of(request.query)
+    root: Element | None = None
+    given: dict[str, Any] = {}
+    for member in shape.input.MEMBERS:
+        value = _located(member, request.headers, fields, labels)
+        if value is None and member.location in {"", "payload"} and body:
+            if member.rule.kind == "blob" or (member.location == "payload" and member.rule.kind == "string"):
+                value = body if member.rule.kind == "blob" else _utf8(body)
+            else:
+                root = root or parse(body)
+                value = _value(member.rule, root) if member.location == "payload" else _child(member, root)
+        if value is not None:
+            given[member.attribute] = value
+    return shape.input(**given)
+
+
+def _utf8(body: bytes) -> str:
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        raise Serialization("The body is not UTF-8.") from None
+
+
+def _located(
+    member: Member, headers: Mapping[str, str], fields: Mapping[str, str], labels: Mapping[str, str]
+) -> Any:
+    """The value of a member that is not in the body, None if it is absent."""
+    if member.location == "header":
+        text = headers.get(member.name.lower())
+        return None if text is None else _header(member.rule, text)
+    if member.location == "headers":
+        prefix = member.name.lower()
+        found = {
+            name[len(prefix) :]: _utf8_header(text)
+            for name, text in headers.items()
+            if name.startswith(prefix)
+        }
+        return found or None
+    if member.location == "querystring":
+        text = fields.get(member.name)
+        return None if text is None else _scalar(member.rule, text)
+    return labels.get(member.name) if member.location == "uri" else None
+
+
+def _utf8_header(text: str) -> str:
+    """A header's text: the door reads Latin-1, clients mean UTF-8 where it is."""
+    try:
+        return text.encode("latin-1").decode()
+    except UnicodeDecodeError:
+        return text
+
+
+def _header(rule: Rule, text: str) -> Any:
+    if rule.kind == "list" and rule.item is not None:
+        return [_scalar(rule.item, part.strip()) for part in text.split(",")]
+    if rule.kind == "timestamp":
+        return _moment(text)
+    return _scalar(rule, _utf8_header(text))
+
+
+def _child(member: Member, parent: Element) -> Any:
+    rule = member.rule
+    if member.location == "attribute":
+        return parent.attributes.get(member.name.rpartition(":")[2])
+    if rule.flattened and rule.item is not None:
+        return [_value(rule.item, child) for child in parent.children if child.name == member.name] or None
+    found = parent.first(member.name)
+    return None if found is None else _value(rule, found)
+
+
+def _value(rule: Rule, element: Element) -> Any:
+    if rule.kind == "structure" and rule.shape is not None:
+        given = {member.attribute: _child(member, element) for member in rule.shape.MEMBERS}
+        return rule.shape(**given)
+    if rule.kind == "list" and rule.item is not None:
+        return [_value(rule.item, child) for child in element.children]
+    return _scalar(rule, element.text)
+
+
+def _scalar(rule: Rule, text: str) -> Any:
+    try:
+        return _READ[rule.kind](text)
+    except (ValueError, KeyError, OverflowError):
+        raise Serialization(f"A value is not a valid {rule.kind}.") from None
+
+
+def _integer(text: str) -> int:
+    if not text.strip().lstrip("-").isascii() or len(text) > 20:  # noqa: PLR2004  digits of 64 bits
+        raise ValueError
+    return int(text)
+
+
+def _double(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError
+    return value
+
+
+def _seconds(text: str) -> float:
+    time = datetime.fromisoformat(text.strip())
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
+
+
+def _http_date(text: str) -> float:
+    return parsedate_to_datetime(text).timestamp()
+
+
+def _moment(text: str) -> float:
+    """Epoch seconds of a header's date (RFC 9110 section 5.6.7), or of an ISO 8601 one."""
+    for read in (_http_date, _seconds):
+        try:
+            return read(text)
+        except (ValueError, OverflowError):
+            continue
+    raise Serialization("A value is not a valid timestamp.")
+
+
+_READ: Final[dict[str, Callable[[str], Any]]] = {
+    "string": str,
+    "integer": _integer,
+    "double": _double,
+    "boolean": lambda text: {"true": True, "false": False}[text.strip().lower()],
+    "blob": lambda text: base64.b64decode(text, validate=True),
+    "timestamp": _seconds,
+}
+
+
+# ------------------------------------------------------------------------------- writing
+
+
+def headers_of(answer: Shape) -> list[tuple[str, str]]:
+    """The headers that an answer's members make."""
+    headers: list[tuple[str, str]] = []
+    for member in answer.MEMBERS:
+        value = getattr(answer, member.attribute)
+        if value is None:
+            continue
+        if member.location == "header":
+            headers.append((member.name, _as_header(member.rule, value)))
+        elif member.location == "headers":
+            headers += [(member.name + name, _as_header_text(text)) for name, text in value.items()]
+    return headers
+
+
+def _as_header(rule: Rule, value: Any) -> str:
+    if rule.kind == "timestamp":
+        return formatdate(int(value), usegmt=True)
+    if rule.kind == "list" and rule.item is not None:
+        return ", ".join(_as_header(rule.item, item) for item in value)
+    return _as_header_text(_WRITTEN[rule.kind](value))
+
+
+def _as_header_text(text: str) -> str:
+    """The text as the door writes it: bytes of UTF-8, each as a Latin-1 character."""
+    return text.encode().decode("latin-1")
+
+
+def body_of(shape: OperationShape, answer: Shape | None, namespace: str) -> bytes:
+    """The body of an answer; empty where it has none, or is a stream."""
+    if answer is None:
+        return b""
+    payload = next((member for member in answer.MEMBERS if member.location == "payload"), None)
+    if payload is not None:
+        value = getattr(answer, payload.attribute)
+        if value is None or payload.rule.kind == "blob":
+            return b""
+        if payload.rule.kind == "string":
+            return str(value).encode()
+        return _document(payload.name, "".join(_elements(value)), namespace)
+    if not shape.result:
+        return b""
+    return _document(shape.result, "".join(_elements(answer)), namespace)
+
+
+def _document(root: str, inner: str, namespace: str) -> bytes:
+    return f'{DECLARATION}<{root} xmlns="{namespace}">{inner}</{root}>'.encode()
+
+
+def _elements(value: Shape) -> Iterator[str]:
+    for member in value.MEMBERS:
+        given = getattr(value, member.attribute)
+        if given is not None and not member.location:
+            yield _element(member.name, member.rule, given)
+
+
+def _element(name: str, rule: Rule, value: Any) -> str:
+    if rule.item is not None:
+        each = name if rule.flattened else rule.item_name
+        items = "".join(_element(each, rule.item, item) for item in value)
+        return items if rule.flattened else f"<{name}>{items}</{name}>"
+    if rule.kind == "structure":
+        return f"<{name}{_attributes(value)}>{''.join(_elements(value))}</{name}>"
+    return f"<{name}>{character_data(_WRITTEN[rule.kind](value))}</{name}>"
+
+
+def _attributes(value: Shape) -> str:
+    found = [
+        f' {_XSI} {member.name}="{character_data(str(given))}"'
+        for member in value.MEMBERS
+        if member.location == "attribute" and (given := getattr(value, member.attribute)) is not None
+    ]
+    return "".join(found)
+
+
+def instant(value: float) -> str:
+    """Epoch seconds as S3's XML writes them (ISO 8601 in milliseconds, UTC)."""
+    return datetime.fromtimestamp(value, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+
+
+_WRITTEN: Final[dict[str, Callable[[Any], str]]] = {
+    "string": str,
+    "integer": str,
+    "double": repr,
+    "boolean": lambda value: "true" if value else "false",
+    "blob": lambda value: base64.b64encode(value).decode(),
+    "timestamp": instant,
+}
