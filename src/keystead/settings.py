@@ -90,6 +90,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "URL of an OpenTelemetry collector (OTLP/HTTP, `…/v1/traces`) for traces; needs `keystead[otel]`."
         ),
     ] = None
+    log_origin: Annotated[
+        str | None,
+        _about(
+            "The log's name, such as `kms.example.org/log`; it counts from the first checkpoint on, for good."
+        ),
+    ] = None
     witnesses: Annotated[
         tuple[str, ...], _about("Witnesses that cosign the log's checkpoints, each as `URL VKEY`.")
     ] = ()

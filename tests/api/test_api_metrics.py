@@ -11,8 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
+from keystead.api.log_lag import progress_of
 from keystead.api.measures import SECONDS, Board, Measures, Numbers
 from keystead.api.metrics import METRICS, MetricsPage
+from keystead.audit.custody import LogKeys
+from keystead.audit.journal import Journal
+from keystead.audit.log import Sequencer
 from keystead.testing import RunningServer
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -38,7 +42,8 @@ class Worker:
     def __init__(self, directory, name):
         self.board = Board(directory, name)
         self.measures, self.name, self.time = Measures(self.board.mine()), name, 100.0
-        self.page = MetricsPage(self.board, self.now)
+        self.page = MetricsPage(self.board, self.now, lambda: progress_of(directory))
+        self.records = 0
 
     def now(self):
         return Numbers(
@@ -47,7 +52,7 @@ class Worker:
             calls=self.measures.calls(),
             group_sizes=self.measures.group_sizes,
             group_seconds=self.measures.group_seconds,
-            gauges={"keystead_ready": 1.0},
+            gauges={"keystead_ready": 1.0, "keystead_journal_records_total": float(self.records)},
         )
 
     def shown(self):
@@ -119,6 +124,35 @@ def test_a_file_that_holds_nothing_usable_is_passed_over(tmp_path):
     Worker(tmp_path, "w1").shown()
     (tmp_path / "metrics" / "w1").write_bytes(b"nonsense")
     assert Worker(tmp_path, "w0").shown()["keystead_workers",] == 1
+
+
+KEYS = LogKeys("11111111-1111-4111-8111-111111111111", bytes(32), b"s" * 32)
+
+
+def test_how_far_the_log_is_behind_the_journals_is_told(tmp_path):
+    journal = Journal.open(tmp_path, "w0", segment_size=1 << 16, prepare_ahead=False)
+    one, idle = Worker(tmp_path, "w0"), Worker(tmp_path, "w1")
+    idle.time = one.time = (tmp_path / "journal").stat().st_mtime + 40.0
+    idle.shown()
+    assert one.shown()["keystead_log_lag_seconds",] == 0
+    journal.append([b'{"eventID":"x"}'] * 5)
+    one.records = journal.next_index
+    before = one.shown()
+    assert before["keystead_log_behind_records", ("worker", "w0")] == 5
+    assert before["keystead_log_behind_records", ("worker", "w1")] == 0
+    assert before["keystead_log_lag_seconds",] == pytest.approx(40)
+    Sequencer(tmp_path, KEYS, lambda _: None).run()
+    one.time = (tmp_path / "log/head").stat().st_mtime + 7.0
+    after = one.shown()
+    assert after["keystead_log_entries",] == 5
+    assert after["keystead_log_behind_records", ("worker", "w0")] == 0
+    assert after["keystead_log_lag_seconds",] == 0
+    assert after["keystead_log_checkpoint_age_seconds",] == pytest.approx(7)
+    one.records += 3
+    assert one.shown()["keystead_log_lag_seconds",] == pytest.approx(7)
+    (tmp_path / "log/head").write_bytes(b"damaged")
+    assert one.shown()["keystead_log_behind_records", ("worker", "w0")] == 8
+    journal.abandon()
 
 
 @pytest.fixture(scope="module")

@@ -3,10 +3,14 @@
 import subprocess
 import sys
 import tarfile
+import threading
 from pathlib import Path
+
+import pytest
 
 from keystead.audit.custody import known_log_keys
 from keystead.audit.logfiles import LogFiles
+from keystead.errors import SettingsError
 from keystead.testing import RunningServer
 
 BIN = Path(sys.executable).parent
@@ -39,3 +43,38 @@ def test_the_log_of_a_server_is_verified_by_another_program(tmp_path):
         check=False,
     )
     assert found.returncode == 0, found.stdout + found.stderr
+
+
+def published(data):
+    """The log's first line, once there is a log."""
+    pause, files = threading.Event(), LogFiles(data)
+    while (head := files.head()) is None:
+        pause.wait(0.02)
+    return head.checkpoint.partition("\n")[0]
+
+
+def test_a_log_has_the_name_that_is_set_and_keeps_it(tmp_path):
+    data, name = tmp_path / "d", "kms.example.org/log"
+    with RunningServer(data, log_origin=name) as server:
+        server.client("kms").create_key()
+        assert published(data) == name
+    with RunningServer(data) as server:
+        keys = known_log_keys(server.store)
+        assert keys.signer(keys.origin(None)).key.name == name
+    with (
+        pytest.raises(SettingsError, match=f"the log is called {name} for good"),
+        RunningServer(data, log_origin="another.example.org/log"),
+    ):
+        pass
+    shown = subprocess.run(
+        [BIN / "keystead", "audit", "key", "--data-dir", data], capture_output=True, text=True, check=True
+    )
+    assert shown.stdout.startswith(f"{name}+")
+
+
+def test_a_name_that_no_key_can_have_is_refused(tmp_path):
+    with (
+        pytest.raises(SettingsError, match="log_origin: a key's name"),
+        RunningServer(tmp_path / "d", log_origin="two words"),
+    ):
+        pass

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
+from functools import partial
 from pathlib import Path
 
 import structlog
 
 from keystead import errors
 from keystead.api.census import INTERVAL, Census
+from keystead.api.log_lag import progress_of
 from keystead.api.measures import Board, Measures, Numbers
 from keystead.api.metrics import MetricsPage
 from keystead.audit.commit import Committer
@@ -35,7 +37,7 @@ class Figures:
         self._journal = journal
         self._wall = wall
         self._take_census = census
-        self._page = MetricsPage(self._board, self.now)
+        self._page = MetricsPage(self._board, self.now, partial(progress_of, directory))
         self._census: Census = {}
         self._counted = 0.0
         self._committer: Committer | None = None

@@ -21,6 +21,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 import keystead
+from keystead.api.log_lag import Progress, metrics_of
 from keystead.api.measures import FRESH, SECONDS, SIZES, Board, Cell, Numbers, add, new_cell
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -55,6 +56,16 @@ METRICS: Final = (
     Described(
         "keystead_ready", "gauge", "1 while a worker can write evidence and read the store.", ("worker",)
     ),
+    Described("keystead_log_entries", "gauge", "Entries in the log, as its newest checkpoint tells."),
+    Described(
+        "keystead_log_behind_records", "gauge", "Records of a worker's journal that are not in the log yet.",
+        ("worker",),
+    ),
+    Described("keystead_log_checkpoint_age_seconds", "gauge", "Time since the log's newest checkpoint."),
+    Described(
+        "keystead_log_lag_seconds", "gauge",
+        "The same while records wait to be in the log, else 0: grows if the log cannot be written.",
+    ),
     Described("keystead_workers", "gauge", "Workers that have told their numbers lately."),
     Described("keystead_keys", "gauge", "KMS keys by state, counted by the leading worker.", ("state",)),
     Described("keystead_due_rows", "gauge", "Things that are to be looked at on a date."),
@@ -67,11 +78,14 @@ _ABOUT: Final = {metric.name: metric.about for metric in METRICS}
 
 
 class MetricsPage(Collector):
-    """Renders the numbers of all workers; `now` tells this worker's own."""
+    """Renders the numbers of all workers; `now` tells this worker's own, `log` how far the log is."""
 
-    def __init__(self, board: Board, now: Callable[[], Numbers]) -> None:
+    def __init__(
+        self, board: Board, now: Callable[[], Numbers], log: Callable[[], Progress] = Progress
+    ) -> None:
         self._board = board
         self._now = now
+        self._log = log
 
     def render(self) -> bytes:
         """The page. Takes milliseconds: a thread's work."""
@@ -85,13 +99,14 @@ class MetricsPage(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """The numbers as Prometheus has them."""
-        mine = self._now()
+        progress, mine = self._log(), self._now()
         self._board.publish(mine)
         everybody = [mine, *self._board.others()]
         present = [numbers for numbers in everybody if mine.time - numbers.time < FRESH]
         yield from _calls(everybody)
         yield from _groups(everybody)
         yield from _workers(present)
+        yield from metrics_of(progress, present, mine.time, _ABOUT)
         yield from _census(everybody)
         build = GaugeMetricFamily("keystead_build_info", _ABOUT["keystead_build_info"], labels=("version",))
         build.add_metric((keystead.__version__,), 1)

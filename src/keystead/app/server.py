@@ -36,7 +36,7 @@ from keystead.api.usage import UsageTracker
 from keystead.api.usage_replay import rebuild
 from keystead.api.watching import watching_of
 from keystead.audit.commit import Committer
-from keystead.audit.custody import open_log_keys
+from keystead.audit.custody import name_log, open_log_keys
 from keystead.audit.index import Index
 from keystead.audit.journal import Journal
 from keystead.audit.log import Sequencer, Sequencing
@@ -130,7 +130,12 @@ class App:
         """
         loop = asyncio.get_running_loop()
         keyring = Keyring.open(self.store, self.entropy)
-        log_keys = open_log_keys(self.store, self.entropy)
+        log_keys = name_log(
+            self.store,
+            open_log_keys(self.store, self.entropy),
+            self.settings.log_origin,
+            begun=LogFiles(self.directory).head() is not None,
+        )
         committer = Committer(
             self.store,
             self.journal,

@@ -6,28 +6,30 @@ import msgspec
 
 from keystead.crypto.secret import Secret
 from keystead.entropy import Entropy, new_uuid
+from keystead.errors import LogError, SettingsError
 from keystead.storage.store import Store
 from keystead.storage.table import Table
 from keystead.tlog import Salts, Signer, StateDigests
-from keystead.tlog.checkpoint import LOG
+from keystead.tlog.checkpoint import LOG, check_name
 
 _SEED_BYTES = 32
 _KEY = "1"
 
 
 class LogKeys(msgspec.Struct, frozen=True):
-    """What the log signs and salts with, and the deployment's id, by which the log is known."""
+    """What the log signs and salts with, and the deployment's id; `name` is the log's, if it was given one."""
 
     deployment: str
     seed: bytes
     salt: bytes
+    name: str = ""
 
     def __repr__(self) -> str:
         return "LogKeys()"
 
     def origin(self, setting: str | None) -> str:
-        """The log's name: as set, or by the deployment's id."""
-        return setting or f"keystead/{self.deployment}"
+        """The log's name: as set, as it was given, or by the deployment's id."""
+        return setting or self.name or f"keystead/{self.deployment}"
 
     def signer(self, origin: str) -> Signer:
         """What signs checkpoints of the log of that name.
@@ -74,3 +76,23 @@ def open_log_keys(store: Store, entropy: Entropy) -> LogKeys:
     tx.insert(LOG_KEYS, _KEY, made)
     (conflict,) = store.commit([tx])
     return made if conflict is None else open_log_keys(store, entropy)  # another process was first
+
+
+def name_log(store: Store, keys: LogKeys, name: str | None, *, begun: bool) -> LogKeys:
+    """The deployment's, under the name that is set. `begun` says that the log has signed under the name it has.
+
+    Raises:
+        SettingsError: `name` cannot be a log's name, or the log has another for good.
+        errors.StorageError: the store cannot be written.
+    """
+    if name is None or name == keys.origin(None):
+        return keys
+    if begun:
+        raise SettingsError(f"log_origin: the log is called {keys.origin(None)} for good")
+    try:
+        check_name(name)
+    except LogError as error:
+        raise SettingsError(f"log_origin: {error}") from None
+    named = msgspec.structs.replace(keys, name=name)
+    store.run(lambda tx: tx.put(LOG_KEYS, _KEY, named))
+    return named
