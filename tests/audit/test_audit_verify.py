@@ -10,7 +10,7 @@ from keystead.audit.journal import Journal
 from keystead.audit.log import Sequencer
 from keystead.audit.logfiles import LogFiles
 from keystead.audit.segment import Kind
-from keystead.audit.verify import check_log
+from keystead.audit.verify import LogChecked, check_log
 from keystead.tlog import Checkpoint, Tile, append, sign_checkpoint
 from keystead.tlog.tile import ENTRIES, decode_bundle, encode_bundle
 
@@ -77,7 +77,7 @@ def test_a_log_as_it_was_written_is_in_order(root):
 
 
 def test_there_is_none_before_a_server_ran(tmp_path):
-    assert check_log(tmp_path, KEYS) is None
+    assert check_log(tmp_path, KEYS) == LogChecked(0, 0, 0, ())
 
 
 def test_records_that_wait_are_counted_and_heard(root):

@@ -14,10 +14,12 @@ from keystead.app.deployments import (
     open_store,
 )
 from keystead.app.server import SERVICES, WORKER, App, accounts, build
+from keystead.app.tables import TABLES
 
 __all__ = [
     "SERVICES",
     "STORE",
+    "TABLES",
     "WORKER",
     "App",
     "accounts",

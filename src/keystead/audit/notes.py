@@ -46,12 +46,30 @@ def run_noted(
     """
     digests = open_log_keys(store, entropy).digests
 
+    places: list[str] = []
+
     def noted(tx: Transaction) -> T:
         result = operation(tx)
         add_notes(tx, digests, what, now, entropy)
+        places[:] = [key for table, key in tx.writes if table == OUTBOX.name and key.startswith(WAITING)]
         return result
 
-    return store.run(noted)
+    result = store.run(noted)
+    _date(store, places, store.last_commit)
+    return result
+
+
+def _date(store: Store, places: list[str], commit: int) -> None:
+    """Nothing; what still waits at `places` tells that `commit` made its change.
+
+    A crash before: it is only known then that no later commit than the one that took it made it.
+    """
+    tx = store.transaction()
+    rows = [(place, row) for place in places if (row := tx.get(OUTBOX, place)) is not None]
+    for place, row in rows:
+        tx.put(OUTBOX, place, msgspec.structs.replace(row, commit=commit))
+    if rows:
+        store.commit([tx])  # a conflict: somebody has just taken them
 
 
 def add_notes(tx: Transaction, digests: StateDigests, what: str, now: float, entropy: Entropy) -> None:
@@ -83,10 +101,10 @@ def waiting(tx: Transaction, limit: int) -> list[str]:
 def take(tx: Transaction, key: str, commit: int) -> bytes | None:
     """The record of what waits at `key`, which the transaction deletes; None if it is gone.
 
-    `commit` is the store's newest, so that the change was made by none after it.
+    `commit` is the store's newest: where the row does not tell, the change was made by none after it.
     """
     row = tx.get(OUTBOX, key)
     if row is None:
         return None
     tx.delete(OUTBOX, key)
-    return join(row.event, row.writes, commit, exact=False, note=row.note)
+    return join(row.event, row.writes, row.commit or commit, exact=bool(row.commit), note=row.note)

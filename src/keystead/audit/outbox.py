@@ -13,13 +13,14 @@ from keystead.storage.table import Table, join
 class OutboxRow(msgspec.Struct, frozen=True):
     """One event (or note) that the journal may not have yet; if it has it, then at index `since` or later.
 
-    `writes` are the digests of what its change wrote.
+    `writes` are the digests of what its change wrote, `commit` is the store's that made it, 0 if that is not known.
     """
 
     event: bytes
     since: int = 0
     writes: bytes = b""
     note: bool = False
+    commit: int = 0
 
 
 # Keys are "<worker>/<20 digits>": a worker repairs its own rows only, in the order it wrote them. Notes of

@@ -25,9 +25,10 @@ class Leaf(msgspec.Struct, frozen=True, gc=False):
 
     journal: str
     index: int
+    eventName: str = ""  # noqa: N815  named as in the entry
     writes: list[tuple[bytes, bytes]] = []
     commit: int | None = None
-    commitUpTo: int | None = None  # noqa: N815  named as in the entry
+    commitUpTo: int | None = None  # noqa: N815  as above
 
 
 class LogChecked(msgspec.Struct, frozen=True):
@@ -57,8 +58,8 @@ def check_log(
     kept: Mapping[str, str] = MappingProxyType({}),
     pruned: Mapping[str, int] = MappingProxyType({}),
     visit: Visitor = _unheard,
-) -> LogChecked | None:
-    """What the log in the data directory holds and how far it is right; None if there is none yet.
+) -> LogChecked:
+    """What the log in the data directory holds and how far it is right; before there is one, all records wait.
 
     Works beside a server that goes on: what is checked is the log as it was at the beginning, which only grows.
 
@@ -104,7 +105,7 @@ class _LogCheck:
             self._find(f"log/pruned: {error}")
             return NOTHING
 
-    def run(self, kept: Mapping[str, str]) -> LogChecked | None:
+    def run(self, kept: Mapping[str, str]) -> LogChecked:
         """What `check_log` returns."""
         shown = self._shown()  # before the head, which is never behind it
         try:
@@ -148,9 +149,9 @@ class _LogCheck:
         except FileNotFoundError:
             return None
 
-    def _without_head(self, shown: str | None) -> LogChecked | None:
+    def _without_head(self, shown: str | None) -> LogChecked:
         if shown is None and not (self._files.root / "tile").exists():
-            return None
+            return self._result(0)
         return self._result(0, "log/head is missing, though there is a log")
 
     def _expect(self, name: str, note: str | None, head: Checkpoint) -> None:

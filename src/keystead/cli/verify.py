@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from pathlib import Path
 from typing import Final
@@ -10,8 +11,10 @@ import click
 import msgspec
 
 from keystead import errors
+from keystead.app import TABLES
 from keystead.audit.custody import known_log_keys
 from keystead.audit.logfiles import LOG
+from keystead.audit.state import StateCheck, StateChecked
 from keystead.audit.verify import LogChecked, check_log
 from keystead.cli import journals
 from keystead.cli.deployment import data_dir_option, opened, passphrase_option, the_seal, workers
@@ -28,6 +31,7 @@ class Verified(msgspec.Struct, frozen=True, kw_only=True):
     log: LogChecked | None = None
     commit: int | None = None
     store: Verification | None = None
+    state: StateChecked | None = None
     findings: tuple[str, ...]
 
 
@@ -35,6 +39,11 @@ class Verified(msgspec.Struct, frozen=True, kw_only=True):
 @data_dir_option
 @passphrase_option
 @click.option("--journals-only", is_flag=True, help="Leave log and store out, for which the seal is needed.")
+@click.option(
+    "--state",
+    is_flag=True,
+    help="Hold every record of the store against the digests that changes left in the evidence, too.",
+)
 @click.option(
     "--checkpoint",
     "checkpoints",
@@ -48,6 +57,7 @@ def verify(
     data_dir: Path,
     passphrase_file: Path | None,
     journals_only: bool,
+    state: bool,
     checkpoints: tuple[Path, ...],
     output: str,
 ) -> None:
@@ -56,14 +66,16 @@ def verify(
     Checked are: that no record of a journal was changed, dropped or added; that each up to the log's head is exactly one
     entry of the log, in order, which says what the record gives, and no entry is without its record; that entries,
     tiles and the signed checkpoint fit together; that the store is not older than its evidence, and every stored record
-    is the one last written. Each finding names the file, the record and the entry. That the newest of all was not cut
+    is the one last written; with --state, that nothing but recorded changes wrote to it. Each finding names the file, the record and the entry. That the newest of all was not cut
     off everywhere only somebody else can know: give --checkpoint, or ask a witness.
 
     Exit status: 0 all is in order, 1 something is not, 2 it could not be checked (bad option, no seal's key).
     """
     if not workers(data_dir) and not (data_dir / LOG).exists():
         raise Failed(f"{data_dir} holds no journal")
-    found = _verified(data_dir, passphrase_file, checkpoints, journals_only=journals_only)
+    if state and journals_only:
+        raise click.UsageError("--state needs the store, which --journals-only leaves out")
+    found = verified(data_dir, passphrase_file, checkpoints, journals_only=journals_only, state=state)
     if output == "json":
         show(found)
     else:
@@ -72,26 +84,66 @@ def verify(
         sys.exit(1)
 
 
-def _verified(
-    directory: Path, passphrase_file: Path | None, checkpoints: tuple[Path, ...], *, journals_only: bool
+def verified(
+    directory: Path,
+    passphrase_file: Path | None,
+    checkpoints: tuple[Path, ...],
+    *,
+    journals_only: bool,
+    state: bool,
 ) -> Verified:
+    """What the command of that name prints.
+
+    Raises:
+        errors.OperatorError: the store cannot be opened or read.
+    """
     checked, findings = _journals(directory)
     if journals_only:
         return Verified(journals=checked, findings=findings)
     kept = {str(path): _text(path) for path in checkpoints}
-    log: LogChecked | None = None
+    anchor = max((journal.anchor for journal in checked), default=0)
     try:
         with opened(directory, the_seal(directory, passphrase_file)) as store:
-            log = _log(directory, store, kept)
-            findings += log.findings if log is not None else ()
-            store.expect_at_least(max((journal.anchor for journal in checked), default=0))
-            stored = store.verify_all()
-            findings += stored.findings
-            return Verified(
-                journals=checked, log=log, commit=store.commit_number, store=stored, findings=findings
-            )
+            # The store first: what is found there must be told by the evidence as it is afterwards.
+            check = _state_check(store) if state else None
+            commit, stored = _store(store, anchor, check)
+            log = _log(directory, store, kept, check)
+            compared = _compared(check, store, log)
     except errors.StorageTampered as error:
-        return Verified(journals=checked, log=log, findings=(*findings, str(error)))
+        return Verified(journals=checked, findings=(*findings, str(error)))
+    found = [part.findings for part in (log, stored, compared) if part is not None]
+    return Verified(
+        journals=checked,
+        log=log,
+        commit=commit,
+        store=stored,
+        state=compared,
+        findings=tuple(itertools.chain(findings, *found)),
+    )
+
+
+def _state_check(store: Store) -> StateCheck | None:
+    keys = known_log_keys(store)
+    return None if keys is None else StateCheck(keys.digests, TABLES, store.commit_number)
+
+
+def _store(store: Store, anchor: int, check: StateCheck | None) -> tuple[int, Verification]:
+    """The store's commit and what was found in it; `check` hears of every record."""
+    put_back: tuple[str, ...] = ()
+    try:
+        store.expect_at_least(anchor)
+    except errors.StorageTampered as error:
+        put_back = (str(error),)
+    found = store.verify_all() if check is None else store.verify_all(check.stored)
+    if check is not None:
+        check.waiting(store)
+    return store.commit_number, msgspec.structs.replace(found, findings=put_back + found.findings)
+
+
+def _compared(check: StateCheck | None, store: Store, log: LogChecked | None) -> StateChecked | None:
+    if check is None or log is None:
+        return None
+    return check.conclude(store.commit_number, log.pruned)
 
 
 def _journals(directory: Path) -> tuple[tuple[journals.Checked, ...], tuple[str, ...]]:
@@ -111,12 +163,14 @@ def _text(path: Path) -> str:
         raise Failed(f"{path} cannot be read: {error.strerror}") from None
 
 
-def _log(directory: Path, store: Store, kept: dict[str, str]) -> LogChecked | None:
+def _log(directory: Path, store: Store, kept: dict[str, str], check: StateCheck | None) -> LogChecked | None:
     keys = known_log_keys(store)
     if keys is None:
         return None  # no server has run on it yet
     try:
-        return check_log(directory, keys, kept=kept)
+        if check is None:
+            return check_log(directory, keys, kept=kept)
+        return check_log(directory, keys, kept=kept, visit=check.recorded)
     except OSError as error:
         return LogChecked(0, 0, 0, (f"{error.filename} cannot be read: {error.strerror}",))
 
@@ -133,6 +187,11 @@ def _report(found: Verified) -> None:
             print(f"ok   log: of {found.log.pruned} of them the records are pruned, as the log signed")
     if found.store is not None and not found.store.findings:
         print(f"ok   store: commit {found.commit}, {found.store.records} records as they were written")
+    if found.state is not None and not found.state.findings:
+        untold = f", {found.state.untold} by changes that are pruned" if found.state.untold else ""
+        print(
+            f"ok   state: {found.state.records} records of {found.state.tables} tables as changes left them{untold}"
+        )
     for finding in found.findings[:_MOST_SHOWN]:
         print(f"FAIL {finding}")
     if len(found.findings) > _MOST_SHOWN:

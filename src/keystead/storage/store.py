@@ -27,6 +27,10 @@ ATTEMPTS = 100
 T = TypeVar("T")
 
 
+def _unheard(_place: bytes, _value: bytes) -> None:
+    """What hears of records where nobody wants to."""
+
+
 class Store:
     """Tables over a backend that is not trusted.
 
@@ -239,13 +243,15 @@ class Store:
         """
         upkeep.rekey(self, RootSeal(root))
 
-    def verify_all(self) -> Verification:
+    def verify_all(self, seen: upkeep.Seen = _unheard) -> Verification:
         """What a walk over every node and every row found; it reads past all caches.
+
+        `seen` hears of each record that is in order: its place and its encoded value.
 
         Raises:
             StorageUnavailable: the database cannot be read.
         """
-        return upkeep.verify(self)
+        return upkeep.verify(self, seen)
 
     def checkpoint(self) -> None:
         """None once the bytes of deleted and replaced records are in no file of the database.

@@ -54,6 +54,12 @@ def text(value: str) -> bytes:
     return value.encode()
 
 
+def split_place(place: bytes) -> tuple[str, str]:
+    """The table's name and the key of the record that is stored at `place`."""
+    name, _, key = place[1:].partition(_SEPARATOR)
+    return name.decode(), key.decode()
+
+
 class Table(Generic[R]):
     """A name, the struct its records are, and for each index the texts a record is found by.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -118,7 +119,11 @@ def _listed(store: Store, state: State) -> Barrier:
     return barrier
 
 
-def verify(store: Store) -> Verification:
+Seen = Callable[[bytes, bytes], None]
+"""Hears of a record that is as it was written: its place and its encoded value."""
+
+
+def verify(store: Store, seen: Seen) -> Verification:
     """What is in order and what is not; see `Store.verify_all`."""
     nodes = Nodes(store.backend.get, most=1_000)  # its own: what is cached says nothing about the disk
     records = index_entries = 0
@@ -126,11 +131,13 @@ def verify(store: Store) -> Verification:
     position: bytes | None = b""
     while position is not None:
         try:
-            chunk, found = _compared(store, nodes, position)
+            chunk, found, opened = _compared(store, nodes, position)
         except StorageTampered as error:
             findings.append(f"{error} (what lies behind it could not be checked)")
             break
         findings.extend(found)
+        for place, value in opened.items():
+            seen(place, value)
         entries = chunk.values.count(INDEX_ENTRY)
         index_entries += entries
         records += len(chunk.values) - entries
@@ -138,19 +145,21 @@ def verify(store: Store) -> Verification:
     return Verification(records, index_entries, tuple(findings))
 
 
-def _compared(store: Store, nodes: Nodes, position: bytes) -> tuple[Chunk, list[str]]:
-    """The leaf entries from `position` on, and how the stored rows differ from them."""
+def _compared(store: Store, nodes: Nodes, position: bytes) -> tuple[Chunk, list[str], dict[bytes, bytes]]:
+    """The leaf entries from `position` on, how the stored rows differ from them, and the values of those that do not."""
     state = store.view.reload()
     while True:
         chunk = store.view.consistent(lambda now: nodes.chunk(now.root, position, now.barrier))
-        found = _differences(store, state, chunk, position)
+        found, opened = _differences(store, state, chunk, position)
         newer = store.view.reload()
         if newer is state or not found:
-            return chunk, found
+            return chunk, found, opened
         state = newer
 
 
-def _differences(store: Store, state: State, chunk: Chunk, position: bytes) -> list[str]:
+def _differences(
+    store: Store, state: State, chunk: Chunk, position: bytes
+) -> tuple[list[str], dict[bytes, bytes]]:
     wanted = {
         place: version
         for place, version in zip(chunk.keys, chunk.values, strict=True)
@@ -158,17 +167,17 @@ def _differences(store: Store, state: State, chunk: Chunk, position: bytes) -> l
     }
     end = _ROWS_END if chunk.end is None else min(chunk.end, _ROWS_END)
     stored = dict(store.backend.scan(max(position, _ROWS), end, len(wanted) + _STRANGERS))
-    found = [
-        f"{describe(place)}: not what Keystead wrote there"
+    opened = {
+        place: value
         for place, sealed in stored.items()
-        if wanted.get(place) != digest(sealed) or not _opens(state, place, sealed)
-    ]
-    return found + [f"{describe(place)}: missing" for place in wanted if place not in stored]
+        if wanted.get(place) == digest(sealed) and (value := _opened(state, place, sealed)) is not None
+    }
+    found = [f"{describe(place)}: not what Keystead wrote there" for place in stored if place not in opened]
+    return found + [f"{describe(place)}: missing" for place in wanted if place not in stored], opened
 
 
-def _opens(state: State, place: bytes, sealed: bytes) -> bool:
+def _opened(state: State, place: bytes, sealed: bytes) -> bytes | None:
     try:
-        state.barrier.open(place, sealed)
+        return state.barrier.open(place, sealed)
     except StorageTampered:
-        return False
-    return True
+        return None

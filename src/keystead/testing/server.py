@@ -10,10 +10,10 @@ import tempfile
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import msgspec
 
@@ -22,6 +22,7 @@ from keystead import arn
 from keystead.api.accounts import ensure_account, put_root_credential
 from keystead.api.sessions import seal_session
 from keystead.app import App
+from keystead.audit.notes import run_noted
 from keystead.clock import ManualClock
 from keystead.entropy import SystemEntropy
 from keystead.http import Limits, Server, serve, server_context
@@ -45,6 +46,8 @@ from keystead.seed.identities import (
 from keystead.settings import Settings
 from keystead.storage import Store, Transaction
 from keystead.testing.people import ANYBODY, Person
+
+T = TypeVar("T")
 
 
 class RunningServer:
@@ -162,8 +165,11 @@ class RunningServer:
                     access_key_id=pair[0], secret=pair[1], account=account, created=self.clock.now()
                 )
 
-            self._credentials[account] = self.store.run(add)
+            self._credentials[account] = self._write(add)
         return self._credentials[account]
+
+    def _write(self, operation: Callable[[Transaction], T]) -> T:
+        return run_noted(self.store, operation, what="test", now=self.clock.now(), entropy=self.entropy)
 
     def root(self, account: str | None = None) -> Person:
         """The root of an account, which is made if it is new."""
@@ -185,7 +191,7 @@ class RunningServer:
         account = self.credential(account).account
         pair = AccessKey(*new_access_key(self.entropy))
         given = SeedUser(name, policies=dict(policies or {}), credentials=pair, **members)
-        user = self.store.run(lambda tx: put_user(self._maker(tx), account, given))
+        user = self._write(lambda tx: put_user(self._maker(tx), account, given))
         credential = Credential(
             access_key_id=pair.access_key_id, secret=pair.secret_access_key, account=account, created=0.0
         )
@@ -201,7 +207,7 @@ class RunningServer:
         """The group of that name; see `user`."""
         account = self.credential(account).account
         given = SeedGroup(name, policies=dict(policies or {}), **members)
-        return self.store.run(lambda tx: put_group(self._maker(tx), account, given))
+        return self._write(lambda tx: put_group(self._maker(tx), account, given))
 
     def role(
         self,
@@ -221,7 +227,7 @@ class RunningServer:
             bind_trusts(make)
             return role
 
-        return self.store.run(add)
+        return self._write(add)
 
     def assume(self, role: Role, name: str = "test", **members: Any) -> Person:
         """A session of the role, without asking STS or its trust policy; `members` are `Session`'s fields."""

@@ -1,0 +1,70 @@
+"""Every table that a store of this program has: what a check of the whole store goes by."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from keystead.api.accounts import ACCOUNTS, CREDENTIALS
+from keystead.api.directory import (
+    GROUPS,
+    NAMES,
+    OIDC_PROVIDERS,
+    ORG_POLICIES,
+    ORGANIZATIONS,
+    POLICIES,
+    ROLES,
+    UNITS,
+    USERS,
+)
+from keystead.api.mfa import MFA_DEVICES
+from keystead.api.replay import SEEN
+from keystead.api.schedule import DUE
+from keystead.api.usage import CALLER_USE, LAST_USE, USES_UP_TO
+from keystead.audit.custody import LOG_KEYS
+from keystead.audit.outbox import OUTBOX
+from keystead.keyring.keyring import MATERIALS, ROOTS, SCRUBS
+from keystead.services.cloudtrail.tables import DELIVERIES, SIGNING_KEYS, TRAILS
+from keystead.services.iam.credential_report import REPORTS
+from keystead.services.kms.grants import NAMED_GRANTS
+from keystead.services.kms.key_stores import KEY_STORES
+from keystead.services.kms.tables import ALIASES, GRANTS, KEYS
+from keystead.services.organizations.tables import CREATIONS, HANDSHAKES
+from keystead.storage.table import Table
+from keystead.storage.transaction import COUNTERS
+
+TABLES: Final[tuple[Table[Any], ...]] = (
+    ACCOUNTS,
+    ALIASES,
+    CALLER_USE,
+    COUNTERS,
+    CREATIONS,
+    CREDENTIALS,
+    DELIVERIES,
+    DUE,
+    GRANTS,
+    GROUPS,
+    HANDSHAKES,
+    KEYS,
+    KEY_STORES,
+    LAST_USE,
+    LOG_KEYS,
+    MATERIALS,
+    MFA_DEVICES,
+    NAMED_GRANTS,
+    NAMES,
+    OIDC_PROVIDERS,
+    ORGANIZATIONS,
+    ORG_POLICIES,
+    OUTBOX,
+    POLICIES,
+    REPORTS,
+    ROLES,
+    ROOTS,
+    SCRUBS,
+    SEEN,
+    SIGNING_KEYS,
+    TRAILS,
+    UNITS,
+    USERS,
+    USES_UP_TO,
+)
