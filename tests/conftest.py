@@ -3,7 +3,6 @@ from evidence import findings
 
 from keystead.testing import RunningServer
 
-
 BY_CALLS_ONLY = {"iam", "kms", "organizations"}
 """Rooms whose tests change a server's store by calls only, never beside it."""
 

@@ -108,7 +108,7 @@ def test_the_barrier_is_rotated_and_the_seal_changed_under_load(tmp_path):
     with RunningServer(data) as server:
         for _, blob in made:
             assert server.client().decrypt(CiphertextBlob=blob)["Plaintext"] == b"note"
-    keystead("audit", "verify", "--data-dir", data)
+    keystead("audit", "verify", "--state", "--data-dir", data)
 
 
 @pytest.mark.parametrize("cut", [0, 1, 2, 3, 50])

@@ -294,7 +294,7 @@ def wait_until(holds):
 
 def verified(server):
     done = subprocess.run(
-        [KEYSTEAD, "audit", "verify", "--data-dir", str(server.data_dir)],
+        [KEYSTEAD, "audit", "verify", "--state", "--data-dir", str(server.data_dir)],
         check=False,
         capture_output=True,
         text=True,
