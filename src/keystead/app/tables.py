@@ -21,6 +21,7 @@ from keystead.api.replay import SEEN
 from keystead.api.schedule import DUE
 from keystead.api.usage import CALLER_USE, LAST_USE, USES_UP_TO
 from keystead.audit.custody import LOG_KEYS
+from keystead.audit.holds import HOLDS
 from keystead.audit.outbox import OUTBOX
 from keystead.keyring.keyring import MATERIALS, ROOTS, SCRUBS
 from keystead.services.cloudtrail.tables import DELIVERIES, SIGNING_KEYS, TRAILS
@@ -44,6 +45,7 @@ TABLES: Final[tuple[Table[Any], ...]] = (
     GRANTS,
     GROUPS,
     HANDSHAKES,
+    HOLDS,
     KEYS,
     KEY_STORES,
     LAST_USE,

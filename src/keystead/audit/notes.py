@@ -46,15 +46,28 @@ def run_noted(
     """
     digests = open_log_keys(store, entropy).digests
 
-    places: list[str] = []
-
     def noted(tx: Transaction) -> T:
         result = operation(tx)
         add_notes(tx, digests, what, now, entropy)
+        return result
+
+    return run_dated(store, noted)
+
+
+def run_dated(store: Store, operation: Callable[[Transaction], T]) -> T:
+    """What `operation` returns, once its changes are durable with what it let wait for a journal; see `Store.run`.
+
+    Raises:
+        errors.StorageError: the store cannot be read or written.
+    """
+    places: list[str] = []
+
+    def watched(tx: Transaction) -> T:
+        result = operation(tx)
         places[:] = [key for table, key in tx.writes if table == OUTBOX.name and key.startswith(WAITING)]
         return result
 
-    result = store.run(noted)
+    result = store.run(watched)
     _date(store, places, store.last_commit)
     return result
 

@@ -16,7 +16,7 @@ from keystead.audit.event import event_time, operator_event
 from keystead.audit.followers import Follower, alarms_follower, index_follower, outbox_follower
 from keystead.audit.holds import HOLDS, Hold
 from keystead.audit.logfiles import LogFiles
-from keystead.audit.notes import add_event
+from keystead.audit.notes import add_event, run_dated
 from keystead.audit.prune import Plan, Rules, carry_out, plan
 from keystead.audit.pruned import known_pruned
 from keystead.entropy import Entropy, new_uuid
@@ -136,7 +136,7 @@ def record(
         change(tx)
         add_event(tx, digests, event, entropy)
 
-    store.run(noted)
+    run_dated(store, noted)
 
 
 def describe(hold: Hold) -> dict[str, Any]:
