@@ -1,6 +1,8 @@
 """Calls from one service to another in this process: by the one pipeline, as the caller."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
@@ -77,3 +79,31 @@ def _narrow(tx, key):
     place = f"{key['AWSAccountId']}/us-east-1/{key['KeyId']}"
     stored = tx.get(KEYS, place)
     tx.put(KEYS, place, msgspec.structs.replace(stored, policy=stored.policy.replace('"*"', '"x"')))
+
+
+# --------------------------------------------------------------------------- the guide
+
+GUIDE = Path(__file__).parents[2] / "docs" / "how-to" / "services.md"
+
+
+@operation(
+    "GenerateRandom", targets=lambda _call, _request: (), slow=always, undecided="it only stands for one"
+)
+def answer_from_the_guide(call, _request):
+    """Stands for an operation of a database: it seals a page as the guide has it."""
+    (example,) = re.findall(r"^```py\n(.*?)^```$", GUIDE.read_text(), re.DOTALL | re.MULTILINE)
+    names = {}
+    exec(example, names)
+    return wire.GenerateRandomResponse(plaintext=names["seal_page"](call, b"page 7"))
+
+
+def test_the_guide_s_example_seals_with_the_caller_s_default_key(monkeypatch):
+    monkeypatch.setitem(KMS.operations, "GenerateRandom", answer_from_the_guide)
+    with RunningServer() as server:
+        kms = server.client("kms")
+        page = kms.generate_random(NumberOfBytes=1)["Plaintext"]
+        with pytest.raises(ClientError, match="AccessDenied"):
+            kms.decrypt(CiphertextBlob=page, EncryptionContext={"db": "orders"})
+        sealed = next(event for event in server.events() if event["eventName"] == "Encrypt")
+        assert sealed["userIdentity"]["invokedBy"] == "rds.amazonaws.com"
+        assert sealed["requestParameters"]["encryptionContext"] == {"db": "orders"}
