@@ -23,6 +23,8 @@ from keystead.api.forward import FORWARDED, ForwardedRequest, write_forwarded
 from keystead.cli.output import Failed
 
 WIDTH = 100
+_SPACE = "\N{NO-BREAK SPACE}"
+"""Where a line must not be broken."""
 REGION = "us-east-1"
 _KEYSTEAD = [sys.executable, "-c", "from keystead.cli.main import main; main()"]
 
@@ -200,14 +202,9 @@ class Stage:
         sender.close()
 
     def _print_command(self, who: Credentials, service: str, operation: str, members: dict[str, Any]) -> None:
-        words = [f"--{_dashed(name)} {_shown(value)}" for name, value in members.items()]
-        line = " ".join(["aws", service, operation.replace("_", "-"), *words])
-        print(
-            f"\n{who.name} $ "
-            + textwrap.fill(
-                line, WIDTH, subsequent_indent="      ", break_long_words=False, break_on_hyphens=False
-            )
-        )
+        options = [f"--{_dashed(name)} {_shown(value)}" for name, value in members.items()]
+        words = [f"{who.name} $ aws {service}", operation.replace("_", "-"), *options]
+        print("\n" + _wrapped(words))
 
     def _client(self, who: Credentials, service: str) -> Any:
         place = (who.access_key_id, service)
@@ -280,3 +277,12 @@ def _compact(text: str) -> str:
     joined = " ".join(text.split())
     most = 300
     return joined if len(joined) <= most else joined[:most] + " …"
+
+
+def _wrapped(words: list[str]) -> str:
+    """The words in lines of `WIDTH` at most, each word on one line where it fits."""
+    held = [word.replace(" ", _SPACE) if len(word) < WIDTH - 6 else word for word in words]
+    filled = textwrap.fill(
+        " ".join(held), WIDTH, subsequent_indent="      ", break_long_words=False, break_on_hyphens=False
+    )
+    return filled.replace(_SPACE, " ")
