@@ -81,7 +81,9 @@ def _lines(
     for row in considered:
         lines += _row(row)
     if not changes:
-        lines.append("Nothing that was tried, neither a change of policies nor of the request, would allow it.")
+        lines.append(
+            "Nothing that was tried, neither a change of policies nor of the request, would allow it."
+        )
         return lines
     lines.append(
         "The smallest change that would allow it:" if len(changes) == 1 else "All of this would allow it:"
