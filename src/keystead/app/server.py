@@ -57,6 +57,7 @@ from keystead.services.kms.service import KMS, KeyRelations
 from keystead.services.kms.tables import KEYS
 from keystead.services.organizations import ORGANIZATIONS
 from keystead.services.s3 import S3
+from keystead.services.s3.garbage import Collector
 from keystead.services.sts import STS
 from keystead.settings import Settings
 from keystead.storage import Store
@@ -119,6 +120,7 @@ class App:
         self._bodies = FairPool(BODIES, settings.max_waiting)
         self._answers = FairPool(settings.threads, settings.max_waiting)
         self._blobs = blobs
+        self._collector = Collector(store, blobs, clock)
         self._timer: asyncio.Task[None] | None = None
         self._kick: asyncio.Event | None = None
 
@@ -261,6 +263,7 @@ class App:
             if helper is not None:
                 await asyncio.get_running_loop().run_in_executor(None, helper.close)
         await asyncio.get_running_loop().run_in_executor(None, self._courier.stop)
+        await asyncio.get_running_loop().run_in_executor(None, self._collector.wait)
         for pool in (self._bodies, self._answers, self._pool):
             await asyncio.get_running_loop().run_in_executor(None, pool.close)
         if self._sequencing is not None:
@@ -294,6 +297,8 @@ class App:
                     self._sequencing.lead()
                 if self._watching is not None and leads:
                     self._watching.tick()
+                if leads:
+                    self._collector.tick(self._pool.executor)
             except errors.OperatorError as error:
                 log.error("due work waits", reason=str(error))
             except Exception as error:  # noqa: BLE001  one defect must not end all due work

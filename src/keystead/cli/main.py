@@ -28,6 +28,7 @@ COMMANDS = {
     "encrypt": ("keystead.cli.data", "encrypt", "Encrypt bytes with a KMS key."),
     "init": ("keystead.cli.init", "init", "Create a deployment."),
     "policy": ("keystead.cli.policy", "policy", "Try out and check policies."),
+    "s3": ("keystead.cli.s3", "s3", "Look after the objects that S3 keeps."),
     "seal": ("keystead.cli.seal", "seal", "Show and change what protects the root key."),
     "service": ("keystead.cli.service", "service", "Register services that call for their callers."),
     "serve": ("keystead.cli.serve", "serve", "Run a deployment's server."),

@@ -6,17 +6,25 @@ durable with the change, and deleting twice does no harm.
 
 from __future__ import annotations
 
+from concurrent.futures import Executor, Future
 from typing import Final
 
 import msgspec
+import structlog
 
+from keystead import errors
 from keystead.api import Call
+from keystead.clock import Clock
+from keystead.objects import Blobs
 from keystead.services.s3.tables import Piece, Version
-from keystead.storage import Table
+from keystead.storage import Store, Table
+
+log = structlog.get_logger("keystead.objects")
 
 GRACE: Final = 600
 """Seconds."""
 _DIGITS: Final = 12
+_BATCH: Final = 200
 
 
 class Garbage(msgspec.Struct, frozen=True):
@@ -44,3 +52,50 @@ def discard_pieces(call: Call, pieces: tuple[Piece, ...]) -> None:
 def is_due(place: str, now: float) -> bool:
     """Whether the blob with this record may be deleted."""
     return int(place[:_DIGITS]) <= now
+
+
+def collect(store: Store, blobs: Blobs, now: float) -> int:
+    """How many blobs were deleted, of those that are due; a batch at most.
+
+    Raises:
+        errors.BlobsUnavailable: one could not be deleted; all notes stay.
+        errors.StorageError: the notes could not be read or dropped.
+    """
+    tx = store.transaction()
+    due = [(place, note) for place, note in tx.scan(GARBAGE, "", limit=_BATCH) if is_due(place, now)]
+    for place, note in due:
+        blobs.delete(note.blob)
+        tx.delete(GARBAGE, place)
+    if due:
+        store.commit([tx])
+    return len(due)
+
+
+class Collector:
+    """Deletes what is due, in a thread, as often as `tick` is called and the last time has ended."""
+
+    def __init__(self, store: Store, blobs: Blobs, clock: Clock) -> None:
+        self._store = store
+        self._blobs = blobs
+        self._clock = clock
+        self._running: Future[None] | None = None
+
+    def tick(self, executor: Executor) -> None:
+        """None; the work is under way, unless it is already or nothing is due."""
+        if self._running is not None and not self._running.done():
+            return
+        first = self._store.transaction().scan(GARBAGE, "", limit=1)
+        if first and is_due(first[0][0], self._clock.now()):
+            self._running = executor.submit(self._run)
+
+    def _run(self) -> None:
+        try:
+            while collect(self._store, self._blobs, self._clock.now()):
+                pass
+        except errors.OperatorError as error:
+            log.error("deleting blobs waits", reason=str(error))
+
+    def wait(self) -> None:
+        """None, once nothing runs; `tick` must not be called any more."""
+        if self._running is not None:
+            self._running.exception()
