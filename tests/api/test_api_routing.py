@@ -8,9 +8,9 @@ from keystead import errors
 from keystead.api.routing import Router
 from keystead.api.service import service
 from keystead.wire.http import Request
-from keystead.wire.models import iam, kms, organizations, sts
+from keystead.wire.models import cloudtrail, iam, kms, organizations, sts
 
-MODELS = {"kms": kms, "iam": iam, "sts": sts, "organizations": organizations}
+MODELS = {"kms": kms, "cloudtrail": cloudtrail, "iam": iam, "sts": sts, "organizations": organizations}
 ROUTER = Router({name: service(model.SERVICE, ()) for name, model in MODELS.items()})
 IAM, STS = iam.SERVICE.version, sts.SERVICE.version
 
@@ -122,3 +122,9 @@ def test_organizations_errors_call_their_message_as_its_clients_expect():
     assert answer.body == (
         b'{"__type":"ConstraintViolationException","Message":"no","Reason":"OU_DEPTH_LIMIT_EXCEEDED"}'
     )
+
+
+@pytest.mark.parametrize("namespace", ["com.amazonaws.cloudtrail.v20131101.", ""])
+def test_cloudtrail_is_known_with_and_without_its_namespace(namespace):
+    asked = request(x_amz_target=f"{namespace}CloudTrail_20131101.CreateTrail", signed="cloudtrail")
+    assert found(asked) == ("cloudtrail", "CreateTrail")

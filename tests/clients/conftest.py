@@ -116,12 +116,22 @@ def mirror(tmp_path):
 
 
 @pytest.fixture
-def deployment(tmp_path, program, clean_environment):
+def server_settings():
+    """The variables `KEYSTEAD_…` that the deployment's server runs with; modules override it."""
+    return {}
+
+
+@pytest.fixture
+def deployment(tmp_path, program, clean_environment, server_settings):
     """The environment of clients of a `keystead dev` of its own, as the lines that it prints set it."""
     command = [program("keystead"), "dev", "--listen", "127.0.0.1:0", "--data-dir", str(tmp_path / "data")]
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=log, text=True, env=clean_environment(tmp_path)
+            command,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            env=clean_environment(tmp_path, **server_settings),
         )
     with process:
         assert process.stdout is not None

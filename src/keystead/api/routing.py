@@ -74,7 +74,12 @@ class Router:
             if service.name not in self._rest
             for name in service.model.operations
         ]
-        self._targets = {_target(route): route for route in routes if route.service.model.protocol == "json"}
+        self._targets = {
+            target: route
+            for route in routes
+            if route.service.model.protocol == "json"
+            for target in _targets(route)
+        }
         self._actions = {
             route.operation: route for route in routes if route.service.model.protocol == "query"
         }
@@ -154,5 +159,11 @@ def _encoding_of(service: Service) -> Encoding:
     return ENCODINGS[service.model.protocol]
 
 
-def _target(route: Route) -> str:
-    return f"{route.service.model.target_prefix}.{route.operation}"
+def _targets(route: Route) -> tuple[str, str]:
+    """How clients name the operation in `X-Amz-Target`.
+
+    CloudTrail's service shape has a namespace, which botocore sends and the SDKs made from Smithy models (Go, JavaScript,
+    Rust) leave out.
+    """
+    prefix = route.service.model.target_prefix
+    return f"{prefix}.{route.operation}", f"{prefix.rpartition('.')[2]}.{route.operation}"

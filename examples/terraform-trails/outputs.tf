@@ -1,0 +1,3 @@
+output "arns" {
+  value = [aws_cloudtrail.all.arn, aws_cloudtrail.changes.arn]
+}
