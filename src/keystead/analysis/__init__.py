@@ -6,7 +6,25 @@ cannot decide it says so; it never guesses.
 """
 
 from keystead.analysis.budget import Budget
-from keystead.analysis.questions import NewAccess, new_access
+from keystead.analysis.questions import (
+    Access,
+    Granted,
+    NewAccess,
+    Public,
+    access_granted,
+    new_access,
+    public_access,
+)
 from keystead.analysis.space import Universe
 
-__all__ = ["Budget", "NewAccess", "Universe", "new_access"]
+__all__ = [
+    "Access",
+    "Budget",
+    "Granted",
+    "NewAccess",
+    "Public",
+    "Universe",
+    "access_granted",
+    "new_access",
+    "public_access",
+]
