@@ -179,12 +179,12 @@ def _singles(kind: Kind, tests: Sequence[Test], budget: Budget) -> list[str]:
         return [*scalars.BOOLEANS]
     if globs:
         raise Undecided(
-            f"{kind.name} holds a {_TYPES[kind.type]}, and a policy compares it with a text pattern."
+            f"{kind.name} holds {_TYPES[kind.type]}, and a policy compares it with a text pattern."
         )
     return _TYPED[kind.type](kind, given, known)
 
 
-_TYPES: Final = {"number": "number", "date": "date", "ip": "address"}
+_TYPES: Final = {"number": "a number", "date": "a date", "ip": "an address"}
 
 
 def _numbers(_kind: Kind, given: Sequence[str], known: frozenset[str]) -> list[str]:

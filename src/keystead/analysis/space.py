@@ -86,7 +86,11 @@ def has_variables(policy: CompiledPolicy) -> bool:
 
 
 class Space:
-    """The dimensions for some policies. `probes` are tests and questions about callers that a question adds."""
+    """The dimensions for some policies.
+
+    A question adds `probes` (tests), `caller_probes`, `elements` that name callers, and actions to tell from others
+    (`acting`, in lower case).
+    """
 
     def __init__(
         self,
@@ -97,6 +101,7 @@ class Space:
         probes: Sequence[Test] = (),
         caller_probes: Sequence[Probe] = (),
         elements: Sequence[PrincipalElement] = (),
+        acting: frozenset[str] = frozenset(),
     ) -> None:
         self.universe = universe
         self._budget = budget
@@ -108,7 +113,7 @@ class Space:
         closed = [test for test in tests if not open_variables(test)]
         self._keys(closed)
         self._callers(rows, [test for test in closed if test.key in CALLER_KEYS], caller_probes, elements)
-        self._actions(rows)
+        self._actions(rows, acting)
         self._resources(written)
         self.names = [*self.keys, *self.open_tests, *self.open_resources]
         self.place = {name: index for index, name in enumerate(self.names, RESOURCE + 1)}
@@ -168,7 +173,9 @@ class Space:
         ]  # fmt: skip
         self.callers = Classes(candidates, judges, self._budget, sum(map(_compared, tests)))
 
-    def _actions(self, rows: Sequence[tuple[CompiledPolicy, CompiledStatement]]) -> None:
+    def _actions(
+        self, rows: Sequence[tuple[CompiledPolicy, CompiledStatement]], acting: frozenset[str]
+    ) -> None:
         written = [policy.document.statements[one.index] for policy, one in rows]
         found = actions.actions(written, self._budget, kms_only=self.universe.kms_only)
         self._action_tests = {id(one): index for index, (_, one) in enumerate(rows)}
@@ -177,8 +184,10 @@ class Space:
         self._having = {key: len(rows) + index for index, key in enumerate(strict)}
         judges: list[Callable[[str], int]] = [one.action for _, one in rows]
         judges += [_can_have(key, place) for key in strict]
+        judges.append(lambda action: action in acting)
         judges.append(lambda action: action.startswith("kms:"))
         self.actions = Classes(dict.fromkeys(found), judges, self._budget)
+        self.acting = self.actions.where(len(judges) - 2)
         self.of_kms = self.actions.where(len(judges) - 1)
 
     def _resources(self, written: Sequence[tuple[Statement, bool]]) -> None:

@@ -9,11 +9,10 @@ import click
 from keystead import errors
 from keystead.analysis import NewAccess, Universe, new_access
 from keystead.analysis.report import Finding, case, sentence
-from keystead.cli.findings import findings_option, report
+from keystead.cli.analyze_key import findings, sod, who_can_command
+from keystead.cli.findings import findings_option, policy_file, read, report
 from keystead.policy.compiled import CompiledPolicy
 from keystead.policy.keypolicy import compile_key_policy
-
-policy_file = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.group()
@@ -38,8 +37,8 @@ def diff(*, old: Path, new: Path, output: str) -> None:
     texts = {str(file): read(file) for file in (old, new)}
     before, after = (compiled(str(file), texts[str(file)]) for file in (old, new))
     found = new_access(before, after, Universe(kms_only=True))
-    findings = [_new(str(new), str(old), one) for one in found]
-    report("new-access", findings, output, texts, f"{new} lets nobody in whom {old} does not.")
+    told = [_new(str(new), str(old), one) for one in found]
+    report("new-access", told, output, texts, f"{new} lets nobody in whom {old} does not.")
 
 
 def _new(new: str, old: str, found: NewAccess) -> Finding:
@@ -59,23 +58,6 @@ def _new(new: str, old: str, found: NewAccess) -> Finding:
     )
 
 
-# ------------------------------------------------------------------------------- files
-
-
-def read(file: Path) -> str:
-    """The text of a file.
-
-    Raises:
-        errors.OperatorError: it cannot be read.
-    """
-    try:
-        return file.read_text("utf-8")
-    except OSError as error:
-        raise errors.OperatorError(f"{file} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise errors.OperatorError(f"{file} is not UTF-8 text") from None
-
-
 def compiled(name: str, text: str) -> CompiledPolicy:
     """The key policy in a file's text.
 
@@ -86,3 +68,8 @@ def compiled(name: str, text: str) -> CompiledPolicy:
         return compile_key_policy(text)
     except errors.MalformedPolicyDocument as error:
         raise errors.OperatorError(f"{name}: {error.message}") from None
+
+
+analyze.add_command(findings)
+analyze.add_command(who_can_command)
+analyze.add_command(sod)

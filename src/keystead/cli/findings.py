@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import click
 import msgspec
 
-from keystead import __version__
+from keystead import __version__, errors
 from keystead.analysis.report import Finding
 from keystead.cli.output import show
 from keystead.policy.spans import spans
@@ -21,6 +22,23 @@ findings_option = click.option(
     show_default=True,
     help="How to print findings.",
 )
+
+policy_file: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+def read(file: Path) -> str:
+    """The text of a file.
+
+    Raises:
+        errors.OperatorError: it cannot be read.
+    """
+    try:
+        return file.read_text("utf-8")
+    except OSError as error:
+        raise errors.OperatorError(f"{file} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise errors.OperatorError(f"{file} is not UTF-8 text") from None
+
 
 _SARIF: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 

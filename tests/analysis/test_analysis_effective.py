@@ -1,0 +1,244 @@
+"""What callers may do when all policies and grants are put together, against the evaluator asked request by request."""
+
+import json
+import random
+
+import pytest
+import random_policies
+from random_policies import HERE, TABLE, THERE
+
+from keystead.analysis.effective import Key, Standing
+from keystead.analysis.questions.duties import duties
+from keystead.analysis.questions.external import external_access
+from keystead.analysis.questions.who_can import who_can
+from keystead.policy import (
+    AuthorizationRequest,
+    Grant,
+    Level,
+    Policies,
+    ResourceDescription,
+    compile_policy,
+    decide,
+    parse,
+)
+from keystead.policy.actions import ACTIONS
+from keystead.policy.keypolicy import compile_key_policy
+from keystead.policy.request import ChildGrant, Constraints, Principal
+
+ARN = f"arn:aws:kms:us-east-1:{HERE}:key/1234"
+KEYS = ["kms:ViaService", "kms:EncryptionContext:app", "aws:SourceIp", "aws:PrincipalOrgID"]
+USER = Principal(type="user", arn=f"arn:aws:iam::{HERE}:user/Alice", account=HERE)
+SESSION = Principal(
+    type="assumedRole",
+    arn=f"arn:aws:sts::{HERE}:assumed-role/App/s1",
+    account=HERE,
+    role_arn=f"arn:aws:iam::{HERE}:role/App",
+)
+PEOPLE = [
+    USER, SESSION,
+    Principal(type="root", arn=f"arn:aws:iam::{HERE}:root", account=HERE),
+    Principal(type="user", arn=f"arn:aws:iam::{THERE}:user/Bob", account=THERE),
+    Principal(type="service", service="logs.us-east-1.amazonaws.com"),
+    Principal(type="federatedUser", arn=f"arn:aws:sts::{HERE}:federated-user/Fed", account=HERE, issuer_arn=USER.arn),
+]  # fmt: skip
+
+
+def compiled(statements, name=None):
+    return compile_policy(parse(json.dumps({"Version": "2012-10-17", "Statement": statements})), name)
+
+
+def policies(random, most, keys, *, broad=0.5, principal=False):
+    made = []
+    for number in range(random.randint(0, most)):
+        statements = [random_policies.statement(random, keys) for _ in range(random.randint(1, 2))]
+        for one in statements:
+            if not principal:
+                one.pop("Principal", None)
+                one.pop("NotPrincipal", None)
+        if random.random() < broad:
+            statements.append(
+                {"Effect": "Allow", "Action": "*", "Resource": "*"}
+                | ({"Principal": "*"} if principal else {})
+            )
+        made.append(compiled(statements, f"p{number}"))
+    return tuple(made)
+
+
+def grant(random, number):
+    pairs = random.choice([None, {"app": "a"}, {"app": "b"}, {"other": "a"}])
+    constraint = random.choice(["encryption_context_equals", "encryption_context_subset"])
+    return Grant(
+        grant_id=f"g{number}",
+        key_arn=ARN,
+        grantee=random.choice([p.role_arn or p.arn or p.service for p in PEOPLE]),
+        operations=frozenset(random.sample(["Decrypt", "Encrypt", "DescribeKey", "CreateGrant", "Sign"], 2)),
+        issuing_account=HERE,
+        constraints=Constraints(**{constraint: pairs}),
+    )
+
+
+def world(random):
+    keys = random.sample(KEYS, random.choice([0, 1, 2]))
+    key = Key(
+        arn=ARN,
+        account=HERE,
+        policy=compiled([random_policies.statement(random, keys) for _ in range(random.randint(1, 4))]),
+        grants=tuple(grant(random, number) for number in range(random.choice([0, 0, 1, 2]))),
+        resource_control=tuple(
+            Level(policies(random, 1, keys, principal=True)) for _ in range(random.choice([0, 0, 1]))
+        ),
+    )
+    boundary = policies(random, 1, keys) if random.random() < 0.3 else ()
+    held = Policies(
+        identity=policies(random, 2, keys),
+        group=policies(random, 1, keys),
+        boundary=boundary[0] if boundary else None,
+        session=policies(random, 1, keys) if random.random() < 0.4 else (),
+        service_control=tuple(
+            Level(policies(random, 1, keys, broad=1)) for _ in range(random.choice([0, 0, 1]))
+        ),
+    )
+    return key, Standing(principal=random.choice(PEOPLE), policies=held), keys
+
+
+def requests(random, key, standing, keys, count):
+    """Requests as the server would make them: keys that the action or the caller has not are absent."""
+    from keystead.analysis.condition_keys import absent_for, has_key, of_caller
+
+    for _ in range(count):
+        action = random.choice(
+            [
+                "kms:Decrypt",
+                "kms:Encrypt",
+                "kms:DescribeKey",
+                "kms:PutKeyPolicy",
+                "kms:Sign",
+                "kms:CreateGrant",
+            ]
+        )
+        context = {}
+        for name in {*keys, "kms:EncryptionContext:app", "kms:EncryptionContext:other"}:
+            values = TABLE[name][0] if name in TABLE else ["a", "b"]
+            lower = name.lower()
+            if (
+                random.random() < 0.7
+                and has_key(action, ARN, lower)
+                and standing.principal.type not in absent_for(lower)
+            ):
+                context[lower] = random.choice(values)
+        start = "kms:encryptioncontext:"
+        pairs = {name.removeprefix(start): value for name, value in context.items() if name.startswith(start)}
+        fixed = {"aws:resourceaccount": HERE, "aws:requestedregion": "us-east-1"}
+        yield AuthorizationRequest(
+            principal=standing.principal, action=action, resource=ARN, account=HERE,
+            context=context | fixed | of_caller(standing.principal), description=ResourceDescription(trust="keyPolicy"),
+            encryption_context=pairs, child=ChildGrant(),
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("part", range(3))
+def test_what_the_evaluator_allows_is_found(part):
+    """The reverse needs no test: each way in holds a request that the evaluator has confirmed."""
+    allowed = 0
+    for seed in range(part * 200, (part + 1) * 200):
+        chance = random.Random(seed)
+        key, standing, keys = world(chance)
+        found = {operation for one in who_can(key, [standing]) for operation in one.operations}
+        held = Policies(
+            resource=key.policy, grants=key.grants, resource_control=key.resource_control,
+            **{name: getattr(standing.policies, name) for name in ("identity", "group", "boundary", "session", "service_control")},
+        )  # fmt: skip
+        for request in requests(chance, key, standing, keys, 40):
+            if decide(request, held).allowed:
+                allowed += 1
+                assert request.action in found, (seed, request)
+    assert allowed > 200
+
+
+def key_of(*statements, grants=()):
+    text = json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+    return Key(arn=ARN, account=HERE, policy=compile_key_policy(text), grants=grants)
+
+
+def allow(principal, *actions, effect="Allow", **condition):
+    made = {"Effect": effect, "Principal": principal, "Action": list(actions), "Resource": "*"}
+    return made | ({"Condition": condition} if condition else {})
+
+
+def test_a_key_tells_who_may_do_what_and_why():
+    key = key_of(
+        allow(
+            {"AWS": SESSION.role_arn},
+            "kms:Decrypt",
+            StringEquals={"kms:ViaService": "s3.us-east-1.amazonaws.com"},
+        )
+    )
+    (found,) = who_can(key, [Standing(principal=SESSION)])
+    assert found.operations == ("kms:Decrypt",)
+    assert [(one.operator, one.values) for one in found.conditions] == [
+        ("StringEquals", ("s3.us-east-1.amazonaws.com",))
+    ]
+    assert found.sources[0].statement == 0
+
+
+def test_an_operation_under_a_condition_that_it_never_has_is_not_allowed():
+    key = key_of(
+        allow({"AWS": USER.arn}, "kms:Sign", "kms:Decrypt", StringEquals={"kms:EncryptionContext:a": "b"})
+    )
+    (found,) = who_can(key, [Standing(principal=USER)])
+    assert found.operations == ("kms:Decrypt",)
+
+
+def test_duties_are_told_apart_and_one_step_is_named():
+    admin = Principal(type="user", arn=f"arn:aws:iam::{HERE}:user/admin", account=HERE)
+    people = [Standing(principal=one) for one in (USER, admin)]
+    apart = key_of(allow({"AWS": USER.arn}, "kms:Decrypt"), allow({"AWS": admin.arn}, "kms:DisableKey"))
+    assert duties(who_can(apart, people)) == ()
+    step = key_of(allow({"AWS": admin.arn}, "kms:PutKeyPolicy"))
+    assert [(one.kind, one.manages) for one in duties(who_can(step, people))] == [
+        ("one-step", ("kms:PutKeyPolicy",))
+    ]
+    both = key_of(allow({"AWS": USER.arn}, "kms:Decrypt", "kms:DisableKey"))
+    assert [(one.kind, one.principal) for one in duties(who_can(both, people))] == [("both", USER)]
+
+
+def test_grants_made_by_services_only_are_no_duty():
+    limited = allow(
+        {"AWS": USER.arn}, "kms:CreateGrant", "kms:Decrypt", Bool={"kms:GrantIsForAWSResource": "true"}
+    )
+    only = [Standing(principal=USER)]
+    assert duties(who_can(key_of(allow({"AWS": USER.arn}, "kms:Decrypt"), limited), only)) == ()
+    open_one = allow({"AWS": USER.arn}, "kms:CreateGrant", "kms:Decrypt")
+    assert [one.kind for one in duties(who_can(key_of(open_one), only))] == ["both"]
+
+
+def test_access_from_outside_counts_grants_and_leaves_out_what_does_not_work_across_accounts():
+    partner = f"arn:aws:iam::{THERE}:role/Partner"
+    lent = Grant(
+        grant_id="g", key_arn=ARN, grantee=partner, operations=frozenset({"Decrypt"}), issuing_account=HERE
+    )
+    key = key_of(
+        allow({"AWS": [USER.arn, f"arn:aws:iam::{THERE}:user/Bob"]}, "kms:PutKeyPolicy", "kms:Encrypt"),
+        grants=(lent,),
+    )
+    found = external_access(key, frozenset({HERE}))
+    assert [(one.principal, one.operations, one.grant_id) for one in found] == [
+        (f"arn:aws:iam::{THERE}:user/Bob", ("kms:Encrypt",), None), (partner, ("kms:Decrypt",), "g"),
+    ]  # fmt: skip
+    assert external_access(key, frozenset({HERE, THERE})) == ()
+
+
+def test_a_deny_that_keeps_outsiders_away_is_seen():
+    everyone = allow("*", "kms:*")
+    mine = allow("*", "kms:*", effect="Deny", StringNotEquals={"aws:PrincipalAccount": HERE})
+    (found,) = external_access(key_of(everyone), frozenset({HERE}))
+    assert found.public
+    assert external_access(key_of(everyone, mine), frozenset({HERE})) == ()
+
+
+def test_every_action_that_is_asked_on_a_key_is_in_the_catalogue():
+    from keystead.analysis.effective import ASKED
+
+    assert {name.lower() for name, row in ACTIONS.items() if "key" in row.targets} - {
+        "kms:retiregrant"
+    } == ASKED
