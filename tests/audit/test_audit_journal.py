@@ -237,7 +237,7 @@ def test_files_are_the_owners_only(root):
     journal.append([b"x"])
     journal.close()
     directory = root / "journal" / "w0"
-    assert [path.stat().st_mode & 0o777 for path in sorted(directory.iterdir())] == [0o600, 0o600]
+    assert [path.stat().st_mode & 0o777 for path in sorted(directory.iterdir())] == [0o600] * 3
     assert directory.stat().st_mode & 0o777 == 0o700
 
 

@@ -1,16 +1,18 @@
 """The sequencer: every durable record of every journal is in the log, once, whatever fails and whenever."""
 
 import json
+import shutil
 
 import pytest
 
+from keystead.audit.acknowledged import acknowledged
 from keystead.audit.custody import LogKeys
 from keystead.audit.disk import OsDisk
 from keystead.audit.journal import Journal
-from keystead.audit.log import Sequencer, leaf_of
+from keystead.audit.log import Sequencer, expect_logged, leaf_of
 from keystead.audit.logfiles import LogFiles
 from keystead.audit.reader import read_journal
-from keystead.errors import LogError
+from keystead.errors import JournalError, LogError
 from keystead.tlog import open_checkpoint, root_of, tiles_of
 from keystead.tlog.tile import ENTRIES, decode_bundle
 
@@ -139,3 +141,100 @@ def test_a_log_that_does_not_fit_its_head_is_not_continued(tmp_path, journals):
     tile.unlink()
     with pytest.raises(LogError, match=r"log/tile/0/000\.p/1 is missing"):
         sequencer(tmp_path).run()
+
+
+class Doubtful(OsDisk):
+    """Runs `seen` between a group's write and its sync, and then loses the sync, if it is told to."""
+
+    def __init__(self):
+        self.seen = None
+
+    def create(self, path, size):
+        return DoubtfulFile(self, super().create(path, size))
+
+    def open(self, path):
+        return DoubtfulFile(self, super().open(path))
+
+
+class DoubtfulFile:
+    def __init__(self, disk, file):
+        self.disk, self.file = disk, file
+        self.write, self.read, self.close = file.write, file.read, file.close
+
+    def sync(self):
+        if self.disk.seen is not None:
+            seen, self.disk.seen = self.disk.seen, None
+            seen()
+            raise OSError(5, "lost")
+        self.file.sync()
+
+
+def test_what_another_worker_may_still_give_up_is_not_in_the_log(tmp_path, journals):
+    """The group can be read before its sync fails; then its numbers are used again."""
+    disk = Doubtful()
+    other = Journal.open(tmp_path, "w2", segment_size=1 << 16, prepare_ahead=False, disk=disk)
+    one = sequencer(tmp_path, acknowledged=lambda worker: acknowledged(tmp_path, worker))
+    other.append([event(1)])
+    assert one.run() == 1
+    disk.seen = one.run
+    with pytest.raises(JournalError):
+        other.append([event(2), event(3)])
+    assert one.run() == 0
+    other.reopen()
+    other.append([event(4)])
+    assert one.run() == 1
+    other.close()
+    assert one.run() == 1
+    assert sorted(logged(tmp_path)) == expected(tmp_path, "w2")
+
+
+def test_what_is_durable_of_a_dead_worker_is_in_the_log_once_somebody_took_its_place(tmp_path):
+    journal = Journal.open(tmp_path, "w0", segment_size=1 << 16, prepare_ahead=False)
+    journal.append([event(1)])
+    journal._acknowledged.close()
+    journal._acknowledged = None
+    journal.append([event(2)])  # it is durable, and the machine stops before anybody is told
+    journal.abandon()
+    one = sequencer(tmp_path, acknowledged=lambda worker: acknowledged(tmp_path, worker))
+    assert one.run() == 1
+    journal = Journal.open(tmp_path, "w0", segment_size=1 << 16, prepare_ahead=False)
+    assert one.run() == 1
+    assert sorted(logged(tmp_path)) == expected(tmp_path, "w0")
+    journal.abandon()
+
+
+def test_nobody_has_told_of_a_journal_that_is_not_there(tmp_path):
+    assert acknowledged(tmp_path, "w7") == 0
+
+
+def cut_off(root, worker="w0"):
+    for path in (root / "journal" / worker).glob("*.seg"):
+        path.unlink()
+
+
+def test_a_journal_that_is_shorter_than_the_log_knows_is_not_continued(tmp_path, journals):
+    journals[0].append([event(1), event(2)])
+    sequencer(tmp_path).run()
+    journals[0].abandon()
+    cut_off(tmp_path)
+    with pytest.raises(LogError, match="journal w0: record 0 was in the log and is gone"):
+        sequencer(tmp_path).run()
+    journal = Journal.open(tmp_path, "w0", segment_size=1 << 16, prepare_ahead=False)
+    with pytest.raises(JournalError, match="the log has 2 records of it, 0 are there"):
+        expect_logged(tmp_path, journal)
+    journal = Journal.open(tmp_path, "w0", segment_size=1 << 16, prepare_ahead=False)  # it was let go
+    journal.append([event(3), event(4)])
+    expect_logged(tmp_path, journal)
+    journal.abandon()
+
+
+def test_a_log_that_is_removed_under_the_server_is_not_begun_anew(tmp_path, journals):
+    one = sequencer(tmp_path)
+    journals[0].append([event(1)])
+    one.run()
+    shutil.rmtree(tmp_path / "log")
+    journals[0].append([event(2)])
+    for _ in range(2):
+        with pytest.raises(LogError):
+            one.run()
+    assert not (tmp_path / "log/head").exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from keystead.audit.acknowledged import FILE, acknowledged
 from keystead.audit.journal import Journal
 from keystead.audit.orphans import orphans, take_up, take_up_one
 from keystead.audit.outbox import OUTBOX, OutboxRow, key
@@ -65,3 +66,15 @@ def test_a_journal_that_is_written_after_all_is_left_alone(store, tmp_path):
     assert store.transaction().scan(OUTBOX, "w2/")
     journal.close()
     assert take_up_one(store, tmp_path, "w2") == 1
+
+
+def test_records_that_nobody_was_told_of_are_told_of_now(store, tmp_path):
+    """Its machine stopped between the sync and the telling: they are durable, and wait for somebody to say so."""
+    journal = Journal.open(tmp_path, "w2")
+    journal.append([b"one"])
+    journal.abandon()
+    (tmp_path / "journal/w2" / FILE).write_bytes(bytes(8))
+    assert acknowledged(tmp_path, "w2") == 0
+    assert take_up_one(store, tmp_path, "w2") == 0
+    assert acknowledged(tmp_path, "w2") == 2  # with the note that it was closed
+    assert events(tmp_path, "w2") == [b"one"]

@@ -35,11 +35,12 @@ from keystead.api.turns import Turns
 from keystead.api.usage import UsageTracker
 from keystead.api.usage_replay import rebuild
 from keystead.api.watching import watching_of
+from keystead.audit.acknowledged import acknowledged
 from keystead.audit.commit import Committer
 from keystead.audit.custody import name_log, open_log_keys
 from keystead.audit.index import Index
 from keystead.audit.journal import Journal
-from keystead.audit.log import Sequencer, Sequencing
+from keystead.audit.log import Sequencer, Sequencing, expect_logged
 from keystead.audit.logfiles import LogFiles
 from keystead.audit.orphans import take_up
 from keystead.audit.sink import sink_of
@@ -279,9 +280,10 @@ class App:
     def _log_state(self) -> str:
         return "ok" if self._sequencing is None else self._sequencing.state
 
-    def _acknowledged(self, worker: str) -> int | None:
-        """Up to where a journal's records stay whatever happens; known here of this worker's own."""
-        return self.journal.next_index if worker == self.journal.worker else None
+    def _acknowledged(self, worker: str) -> int:
+        """Up to where a journal's records stay whatever happens."""
+        own = worker == self.journal.worker
+        return self.journal.next_index if own else acknowledged(self.directory, worker)
 
     async def _run_due(self) -> None:
         """Look at what is due once a second, and right after a change that may have made something due."""
@@ -347,6 +349,7 @@ def build(
     wall = wall or SystemClock()
     attestation, outside = attestation_of(settings, wall), outside_of(settings)
     journal = Journal.open(directory, worker)
+    expect_logged(directory, journal)
     kept = blobs or open_blobs(settings, directory)
     return App(settings, store, directory, journal, clock, wall, attestation, outside, kept, entropy)
 

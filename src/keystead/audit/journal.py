@@ -11,6 +11,7 @@ from typing import Self
 import msgspec
 
 from keystead.audit import reader
+from keystead.audit.acknowledged import Acknowledged
 from keystead.audit.disk import Disk, Lock, OsDisk, SegmentFile, Spare, make_directory, write_whole
 from keystead.audit.segment import (
     SECTOR,
@@ -68,6 +69,8 @@ class Journal:
         self._view = _View((), Position(SECTOR, 0, genesis(worker)), 0)
         self._file: SegmentFile | None = None
         self._lock: Lock | None = None
+        self._acknowledged: Acknowledged | None = None
+        self._identity = (0, 0)
         self._failure: str | None = None
         self.recovered: Cut | None = None
 
@@ -106,7 +109,9 @@ class Journal:
             with journal._failing():
                 make_directory(journal._disk, path)
                 journal._lock = Lock(path)
+                journal._acknowledged = Acknowledged(path)
                 journal._start()
+                journal._acknowledged.tell(journal.next_index)
         except BaseException:
             journal.abandon()
             raise
@@ -177,6 +182,8 @@ class Journal:
         with self._failing():
             # A failed roll may have left a segment that holds no record yet; it keeps its place in the sequence.
             segments = reader.headers(self._disk, self._directory, self._worker)
+            if not segments:
+                raise JournalError("all segments are gone")
             since = view.segments[-1].first_index
             for _ in reader.frames(self._disk, self._directory, segments, view.at, since):
                 pass
@@ -200,6 +207,9 @@ class Journal:
         self._failure = self._failure or "closed"
         self._drop_file()
         self._spare.discard()
+        if self._acknowledged is not None:
+            self._acknowledged.close()
+            self._acknowledged = None
         if self._lock is not None:
             self._lock.release()
             self._lock = None
@@ -258,6 +268,7 @@ class Journal:
         """
         self._file = self._disk.open(self._directory / newest.name)
         self._write(tail.data, 0)
+        self._identity = self._place(newest)[:2]
 
     def _cut(self, segments: tuple[Header, ...], tail: reader.Tail) -> None:
         """Continue in a new segment; the torn bytes stay where they are for whoever looks."""
@@ -288,8 +299,11 @@ class Journal:
         # A crash before the sync returns: the next start keeps the whole records that persisted (nobody was
         # answered for them) and cuts the rest.
         self._write(data, self._view.at.offset)
+        self._expect_in_place()
         # Durable: a crash from here on loses nothing.
         self._view = _View(self._view.segments, after, anchor)
+        if self._acknowledged is not None:
+            self._acknowledged.tell(after.index)
 
     def _roll(self, segments: tuple[Header, ...], at: Position, anchor: int) -> None:
         """Continue after `at` in a new segment."""
@@ -301,6 +315,7 @@ class Journal:
         # A crash here: the spare has a header but no name that counts; the next start replaces it.
         self._disk.rename(self._spare.path, self._directory / header.name)
         # A crash here: an empty segment continues from the last record, as it shall.
+        self._identity = self._place(header)[:2]
         self._view = _View((*segments, header), header.start, anchor)
         self._spare.prepare()
 
@@ -308,6 +323,28 @@ class Journal:
         assert self._file is not None
         write_whole(self._file, data, offset)
         self._file.sync()
+
+    def _place(self, header: Header) -> tuple[int, int, int]:
+        """Device, number and size of what stands under the segment's name now."""
+        found = (self._directory / header.name).stat()
+        return found.st_dev, found.st_ino, found.st_size
+
+    def _expect_in_place(self) -> None:
+        """Nothing, if what was just written can be found under the segment's name.
+
+        A file that somebody removed, replaced or cut off still takes writes, which nobody could read later.
+
+        Raises:
+            JournalError: it cannot.
+            OSError: the disk does not tell.
+        """
+        newest = self._view.segments[-1]
+        try:
+            place = self._place(newest)
+        except FileNotFoundError:
+            raise JournalError(f"journal segment {newest.name}: was removed while it was written") from None
+        if place != (*self._identity, newest.size):
+            raise JournalError(f"journal segment {newest.name}: was replaced or cut off while it was written")
 
     def _drop_file(self) -> None:
         file, self._file = self._file, None

@@ -18,10 +18,11 @@ from keystead.audit.change import Change, decode_writes
 from keystead.audit.custody import LogKeys
 from keystead.audit.disk import Disk
 from keystead.audit.follow import Cursor, parts
+from keystead.audit.journal import Journal
 from keystead.audit.logfiles import Head, LogFiles
 from keystead.audit.segment import Frame, Kind
 from keystead.audit.witnessing import Witnesses
-from keystead.errors import LogError, OperatorError
+from keystead.errors import JournalError, LogError, OperatorError
 from keystead.tlog import (
     Checkpoint,
     Salts,
@@ -63,7 +64,7 @@ def _written(change: Change | None) -> tuple[list[tuple[bytes, bytes]], dict[str
 class Sequencer:
     """One at a time for a data directory: whoever leads. Belongs to one thread.
 
-    `acknowledged` tells of a journal up to which index its records are known to stay, None if nobody here knows.
+    `acknowledged` tells of a journal below which index its records are known to stay; None: all that are there do.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class Sequencer:
         self._witnesses = witnesses or Witnesses([])
         self._head: Head | None = None
         self._size = 0
+        self._begun = False
         self._witnessed = 0
         self._showing = Lock()
         self._cursors: dict[str, Cursor] = {}
@@ -111,19 +113,22 @@ class Sequencer:
         """Begin from the head on disk; a log that does not fit it is not continued."""
         head = self._files.head()
         if head is None:
+            if self._begun:
+                raise LogError("log/head is gone; the log is not begun anew beside a server that wrote it")
             self._head, self._size = Head("", {}), 0
             return
         checkpoint = open_checkpoint(head.checkpoint, [self._signer.key])
         if root_of(checkpoint.size, self._files.read) != checkpoint.root:
             raise LogError("the tiles at the log's edge are not those of log/head")
         self._files.repair(head)
-        self._head, self._size = head, checkpoint.size
+        self._head, self._size, self._begun = head, checkpoint.size, True
 
     def _add(self) -> int:
         assert self._head is not None
         journals, cursors = dict(self._head.journals), dict(self._cursors)
         leaves: list[bytes] = []
-        for worker in sorted(entry.name for entry in (self._directory / "journal").iterdir()):
+        there = {entry.name for entry in (self._directory / "journal").iterdir()}
+        for worker in sorted(there | journals.keys()):
             self._gather(worker, journals, cursors, leaves)
         if leaves:
             self._publish(leaves, journals)
@@ -148,6 +153,9 @@ class Sequencer:
                 leaves.append(leaf_of(frame, worker, self._salts))
                 journals[worker] = following = frame.index + 1
             cursors[worker] = part.cursor
+        read = cursors[worker].index if worker in cursors else 0
+        if read < journals.get(worker, 0):
+            raise LogError(f"journal {worker}: record {read} was in the log and is gone")
 
     def _publish(self, leaves: list[bytes], journals: dict[str, int]) -> None:
         growth = append(self._size, self._files.read, leaves)
@@ -158,7 +166,7 @@ class Sequencer:
         head = Head(note, journals)
         with self._showing:
             self._files.publish(head)
-            old, self._head, self._size = self._size, head, growth.size
+            old, self._head, self._size, self._begun = self._size, head, growth.size, True
         for tile, _ in growth.writes:
             self._drop_narrower(tile, old)
 
@@ -188,6 +196,27 @@ class Sequencer:
         width = (size >> 8 * max(tile.level, 0)) - tile.index * WIDTH
         if 0 < width < tile.width:
             self._files.drop(Tile(tile.level, tile.index, width))
+
+
+def expect_logged(directory: Path, journal: Journal) -> None:
+    """Nothing, if the journal that was just opened has every record of it that the log has.
+
+    A journal that was deleted or cut off would use its numbers again, for other records. It is abandoned.
+
+    Raises:
+        JournalError: it has not.
+    """
+    try:
+        head = LogFiles(directory).head()
+    except LogError:
+        return  # the log itself is damaged: the sequencer tells
+    known = 0 if head is None else head.journals.get(journal.worker, 0)
+    if journal.next_index < known:
+        journal.abandon()
+        raise JournalError(
+            f"journal {journal.worker}: the log has {known} records of it, {journal.next_index} are there:"
+            " it was deleted, cut off or put back"
+        )
 
 
 class Sequencing:

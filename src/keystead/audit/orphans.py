@@ -6,8 +6,10 @@ from pathlib import Path
 
 import structlog
 
-from keystead.audit import outbox
+from keystead.audit import outbox, reader
+from keystead.audit.acknowledged import acknowledged
 from keystead.audit.commit import Committer
+from keystead.audit.disk import OsDisk
 from keystead.audit.journal import Journal
 from keystead.errors import JournalError
 from keystead.storage.store import Store
@@ -43,14 +45,30 @@ def take_up_one(store: Store, directory: Path, worker: str) -> int:
     Raises:
         StorageError: the store cannot be read or written.
     """
-    if not store.transaction().scan(outbox.OUTBOX, f"{worker}/", limit=1):
-        return 0  # not even opened: each opening may add a note to it
     try:
+        left = store.transaction().scan(outbox.OUTBOX, f"{worker}/", limit=1)
+        if not left and _settled(directory, worker):
+            return 0  # not even opened: each opening may add a note to it
         committer = Committer(store, Journal.open(directory, worker), lambda _: None)
         try:
             return committer.recover()
         finally:
             committer.close()
-    except JournalError as error:
+    except (JournalError, OSError) as error:
         log.error("a journal that no worker writes cannot be taken up", worker=worker, reason=str(error))
         return 0
+
+
+def _settled(directory: Path, worker: str) -> bool:
+    """Whether everybody may rely on every record of the journal, because whoever wrote it last said so.
+
+    Raises:
+        JournalError: it is damaged.
+        OSError: it cannot be read.
+    """
+    place = reader.directory_of(directory, worker)
+    segments = reader.headers(OsDisk(), place, worker)
+    if not segments:
+        return True
+    tail = reader.tail(OsDisk(), place, segments[-1])
+    return tail.clean and acknowledged(directory, worker) == tail.at.index
