@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import hmac
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -104,8 +103,7 @@ class Payload:
     def also(self, name: str) -> None:
         """None; the body's checksum of this algorithm (or `MD5`) will be known at its end."""
         if name not in self._hashes:
-            make = checksum.ALGORITHMS.get(name)
-            self._hashes[name] = hashlib.md5(usedforsecurity=False) if make is None else make()
+            self._hashes[name] = checksum.new_hash(name)
 
     def digest(self, name: str) -> bytes:
         """A checksum that was asked for, once the body has been read."""

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from typing import Final
+
 import msgspec
 
+from keystead import errors
 from keystead.api.authenticate import Authenticator
 from keystead.api.calls import Known
 from keystead.api.payload import Payload, declared
@@ -11,7 +15,11 @@ from keystead.storage import Transaction
 from keystead.wire import sigv4
 from keystead.wire.http import Request
 
-_S3 = "s3"
+_S3: Final = "s3"
+_NEW: Final = "AWS4"
+_OLD_HEADER: Final = "AWS "
+_OLD_QUERY: Final = re.compile(r"(?:^|&)AWSAccessKeyId=")
+"""Signature Version 2, which no bucket made after June 2020 takes (Amazon S3 User Guide, "Signature Version 2")."""
 
 
 class Arrival(msgspec.Struct, frozen=True):
@@ -30,6 +38,10 @@ def receive(
     Raises:
         errors.ApiError: as `Authenticator.authenticate`, or the request says nothing sensible of its body.
     """
+    if request.headers.get("authorization", _NEW).startswith(_OLD_HEADER) or _OLD_QUERY.search(request.query):
+        raise errors.InvalidS3Request(
+            "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
+        )
     if not sigv4.signed(request):
         return Arrival(Known(authenticator.standings.of_nobody(), region), Payload(request, None, None))
     standing, claim, via = authenticator.authenticate(request, tx, _S3, wall, now, declared(request))

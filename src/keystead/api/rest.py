@@ -89,7 +89,7 @@ def is_for_s3(method: str, target: str, headers: Mapping[str, str], domains: Seq
     """
     signed = headers.get("authorization")
     if signed is not None:
-        return _SCOPE in signed
+        return _SCOPE in signed or signed.startswith("AWS ")
     query = target.partition("?")[2]
     if "X-Amz-Credential=" in query:
         return _SCOPE in unquote(query)

@@ -240,14 +240,15 @@ class App:
 
     def handle(self, request: Request, done: Callable[[Response], None]) -> None:
         """Answer one request; see `keystead.wire.http.Handler`."""
-        if request.target in self._door.paths:
+        if request.target in self._door.paths and request.stream is None:
             self._door.handle(request, done)
         else:
             self._turns.handle(request, done)
 
     def streams(self, method: str, target: str, headers: Mapping[str, str]) -> bool:
         """Whether a request is to be handed over before its body has arrived; see `keystead.http.serve`."""
-        return target not in self._door.paths and is_for_s3(method, target, headers, DOMAINS)
+        signed = "authorization" in headers
+        return (signed or target not in self._door.paths) and is_for_s3(method, target, headers, DOMAINS)
 
     async def stop(self) -> None:
         """Everything submitted is durable and answered, and the files are closed."""

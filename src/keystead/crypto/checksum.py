@@ -58,6 +58,13 @@ ALGORITHMS: Final[dict[str, Callable[[], Hash]]] = {
 }
 """By the names of S3's API."""
 
+
+def new_hash(name: str) -> Hash:
+    """What takes bytes for a checksum of `ALGORITHMS`, or for `MD5`, which entity tags are made of."""
+    make = ALGORITHMS.get(name)
+    return hashlib.md5(usedforsecurity=False) if make is None else make()
+
+
 SIZES: Final = {"CRC32": 4, "CRC32C": 4, "CRC64NVME": 8, "SHA1": 20, "SHA256": 32}
 """Bytes of each."""
 
@@ -77,3 +84,8 @@ def combine(name: str, first: bytes, second: bytes, second_length: int) -> bytes
 def text(digest: bytes) -> str:
     """A checksum as headers carry it."""
     return base64.b64encode(digest).decode()
+
+
+def digest_of(text: str) -> bytes:
+    """The checksum that `text` wrote."""
+    return base64.b64decode(text)

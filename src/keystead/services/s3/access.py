@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from hashlib import sha256
 from typing import Any, Final
 
 import msgspec
@@ -213,3 +214,8 @@ def compiled_denials(text: str, bound: tuple[tuple[str, str], ...]) -> CompiledP
 def tag_facts(tags: Mapping[str, str], prefix: str) -> Facts:
     """Condition keys of tags, e.g. `s3:ExistingObjectTag/team`."""
     return {f"{prefix}/{name}": value for name, value in tags.items()}
+
+
+def owner_id(account: str) -> str:
+    """The canonical user id of an account: 64 hex digits, the same always."""
+    return sha256(f"canonical user {account}".encode()).hexdigest()

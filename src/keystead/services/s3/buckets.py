@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from hashlib import sha256
 from typing import Any, Final
 
 from keystead import errors
 from keystead.api import Call, Target, operation
-from keystead.services.s3.access import BUCKET_TYPE, bucket_named, facts_of, on_bucket, on_service
-from keystead.services.s3.tables import BUCKETS, OBJECTS, UPLOADS, VERSIONS, Bucket
+from keystead.services.s3.access import BUCKET_TYPE, bucket_named, facts_of, on_bucket, on_service, owner_id
+from keystead.services.s3.garbage import discard_pieces
+from keystead.services.s3.settings import OWNERSHIPS
+from keystead.services.s3.tables import BUCKETS, OBJECTS, PARTS, UPLOADS, VERSIONS, Bucket, Piece
 from keystead.wire.models import s3 as wire
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
@@ -21,7 +22,6 @@ _RESERVED: Final = frozenset({"healthz", "metrics", "readyz"})
 _FIRST_REGION: Final = "us-east-1"
 _MOST: Final = 10_000
 _ID_BYTES: Final = 16
-_OWNERSHIPS: Final = frozenset({"BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter"})
 
 
 def check_name(name: str | None) -> str:
@@ -83,7 +83,7 @@ def create_bucket(call: Call, request: wire.CreateBucketRequest, _bucket: Target
     if request.acl not in {None, "private"}:
         raise errors.AclsNotSupported
     ownership = request.object_ownership or "BucketOwnerEnforced"
-    if ownership not in _OWNERSHIPS:
+    if ownership not in OWNERSHIPS:
         raise errors.InvalidS3Argument
     there = call.tx.get(BUCKETS, name)
     if there is not None:
@@ -116,8 +116,11 @@ def delete_bucket(call: Call, request: wire.DeleteBucketRequest, _bucket: Target
     prefix = f"{bucket.id}/"
     if any(call.tx.scan(table, prefix, limit=1) for table in (OBJECTS, VERSIONS)):
         raise errors.BucketNotEmpty(about={"BucketName": bucket.name})
-    for place, _ in call.tx.scan(UPLOADS, prefix):
+    for place, upload in call.tx.scan(UPLOADS, prefix):
         call.tx.delete(UPLOADS, place)
+        for row, part in call.tx.scan(PARTS, f"{upload.id}/"):
+            call.tx.delete(PARTS, row)
+            discard_pieces(call, (Piece(part.blob, part.size),))
     call.tx.delete(BUCKETS, bucket.name)
 
 
@@ -163,11 +166,6 @@ def list_buckets(call: Call, request: wire.ListBucketsRequest, _any: Target) -> 
         continuation_token=more,
         prefix=request.prefix,
     )
-
-
-def owner_id(account: str) -> str:
-    """The canonical user id of an account: 64 hex digits, the same always."""
-    return sha256(f"canonical user {account}".encode()).hexdigest()
 
 
 OPERATIONS = (create_bucket, delete_bucket, head_bucket, get_bucket_location, list_buckets)

@@ -30,8 +30,8 @@ _UNSUPPORTED: Final = {
     "object_lock_legal_hold_status": "Object Lock",
     "write_offset_bytes": "appending",
 }
-_MOST_TAGS: Final = 10
-_CHECKSUM_ATTRIBUTES: Final = {
+MOST_TAGS: Final = 10
+CHECKSUM_ATTRIBUTES: Final = {
     "CRC32": "checksum_crc32",
     "CRC32C": "checksum_crc32_c",
     "CRC64NVME": "checksum_crc64_nvme",
@@ -100,13 +100,13 @@ def tags_of(text: str | None) -> dict[str, str]:
     if not text:
         return {}
     try:
-        pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=True, max_num_fields=_MOST_TAGS + 1)
+        pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=True, max_num_fields=MOST_TAGS + 1)
     except ValueError:
         raise errors.InvalidS3Argument(
             "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters "
             "without tag name duplicates."
         ) from None
-    return check_tags(pairs, _MOST_TAGS)
+    return check_tags(pairs, MOST_TAGS)
 
 
 def check_tags(pairs: list[tuple[str, str]], most: int) -> dict[str, str]:
@@ -146,9 +146,9 @@ def encrypted(envelope: Envelope) -> dict[str, Any]:
 def checksums(version: Version | Written) -> dict[str, Any]:
     """What an answer tells of the checksum."""
     told: dict[str, Any] = {
-        _CHECKSUM_ATTRIBUTES[name]: text
+        CHECKSUM_ATTRIBUTES[name]: text
         for name, text in version.checksum.items()
-        if name in _CHECKSUM_ATTRIBUTES
+        if name in CHECKSUM_ATTRIBUTES
     }
     whole = version.whole if isinstance(version, Version) else True
     return {**told, "checksum_type": "FULL_OBJECT" if whole else "COMPOSITE"} if told else {}

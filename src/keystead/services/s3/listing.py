@@ -12,8 +12,7 @@ import msgspec
 
 from keystead import errors
 from keystead.api import Call, Target, operation
-from keystead.services.s3.access import bucket_named, on_bucket
-from keystead.services.s3.buckets import owner_id
+from keystead.services.s3.access import bucket_named, on_bucket, owner_id
 from keystead.services.s3.tables import OBJECTS, VERSIONS, Bucket, Version, object_place, split_place
 from keystead.wire.models import s3 as wire
 

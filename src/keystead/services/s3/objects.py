@@ -155,12 +155,14 @@ def _span(version: Version, request: Any) -> Span:
 def _described(bucket: Bucket, version: Version, request: Any, span: Span) -> dict[str, Any]:
     """The members that GetObject and HeadObject share."""
     headers: Mapping[str, str] = version.headers
-    told = {attribute: headers.get(name) for attribute, name in HEADERS.items()}
+    told: dict[str, Any] = {attribute: headers.get(name) for attribute, name in HEADERS.items()}
     told |= {
         name.removeprefix("response_"): value
         for name in _OVERRIDES
         if (value := getattr(request, name, None)) is not None
     }
+    if told["expires"] is not None:
+        told["expires"] = float(told["expires"])
     if told.get("storage_class") == "STANDARD":
         told["storage_class"] = None
     whole = span.length == version.size

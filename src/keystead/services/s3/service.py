@@ -3,9 +3,31 @@
 from __future__ import annotations
 
 from keystead.api.service import service
-from keystead.services.s3 import buckets, listing, objects
+from keystead.services.s3 import (
+    attributes,
+    buckets,
+    copying,
+    documents,
+    listing,
+    multipart,
+    objects,
+    policies,
+    settings,
+    tagging,
+)
 from keystead.wire.models import s3 as wire
 
-CHAPTERS = (buckets, listing, objects)
+CHAPTERS = (
+    buckets,
+    objects,
+    listing,
+    copying,
+    multipart,
+    tagging,
+    attributes,
+    settings,
+    policies,
+    documents,
+)
 
 S3 = service(wire.SERVICE, (operation for chapter in CHAPTERS for operation in chapter.OPERATIONS))

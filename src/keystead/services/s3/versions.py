@@ -141,10 +141,20 @@ def remove(call: Call, bucket: Bucket, key: str, version_id: str | None) -> Vers
 
 def _promote(call: Call, bucket: Bucket, key: str) -> None:
     """Make the version before the newest the newest."""
-    rest = older(call, bucket, key)
-    if not rest:
-        call.tx.delete(OBJECTS, object_place(bucket.id, key))
-        return
-    place = version_place(bucket.id, key, rest[0].stamp)
-    call.tx.put(OBJECTS, object_place(bucket.id, key), call.tx.get(VERSIONS, place) or rest[0])
-    call.tx.delete(VERSIONS, place)
+    for version in older(call, bucket, key):
+        place = version_place(bucket.id, key, version.stamp)
+        now = call.tx.get(VERSIONS, place)
+        if now is not None:  # this call may have deleted it already
+            call.tx.put(OBJECTS, object_place(bucket.id, key), now)
+            call.tx.delete(VERSIONS, place)
+            return
+    call.tx.delete(OBJECTS, object_place(bucket.id, key))
+
+
+def store(call: Call, bucket: Bucket, key: str, version: Version) -> None:
+    """Put a version back where it is, with something of it changed."""
+    newest = current(call, bucket, key)
+    if newest is not None and newest.stamp == version.stamp:
+        call.tx.put(OBJECTS, object_place(bucket.id, key), version)
+    else:
+        call.tx.put(VERSIONS, version_place(bucket.id, key, version.stamp), version)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
@@ -12,6 +12,7 @@ from keystead import errors
 from keystead.api import Call
 from keystead.api.payload import Payload
 from keystead.crypto import checksum
+from keystead.crypto.checksum import Hash, new_hash
 from keystead.objects import Blobs, ObjectKey, Place, new_name, seal
 from keystead.services.s3.datakeys import fresh
 from keystead.services.s3.encryption import OWN, Choice
@@ -59,33 +60,77 @@ def where(bucket: str, key: str, place: str) -> str:
     return f"{bucket}\0{key}\0{place}"
 
 
+class Content(Protocol):
+    """Bytes that come once, and their checksums when they have: a body, or what is copied."""
+
+    def also(self, name: str, /) -> None:
+        """None; this checksum (or `MD5`) will be known at the end."""
+        ...
+
+    def digest(self, name: str, /) -> bytes:
+        """A checksum that was asked for, at the end."""
+        ...
+
+    def chunks(self, most: int, /) -> Iterator[bytes]:
+        """The bytes; raises where they are more than `most`, or not what they should be."""
+        ...
+
+
+class Copied:
+    """The content of what is copied."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+        self._hashes: dict[str, Hash] = {}
+
+    def also(self, name: str, /) -> None:
+        self._hashes.setdefault(name, new_hash(name))
+
+    def digest(self, name: str, /) -> bytes:
+        return self._hashes[name].digest()
+
+    def chunks(self, _most: int, /) -> Iterator[bytes]:
+        hashes = tuple(self._hashes.values())
+        for chunk in self._chunks:
+            for each in hashes:
+                each.update(chunk)
+            yield chunk
+
+
 def take_in(call: Call, bucket: Bucket, key: str, choice: Choice) -> Written:
-    """The request's body, sealed and kept; if it was before a conflict made the call run again, that.
+    """The request's body as an object, sealed and kept; if it was before a conflict made the call run again, that.
 
     Raises:
         errors.ApiError: it does not arrive as the request says, or cannot be encrypted or kept.
     """
     payload = payload_of(call)
-    if isinstance(payload.kept, Written):
-        return payload.kept
-    place = new_place(call)
-    data_key, envelope = fresh(call, choice, where(bucket.name, key, place))
-    payload.also(payload.algorithm or DEFAULT_CHECKSUM)
+    if not isinstance(payload.kept, Written):
+        place = new_place(call)
+        data_key, envelope = fresh(call, choice, where(bucket.name, key, place))
+        algorithm = payload.algorithm or DEFAULT_CHECKSUM
+        payload.kept = take(call, payload, data_key, envelope, Place(bucket.name, key, place), algorithm)
+    written: Written = payload.kept
+    return written
+
+
+def take(
+    call: Call, content: Content, key: ObjectKey, envelope: Envelope, place: Place, algorithm: str
+) -> Written:
+    """The content, sealed to `place` under `key` and kept, with its checksum of that algorithm.
+
+    Raises:
+        errors.ApiError: it is not what it should be, or cannot be kept.
+    """
+    content.also(algorithm)
     if envelope.algorithm == OWN:
-        payload.also("MD5")
-    blob = keep(call, data_key, Place(bucket.name, key, place), payload.chunks(LARGEST))
-    payload.kept = _written(call, payload, place, envelope, blob)
-    return payload.kept  # type: ignore[no-any-return]  # just put there
-
-
-def _written(call: Call, payload: Payload, place: str, envelope: Envelope, piece: Piece) -> Written:
-    algorithm = payload.algorithm or DEFAULT_CHECKSUM
+        content.also("MD5")
+    piece = keep(call, key, place, content.chunks(LARGEST))
     return Written(
-        place=place,
+        place=place.version,
         envelope=envelope,
         piece=piece,
-        etag=etag(call, envelope, payload.digest("MD5") if envelope.algorithm == OWN else b""),
-        checksum={algorithm: checksum.text(payload.digest(algorithm))},
+        etag=etag(call, envelope, content.digest("MD5") if envelope.algorithm == OWN else b""),
+        checksum={algorithm: checksum.text(content.digest(algorithm))},
     )
 
 

@@ -223,15 +223,20 @@ def body_of(shape: OperationShape, answer: Shape | None, namespace: str) -> byte
         return b""
     payload = next((member for member in answer.MEMBERS if member.location == "payload"), None)
     if payload is not None:
-        value = getattr(answer, payload.attribute)
-        if value is None or payload.rule.kind == "blob":
-            return b""
-        if payload.rule.kind == "string":
-            return str(value).encode()
-        return _document(payload.name, "".join(_elements(value)), namespace)
-    if not shape.result:
+        return _payload(payload, getattr(answer, payload.attribute), namespace)
+    inside = [member for member in answer.MEMBERS if not member.location]
+    if shape.result and [member.name for member in inside] == [shape.result]:
+        # GetBucketLocation: the root is the member
+        return _document(shape.result, character_data(getattr(answer, inside[0].attribute) or ""), namespace)
+    return _document(shape.result, "".join(_elements(answer)), namespace) if shape.result else b""
+
+
+def _payload(member: Member, value: Any, namespace: str) -> bytes:
+    if value is None or member.rule.kind == "blob":
         return b""
-    return _document(shape.result, "".join(_elements(answer)), namespace)
+    if member.rule.kind == "string":
+        return str(value).encode()
+    return _document(member.name, "".join(_elements(value)), namespace)
 
 
 def _document(root: str, inner: str, namespace: str) -> bytes:

@@ -1,0 +1,430 @@
+"""Uploads in parts: CreateMultipartUpload, UploadPart, CompleteMultipartUpload, AbortMultipartUpload, and what is there."""
+
+from __future__ import annotations
+
+import hashlib
+from itertools import pairwise
+from typing import Any, Final
+
+from keystead import errors
+from keystead.api import Call, Target, operation
+from keystead.crypto import checksum
+from keystead.objects import Place
+from keystead.services.s3.access import (
+    bucket_named,
+    facts_of,
+    object_key,
+    object_target,
+    on_bucket,
+    on_object,
+    owner_id,
+    tag_facts,
+)
+from keystead.services.s3.datakeys import again, fresh
+from keystead.services.s3.encryption import OWN, chosen, customer_key
+from keystead.services.s3.garbage import discard_pieces
+from keystead.services.s3.kept import (
+    CHECKSUM_ATTRIBUTES,
+    check_offered,
+    checksums,
+    encrypted,
+    headers_of,
+    metadata_of,
+    tags_of,
+    version_told,
+)
+from keystead.services.s3.objects import check_write
+from keystead.services.s3.tables import (
+    PARTS,
+    UPLOADS,
+    Bucket,
+    Part,
+    Piece,
+    Upload,
+    Version,
+    part_place,
+    split_place,
+    version_place,
+)
+from keystead.services.s3.versions import publish
+from keystead.services.s3.writing import DEFAULT_CHECKSUM, Written, new_place, payload_of, take, where
+from keystead.wire.models import s3 as wire
+
+_MOST_PARTS: Final = 10_000
+_LEAST_PART: Final = 5 * 1024 * 1024
+_LARGEST_OBJECT: Final = 5 * 1024**4
+_PAGE: Final = 1000
+_FULL: Final = "FULL_OBJECT"
+_COMPOSITE: Final = "COMPOSITE"
+
+
+def upload_of(call: Call, bucket: Bucket, key: str, upload_id: str | None) -> Upload:
+    """The upload that is under way.
+
+    Raises:
+        errors.NoSuchUpload: there is none.
+    """
+    text = upload_id or ""
+    place = version_place(bucket.id, key, text)
+    found = call.tx.get(UPLOADS, place) if text.isalnum() else None
+    if found is None:
+        raise errors.NoSuchUpload(about={"UploadId": text})
+    return found
+
+
+# ------------------------------------------------------------------------------ CreateMultipartUpload
+
+
+def _on_new(call: Call, request: Any) -> tuple[Target, ...]:
+    bucket, key = bucket_named(call, request.bucket), object_key(request.key)
+    tags = tags_of(request.tagging)
+    facts = facts_of(call, request) | tag_facts(tags, "s3:RequestObjectTag")
+    targets = [object_target(call, bucket, key, "PutObject", facts)]
+    if tags:
+        targets.append(object_target(call, bucket, key, "PutObjectTagging", facts))
+    return tuple(targets)
+
+
+def _checksum_type(request: Any) -> str:
+    """Of the whole object or of its parts' checksums (Amazon S3 User Guide, "Checking object integrity")."""
+    algorithm, asked = request.checksum_algorithm, request.checksum_type
+    if algorithm is None:
+        return ""
+    if algorithm not in checksum.ALGORITHMS:
+        raise errors.InvalidS3Request(f"The checksum algorithm {algorithm} is not supported.")
+    fitting = asked or (_FULL if algorithm == DEFAULT_CHECKSUM else _COMPOSITE)
+    wrong = (fitting == _FULL and algorithm not in checksum.FULL_OBJECT) or (
+        fitting == _COMPOSITE and algorithm == DEFAULT_CHECKSUM
+    )
+    if wrong:
+        raise errors.InvalidS3Request(
+            f"The {fitting} checksum type cannot be used with the {algorithm.lower()} checksum algorithm."
+        )
+    return fitting
+
+
+@operation("CreateMultipartUpload", targets=_on_new, changes=True)
+def create_multipart_upload(
+    call: Call, request: wire.CreateMultipartUploadRequest, *_targets: Target
+) -> wire.CreateMultipartUploadOutput:
+    """Begin an upload in parts; how it is encrypted is decided now."""
+    bucket, key = bucket_named(call, request.bucket), object_key(request.key)
+    check_offered(request)
+    upload_id, kind = new_place(call), _checksum_type(request)
+    _, envelope = fresh(call, chosen(call, bucket, key, request), where(bucket.name, key, upload_id))
+    upload = Upload(
+        id=upload_id,
+        bucket=bucket.name,
+        key=key,
+        begun=call.now,
+        envelope=envelope,
+        headers=headers_of(request),
+        metadata=metadata_of(request),
+        tags=tags_of(request.tagging),
+        algorithm=request.checksum_algorithm or "",
+        checksum_type=kind,
+        initiator=call.caller.arn,
+    )
+    call.tx.insert(UPLOADS, version_place(bucket.id, key, upload_id), upload)
+    return wire.CreateMultipartUploadOutput(
+        bucket=bucket.name,
+        key=key,
+        upload_id=upload_id,
+        checksum_algorithm=request.checksum_algorithm,
+        checksum_type=kind or None,
+        **encrypted(envelope),
+    )
+
+
+# ------------------------------------------------------------------------------ UploadPart
+
+
+def part_number(request: Any) -> int:
+    """The number, if a part can have it.
+
+    Raises:
+        errors.InvalidS3Argument: it cannot.
+    """
+    number: int = request.part_number
+    if not 1 <= number <= _MOST_PARTS:
+        raise errors.InvalidS3Argument(
+            "Part number must be an integer between 1 and 10000, inclusive",
+            {"ArgumentName": "partNumber", "ArgumentValue": str(number)},
+        )
+    return number
+
+
+def put_part(call: Call, upload: Upload, number: int, written: Written) -> Part:
+    """The part, stored in place of one that came before with its number."""
+    place = part_place(upload.id, number)
+    before = call.tx.get(PARTS, place)
+    if before is not None and before.blob != written.piece.blob:
+        discard_pieces(call, (Piece(before.blob, before.size),))
+    part = Part(
+        number=number,
+        blob=written.piece.blob,
+        size=written.piece.size,
+        etag=written.etag,
+        modified=call.now,
+        checksum=written.checksum,
+    )
+    call.tx.put(PARTS, place, part)
+    return part
+
+
+@operation("UploadPart", targets=on_object("PutObject"), changes=True)
+def upload_part(call: Call, request: wire.UploadPartRequest, _object: Target) -> wire.UploadPartOutput:
+    """Keep a part of an upload."""
+    bucket, key, number = bucket_named(call, request.bucket), object_key(request.key), part_number(request)
+    upload, payload = upload_of(call, bucket, key, request.upload_id), payload_of(call)
+    if not isinstance(payload.kept, Written):
+        customer = customer_key(
+            call, request.sse_customer_algorithm, request.sse_customer_key, request.sse_customer_key_md5
+        )
+        data_key = again(call, upload.envelope, where(bucket.name, key, upload.id), customer)
+        algorithm = payload.algorithm or upload.algorithm or DEFAULT_CHECKSUM
+        place = Place(bucket.name, key, upload.id, number)
+        payload.kept = take(call, payload, data_key, upload.envelope, place, algorithm)
+    written: Written = payload.kept
+    part = put_part(call, upload, number, written)
+    told = checksums(written)
+    told.pop("checksum_type", None)
+    return wire.UploadPartOutput(e_tag=f'"{part.etag}"', **encrypted(upload.envelope), **told)
+
+
+# ------------------------------------------------------------------------------ CompleteMultipartUpload
+
+
+def _listed(call: Call, upload: Upload, request: Any) -> list[Part]:
+    """The parts that the request puts together, each as it is here.
+
+    Raises:
+        errors.MalformedXml, errors.InvalidPartOrder, errors.InvalidPart, errors.EntityTooSmall: they do not fit.
+    """
+    named = request.multipart_upload.parts if request.multipart_upload is not None else None
+    if not named or len(named) > _MOST_PARTS:
+        raise errors.MalformedXml
+    numbers = [row.part_number or 0 for row in named]
+    if any(first >= second for first, second in pairwise(numbers)):
+        raise errors.InvalidPartOrder
+    stored = {part.number: part for _, part in call.tx.scan(PARTS, f"{upload.id}/")}
+    parts: list[Part] = []
+    for row in named:
+        part = stored.get(row.part_number or 0)
+        if part is None or part.etag != (row.e_tag or "").strip('"') or not _has_its_sum(part, row):
+            raise errors.InvalidPart(about={"PartNumber": str(row.part_number), "UploadId": upload.id})
+        parts.append(part)
+    if any(part.size < _LEAST_PART for part in parts[:-1]):
+        raise errors.EntityTooSmall(about={"MinSizeAllowed": str(_LEAST_PART)})
+    if sum(part.size for part in parts) > _LARGEST_OBJECT:
+        raise errors.EntityTooLarge
+    return parts
+
+
+def _has_its_sum(part: Part, row: Any) -> bool:
+    given = {name: getattr(row, attribute, None) for name, attribute in CHECKSUM_ATTRIBUTES.items()}
+    return all(text is None or part.checksum.get(name) == text for name, text in given.items())
+
+
+def _joined_etag(call: Call, upload: Upload, parts: list[Part]) -> str:
+    """Under S3's own key the MD5 of the parts' MD5s, else random; and how many there are."""
+    if upload.envelope.algorithm != OWN:
+        return f"{call.entropy.random(16).hex()}-{len(parts)}"
+    digests = b"".join(bytes.fromhex(part.etag) for part in parts)
+    return f"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(parts)}"
+
+
+def joined_sum(upload: Upload, parts: list[Part]) -> tuple[dict[str, str], bool]:
+    """The object's checksum from those of its parts, and whether it is of the whole object; none if they differ in kind."""
+    algorithm = upload.algorithm or DEFAULT_CHECKSUM
+    texts = [part.checksum.get(algorithm) for part in parts]
+    digests = [checksum.digest_of(text) for text in texts if text is not None]
+    if len(digests) != len(parts):
+        return {}, True
+    if algorithm in checksum.FULL_OBJECT and upload.checksum_type != _COMPOSITE:
+        whole = digests[0]
+        for part, digest in zip(parts[1:], digests[1:], strict=True):
+            whole = checksum.combine(algorithm, whole, digest, part.size)
+        return {algorithm: checksum.text(whole)}, True
+    joined = checksum.new_hash(algorithm)
+    joined.update(b"".join(digests))
+    return {algorithm: f"{checksum.text(joined.digest())}-{len(parts)}"}, False
+
+
+def _check_sums(request: Any, found: dict[str, str]) -> None:
+    """None, if the object's checksum is what the request says."""
+    for name, attribute in CHECKSUM_ATTRIBUTES.items():
+        given = getattr(request, attribute)
+        if given is not None and given not in {found.get(name), found.get(name, "").partition("-")[0]}:
+            raise errors.BadDigest(f"The {name.lower()} you specified did not match the calculated checksum.")
+
+
+@operation("CompleteMultipartUpload", targets=on_object("PutObject"), changes=True)
+def complete_multipart_upload(
+    call: Call, request: wire.CompleteMultipartUploadRequest, _object: Target
+) -> wire.CompleteMultipartUploadOutput:
+    """Make an object of the parts; none of their bytes is moved."""
+    bucket, key = bucket_named(call, request.bucket), object_key(request.key)
+    upload = upload_of(call, bucket, key, request.upload_id)
+    check_write(call, bucket, key, request)
+    parts = _listed(call, upload, request)
+    sums, whole = joined_sum(upload, parts)
+    _check_sums(request, sums)
+    size = sum(part.size for part in parts)
+    if request.mpu_object_size is not None and request.mpu_object_size != size:
+        raise errors.InvalidS3Request(
+            "The provided 'x-amz-mp-object-size' header does not match what was computed."
+        )
+    algorithm = next(iter(sums), "")
+    version = Version(
+        id="",
+        stamp="",
+        place=upload.id,
+        modified=call.now,
+        size=size,
+        etag=_joined_etag(call, upload, parts),
+        pieces=tuple(Piece(p.blob, p.size, p.number, p.checksum.get(algorithm, "")) for p in parts),
+        envelope=upload.envelope,
+        headers=upload.headers,
+        metadata=upload.metadata,
+        tags=upload.tags,
+        checksum=sums,
+        whole=whole,
+        multipart=True,
+    )
+    _end(call, bucket, upload, kept={part.number for part in parts})
+    made = publish(call, bucket, key, version)
+    return wire.CompleteMultipartUploadOutput(
+        location=f"/{bucket.name}/{key}",
+        bucket=bucket.name,
+        key=key,
+        e_tag=f'"{made.etag}"',
+        version_id=version_told(bucket, made),
+        **encrypted(made.envelope),
+        **checksums(made),
+    )
+
+
+def _end(call: Call, bucket: Bucket, upload: Upload, kept: set[int]) -> None:
+    """Remove the upload, and of its parts what is not kept."""
+    call.tx.delete(UPLOADS, version_place(bucket.id, upload.key, upload.id))
+    for place, part in call.tx.scan(PARTS, f"{upload.id}/"):
+        # Read as well, so that a part that is replaced meanwhile makes this run again.
+        now = call.tx.get(PARTS, place)
+        call.tx.delete(PARTS, place)
+        if part.number not in kept and now is not None:
+            discard_pieces(call, (Piece(now.blob, now.size),))
+
+
+@operation("AbortMultipartUpload", targets=on_object("AbortMultipartUpload"), changes=True)
+def abort_multipart_upload(
+    call: Call, request: wire.AbortMultipartUploadRequest, _object: Target
+) -> wire.AbortMultipartUploadOutput:
+    """End an upload, and drop its parts."""
+    bucket, key = bucket_named(call, request.bucket), object_key(request.key)
+    _end(call, bucket, upload_of(call, bucket, key, request.upload_id), kept=set())
+    return wire.AbortMultipartUploadOutput()
+
+
+# ------------------------------------------------------------------------------ what is there
+
+
+@operation("ListParts", targets=on_object("ListMultipartUploadParts"))
+def list_parts(call: Call, request: wire.ListPartsRequest, _object: Target) -> wire.ListPartsOutput:
+    """Return the parts of an upload that have arrived."""
+    bucket, key = bucket_named(call, request.bucket), object_key(request.key)
+    upload = upload_of(call, bucket, key, request.upload_id)
+    most, after = min(request.max_parts or _PAGE, _PAGE), request.part_number_marker or 0
+    rows = [part for _, part in call.tx.scan(PARTS, f"{upload.id}/") if part.number > after]
+    page, more = rows[:most], len(rows) > most
+    owner = wire.Owner(id=owner_id(bucket.account))
+    return wire.ListPartsOutput(
+        bucket=bucket.name,
+        key=key,
+        upload_id=upload.id,
+        part_number_marker=after,
+        next_part_number_marker=page[-1].number if page else 0,
+        max_parts=most,
+        is_truncated=more,
+        parts=[
+            wire.Part(
+                part_number=part.number,
+                last_modified=part.modified,
+                e_tag=f'"{part.etag}"',
+                size=part.size,
+                **{CHECKSUM_ATTRIBUTES[name]: text for name, text in part.checksum.items()},
+            )
+            for part in page
+        ],
+        initiator=wire.Initiator(id=upload.initiator),
+        owner=owner,
+        storage_class=upload.headers.get("x-amz-storage-class", "STANDARD"),
+        checksum_algorithm=upload.algorithm or None,
+        checksum_type=upload.checksum_type or None,
+    )
+
+
+@operation("ListMultipartUploads", targets=on_bucket("ListBucketMultipartUploads"))
+def list_multipart_uploads(
+    call: Call, request: wire.ListMultipartUploadsRequest, _bucket: Target
+) -> wire.ListMultipartUploadsOutput:
+    """Return the uploads that are under way, by key."""
+    bucket = bucket_named(call, request.bucket)
+    prefix, most = request.prefix or "", min(request.max_uploads or _PAGE, _PAGE)
+    cut = len(bucket.id) + 1
+    rows = [
+        (split_place(place[cut:]), upload) for place, upload in call.tx.scan(UPLOADS, f"{bucket.id}/{prefix}")
+    ]
+    marker = (request.key_marker or "", request.upload_id_marker or "\uffff")
+    left = [(where_, upload) for where_, upload in rows if request.key_marker is None or where_ > marker]
+    uploads: list[wire.MultipartUpload] = []
+    prefixes: list[str] = []
+    last, more = ("", ""), False
+    for (key, upload_id), upload in left:
+        end = key.find(request.delimiter, len(prefix)) if request.delimiter else -1
+        common = key[: end + len(request.delimiter or "")] if end >= 0 else None
+        if common is not None and common in prefixes:
+            continue
+        if len(uploads) + len(prefixes) >= most:
+            more = True
+            break
+        last = (key, upload_id)
+        if common is not None:
+            prefixes.append(common)
+        else:
+            uploads.append(_upload(upload))
+    return wire.ListMultipartUploadsOutput(
+        bucket=bucket.name,
+        key_marker=request.key_marker,
+        upload_id_marker=request.upload_id_marker,
+        prefix=request.prefix,
+        delimiter=request.delimiter,
+        max_uploads=most,
+        is_truncated=more,
+        next_key_marker=last[0] if more else None,
+        next_upload_id_marker=last[1] if more else None,
+        uploads=uploads or None,
+        common_prefixes=[wire.CommonPrefix(prefix=text) for text in prefixes] or None,
+    )
+
+
+def _upload(upload: Upload) -> wire.MultipartUpload:
+    return wire.MultipartUpload(
+        upload_id=upload.id,
+        key=upload.key,
+        initiated=upload.begun,
+        storage_class=upload.headers.get("x-amz-storage-class", "STANDARD"),
+        initiator=wire.Initiator(id=upload.initiator),
+        checksum_algorithm=upload.algorithm or None,
+        checksum_type=upload.checksum_type or None,
+    )
+
+
+OPERATIONS = (
+    create_multipart_upload,
+    upload_part,
+    complete_multipart_upload,
+    abort_multipart_upload,
+    list_parts,
+    list_multipart_uploads,
+)

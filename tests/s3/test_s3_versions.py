@@ -1,0 +1,105 @@
+"""Versions: kept, named, deleted, brought back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+
+def versioned(s3: Any, bucket: str, status: str = "Enabled") -> None:
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": status})
+
+
+def listed(s3: Any, bucket: str, **more: Any) -> list[tuple[str, str, bool, bool]]:
+    rows = []
+    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, **more):
+        rows += [(r["Key"], r["VersionId"], r["IsLatest"], False) for r in page.get("Versions", ())]
+        rows += [(r["Key"], r["VersionId"], r["IsLatest"], True) for r in page.get("DeleteMarkers", ())]
+    return rows
+
+
+def body(s3: Any, bucket: str, **more: Any) -> bytes:
+    found: bytes = s3.get_object(Bucket=bucket, Key="k", **more)["Body"].read()
+    return found
+
+
+def test_each_put_is_a_version_and_a_delete_is_a_marker(s3: Any, bucket: str) -> None:
+    assert "Status" not in s3.get_bucket_versioning(Bucket=bucket)
+    versioned(s3, bucket)
+    ids = [s3.put_object(Bucket=bucket, Key="k", Body=text)["VersionId"] for text in (b"1", b"2", b"3")]
+    assert len(set(ids)) == 3
+    assert body(s3, bucket) == b"3"
+    assert [body(s3, bucket, VersionId=each) for each in ids] == [b"1", b"2", b"3"]
+    gone = s3.delete_object(Bucket=bucket, Key="k")
+    assert gone["DeleteMarker"] is True
+    with pytest.raises(ClientError) as caught:
+        body(s3, bucket)
+    answer = caught.value.response
+    assert answer["Error"]["Code"] == "NoSuchKey"
+    assert answer["ResponseMetadata"]["HTTPHeaders"]["x-amz-delete-marker"] == "true"
+    with pytest.raises(ClientError) as caught:
+        body(s3, bucket, VersionId=gone["VersionId"])
+    assert caught.value.response["Error"]["Code"] == "MethodNotAllowed"
+    assert listed(s3, bucket) == [
+        ("k", ids[2], False, False),
+        ("k", ids[1], False, False),
+        ("k", ids[0], False, False),
+        ("k", gone["VersionId"], True, True),
+    ]
+    assert "Contents" not in s3.list_objects_v2(Bucket=bucket)
+    s3.delete_object(Bucket=bucket, Key="k", VersionId=gone["VersionId"])
+    assert body(s3, bucket) == b"3"
+    s3.delete_object(Bucket=bucket, Key="k", VersionId=ids[2])
+    assert body(s3, bucket) == b"2"
+
+
+def test_what_came_before_versions_is_the_null_version(s3: Any, bucket: str) -> None:
+    s3.put_object(Bucket=bucket, Key="k", Body=b"old")
+    versioned(s3, bucket)
+    named = s3.put_object(Bucket=bucket, Key="k", Body=b"new")["VersionId"]
+    assert body(s3, bucket, VersionId="null") == b"old"
+    versioned(s3, bucket, "Suspended")
+    s3.put_object(Bucket=bucket, Key="k", Body=b"later")
+    assert body(s3, bucket, VersionId="null") == b"later"
+    assert body(s3, bucket, VersionId=named) == b"new"
+    assert sorted(row[1] for row in listed(s3, bucket)) == sorted([named, "null"])
+    s3.delete_object(Bucket=bucket, Key="k")
+    assert sorted(row[1:] for row in listed(s3, bucket)) == sorted(
+        [(named, False, False), ("null", True, True)]
+    )
+
+
+def test_all_versions_are_deleted_at_once_and_then_the_bucket(s3: Any, bucket: str) -> None:
+    versioned(s3, bucket)
+    for _ in range(4):
+        s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    s3.delete_object(Bucket=bucket, Key="k")
+    with pytest.raises(ClientError) as caught:
+        s3.delete_bucket(Bucket=bucket)
+    assert caught.value.response["Error"]["Code"] == "BucketNotEmpty"
+    found = [{"Key": key, "VersionId": version} for key, version, *_ in listed(s3, bucket)]
+    answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": found})
+    assert len(answer["Deleted"]) == 5
+    assert listed(s3, bucket) == []
+    s3.delete_bucket(Bucket=bucket)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_pages_of_versions_have_everything_once(s3: Any, bucket: str, size: int) -> None:
+    versioned(s3, bucket)
+    for key in ("a", "b/1", "b/2", "c"):
+        for _ in range(3):
+            s3.put_object(Bucket=bucket, Key=key, Body=b"")
+    whole = sorted(listed(s3, bucket))
+    assert len(whole) == 12
+    assert sorted(listed(s3, bucket, PaginationConfig={"PageSize": size})) == whole
+
+
+def test_a_version_that_is_none_is_not_found(s3: Any, bucket: str) -> None:
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    for version in ("0" * 32, "x", "../../k"):
+        with pytest.raises(ClientError) as caught:
+            body(s3, bucket, VersionId=version)
+        assert caught.value.response["Error"]["Code"] == "NoSuchVersion"
