@@ -14,6 +14,7 @@ from keystead.services.s3 import (
     policies,
     settings,
     tagging,
+    uploads,
 )
 from keystead.wire.models import s3 as wire
 
@@ -23,6 +24,7 @@ CHAPTERS = (
     listing,
     copying,
     multipart,
+    uploads,
     tagging,
     attributes,
     settings,
