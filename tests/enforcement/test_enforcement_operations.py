@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from botocore.exceptions import ClientError
 from callers import client_with
-from operations import CALLS, Scene
+from operations import CALLS, Scene, needed
 from principals import access_key, put_principals, set_policies, statement
 
 from keystead.api.decisions import Decisions
@@ -19,17 +19,9 @@ ALICE = "arn:aws:iam::000000000000:user/alice"
 CAROL = "arn:aws:iam::444455556666:user/carol"
 UNKNOWN = "arn:aws:kms:us-east-1:{}:key/00000000-0000-4000-8000-000000000000"
 
-NEEDED = {
-    "CreateKey": ("kms:CreateKey", "kms:TagResource"),  # the call has tags
-    "ReEncrypt": ("kms:ReEncryptFrom", "kms:ReEncryptTo"),
-    "ReplicateKey": ("kms:ReplicateKey", "kms:CreateKey"),
-}
-"""The permissions that a call takes, where they are not the one of its name."""
 OPERATIONS = sorted(CALLS)
 ON_KEYS = sorted(
-    name
-    for name in OPERATIONS
-    if all("key" in ACTIONS[action].targets for action in NEEDED.get(name, (f"kms:{name}",)))
+    name for name in OPERATIONS if all("key" in ACTIONS[action].targets for action in needed(name))
 )
 BY_GRANT = {"RetireGrant"}
 """Where the grant decides and identity policies, not the key policy: see `test_enforcement_values`."""
@@ -37,10 +29,6 @@ BY_KEY_POLICY = [name for name in ON_KEYS if name not in BY_GRANT]
 BY_ARN = [name for name in ON_KEYS if not name.endswith("Alias")]
 """Alias operations act on the caller's own aliases, whatever keys they name."""
 FOUND_BY_CIPHERTEXT = {"Decrypt", "ReEncrypt"}
-
-
-def needed(name):
-    return NEEDED.get(name, (f"kms:{name}",))
 
 
 class World:

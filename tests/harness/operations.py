@@ -252,3 +252,14 @@ REFUSED = {
     "DisconnectCustomKeyStore": "CustomKeyStoreInvalidStateException",
 }
 """Operations that answer with a documented refusal: external key stores are kept, but not connected."""
+
+NEEDED = {
+    "CreateKey": ("kms:CreateKey", "kms:TagResource"),  # the call has tags
+    "ReEncrypt": ("kms:ReEncryptFrom", "kms:ReEncryptTo"),
+    "ReplicateKey": ("kms:ReplicateKey", "kms:CreateKey"),
+}
+"""The permissions that a call takes, where they are not the one of its name."""
+
+
+def needed(name):
+    return NEEDED.get(name, (f"kms:{name}",))

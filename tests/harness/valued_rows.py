@@ -39,6 +39,7 @@ STAYS = {"ExpirationModel": "KEY_MATERIAL_DOES_NOT_EXPIRE"}
 AGREEING = {"KeyAgreementAlgorithm": "ECDH", "PublicKey": other_public_key()}
 TRAIL, OTHER_TRAIL = (f"arn:aws:cloudtrail:us-east-1:000000000000:trail/{name}" for name in ("a", "b"))
 
+HMAC = {"KeySpec": "HMAC_256", "KeyUsage": "GENERATE_VERIFY_MAC"}
 ROWS = [
     ("PutKeyPolicy", "Bool", "kms:BypassPolicyLockoutSafetyCheck", "true",
      lambda w: put_policy(w.scene, BypassPolicyLockoutSafetyCheck=True),
@@ -111,7 +112,9 @@ ROWS = [
      of("external", **WRAPPING), of("external", **WRAPPING | {"WrappingAlgorithm": "RSAES_OAEP_SHA_1"})),
     ("GetParametersForImport", "StringEquals", "kms:WrappingKeySpec", WRAPPING["WrappingKeySpec"],
      of("external", **WRAPPING), of("external", **WRAPPING | {"WrappingKeySpec": "RSA_3072"})),
-    ("CreateKey", "StringEquals", "kms:KeySpec", "SYMMETRIC_DEFAULT", creating(), creating(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")),
+    ("CreateKey", "StringEquals", "kms:KeySpec", "SYMMETRIC_DEFAULT", creating(), creating(**HMAC)),
+    ("CreateKey", "StringEquals", "kms:CustomerMasterKeySpec", "HMAC_256", creating(**HMAC), creating()),
+    ("CreateKey", "StringEquals", "kms:CustomerMasterKeyUsage", "GENERATE_VERIFY_MAC", creating(**HMAC), creating()),
     ("CreateKey", "StringEquals", "kms:KeyOrigin", "EXTERNAL", creating(Origin="EXTERNAL"), creating()),
     ("CreateKey", "Bool", "kms:MultiRegion", "true", creating(MultiRegion=True), creating()),
     ("CreateKey", "StringEquals", "aws:RequestTag/Team", "a", creating(**tags("Team", "a")), creating(**tags("Team", "b"))),

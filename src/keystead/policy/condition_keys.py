@@ -146,11 +146,16 @@ def _called_via(position: int) -> Callable[[Facts], str | None]:
 # ------------------------------------------------------------------------------ what
 
 
+def _replicates(facts: Facts) -> bool:
+    """Whether the parameters are ReplicateKey's, whose CreateKey makes a key like the one that is described."""
+    return facts.parameters.get("ReplicaRegion") is not None
+
+
 def _attribute(name: str, *parameters: str, default: str) -> Callable[[Facts], str | None]:
     """A key's attribute; for CreateKey the one asked for, or its default."""
 
     def value(facts: Facts) -> str | None:
-        if said.operation(facts) != "CreateKey":
+        if said.operation(facts) != "CreateKey" or _replicates(facts):
             return said.text(getattr(facts.description, name)) or None
         asked = (said.text(facts.parameters.get(parameter)) for parameter in parameters)
         return next(filter(None, asked), default)
@@ -161,6 +166,8 @@ def _attribute(name: str, *parameters: str, default: str) -> Callable[[Facts], s
 def _multi_region_type(facts: Facts) -> str | None:
     if said.operation(facts) != "CreateKey":
         return facts.description.multi_region_key_type or None
+    if _replicates(facts):
+        return "REPLICA"
     return "PRIMARY" if facts.parameters.get("MultiRegion") is True else None
 
 

@@ -16,7 +16,7 @@ from keystead.keys import spec as specs
 from keystead.keys.key import Material
 from keystead.keys.state import check_state
 from keystead.keys.tags import check_new_tags
-from keystead.services.kms.facts import bypass_fact, creation_tag_facts
+from keystead.services.kms.facts import bypass_fact, creation_tag_facts, new_key_facts, tagging_at_creation
 from keystead.services.kms.metadata import key_metadata
 from keystead.services.kms.paging import page
 from keystead.services.kms.policies import checked_policy
@@ -45,20 +45,18 @@ def _requested_spec(request: wire.CreateKeyRequest) -> str:
 
 
 def _create_targets(call: Call, request: wire.CreateKeyRequest) -> tuple[Target, ...]:
-    facts: dict[str, str | list[str]] = {
-        "kms:KeySpec": _requested_spec(request),
-        "kms:KeyUsage": request.key_usage or specs.ENCRYPT_DECRYPT,
-        "kms:KeyOrigin": request.origin or keys.AWS_KMS,
-        "kms:MultiRegion": "true" if request.multi_region else "false",
-    }
-    if request.multi_region:
-        facts["kms:MultiRegionKeyType"] = keys.PRIMARY
+    facts = new_key_facts(
+        _requested_spec(request),
+        request.key_usage or specs.ENCRYPT_DECRYPT,
+        request.origin or keys.AWS_KMS,
+        keys.PRIMARY if request.multi_region else None,
+    )
     facts |= bypass_fact(request.bypass_policy_lockout_safety_check)
     facts |= creation_tag_facts(request.tags)
     create = Target("kms:CreateKey", "*", call.account, facts=facts)
     if not request.tags:
         return (create,)
-    return (create, Target("kms:TagResource", "*", call.account, facts=facts))
+    return (create, tagging_at_creation(call.account, request.tags))
 
 
 def _creation_is_slow(request: wire.CreateKeyRequest, _targets: tuple[Target, ...]) -> bool:

@@ -18,7 +18,15 @@ from keystead.keys.multiregion import check_primary, created, placed, replica_of
 from keystead.keys.state import check_state
 from keystead.keys.tags import check_new_tags
 from keystead.services.kms.events import synchronized_events
-from keystead.services.kms.facts import bypass_fact, creation_tag_facts
+from keystead.services.kms.facts import (
+    FactMap,
+    bypass_fact,
+    creation_tag_facts,
+    new_key_facts,
+    tag_facts,
+    tag_pairs,
+    tagging_at_creation,
+)
 from keystead.services.kms.metadata import key_metadata
 from keystead.services.kms.policies import checked_policy
 from keystead.services.kms.relatives import key_in, place_all, relatives, store_key
@@ -35,16 +43,10 @@ _replace = msgspec.structs.replace
 # ------------------------------------------------------------------------- ReplicateKey
 
 
-def _creation_facts(key: Key, request: wire.ReplicateKeyRequest, region: str) -> dict[str, str | list[str]]:
+def _creation_facts(key: Key, request: wire.ReplicateKeyRequest, region: str) -> FactMap:
     """The condition keys of the CreateKey that takes place in the replica's Region."""
-    facts: dict[str, str | list[str]] = {
-        "kms:KeySpec": key.spec,
-        "kms:KeyUsage": key.usage,
-        "kms:KeyOrigin": key.origin,
-        "kms:MultiRegion": "true",
-        "kms:MultiRegionKeyType": keys.REPLICA,
-        "aws:RequestedRegion": region,
-    }
+    facts = new_key_facts(key.spec, key.usage, key.origin, keys.REPLICA)
+    facts["aws:RequestedRegion"] = region
     facts |= bypass_fact(request.bypass_policy_lockout_safety_check)
     facts |= creation_tag_facts(request.tags)
     return facts
@@ -60,11 +62,13 @@ def _replicate_targets(call: Call, request: wire.ReplicateKeyRequest) -> tuple[T
         request.key_id or "",
         aliases=False,
         cross_account=False,
-        facts={"kms:ReplicaRegion": region},
+        facts={"kms:ReplicaRegion": region, **tag_facts(tag_pairs(request.tags))},
     )
     facts = _creation_facts(primary.found, request, region)
-    actions = ("kms:CreateKey", "kms:TagResource") if request.tags else ("kms:CreateKey",)
-    return (primary, *(Target(action, "*", call.account, facts=facts) for action in actions))
+    create = Target("kms:CreateKey", "*", call.account, facts=facts)
+    if not request.tags:
+        return (primary, create)
+    return (primary, create, tagging_at_creation(call.account, request.tags, {"aws:RequestedRegion": region}))
 
 
 def _check_room(call: Call, key: Key, region: str) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import msgspec
 
 from keystead import errors
 from keystead.api import Call, Target, operation
 from keystead.keys.state import check_state
 from keystead.keys.tags import RESERVED, check_new_tags, merge_tags
+from keystead.services.kms.facts import FactMap, tag_facts, tag_pairs
 from keystead.services.kms.paging import page_list
 from keystead.services.kms.tables import KEYS, key_place
 from keystead.services.kms.targets import on_key
@@ -18,20 +17,11 @@ from keystead.wire.models import kms as wire
 _LONGEST_PAGE = 50
 
 
-def pairs(tags: Sequence[wire.Tag] | None) -> list[tuple[str, str]]:
-    """The tags of a request as pairs."""
-    return [(tag.tag_key or "", tag.tag_value or "") for tag in tags or ()]
+def _tag_facts(_call: Call, request: wire.TagResourceRequest) -> FactMap:
+    return tag_facts(tag_pairs(request.tags))
 
 
-def _tag_facts(_call: Call, request: wire.TagResourceRequest) -> dict[str, str | list[str]]:
-    given = pairs(request.tags)
-    facts: dict[str, str | list[str]] = {f"aws:RequestTag/{key}": value for key, value in given}
-    if given:
-        facts["aws:TagKeys"] = [key for key, _ in given]
-    return facts
-
-
-def _untag_facts(_call: Call, request: wire.UntagResourceRequest) -> dict[str, str | list[str]]:
+def _untag_facts(_call: Call, request: wire.UntagResourceRequest) -> FactMap:
     return {"aws:TagKeys": list(request.tag_keys)} if request.tag_keys else {}
 
 
@@ -45,7 +35,7 @@ def tag_resource(call: Call, request: wire.TagResourceRequest, target: Target) -
     """Add tags to a key, and replace the values of those it has."""
     key = target.found
     check_state("TagResource", key.state, key.arn)
-    _put(call, target, merge_tags(key.tags, check_new_tags(pairs(request.tags))))
+    _put(call, target, merge_tags(key.tags, check_new_tags(tag_pairs(request.tags))))
 
 
 @operation("UntagResource", targets=on_key("UntagResource", facts=_untag_facts), changes=True)
