@@ -90,21 +90,14 @@ class Loop:
 
 
 class Played:
-    def __init__(self, most=1000, fails=()):
-        self.loop, self.handled, self.refused, self.failed = Loop(), [], [], []
-        self._fails = fails
+    def __init__(self, most=1000):
+        self.loop, self.handled, self.refused = Loop(), [], []
         self.turns = Turns(
-            self._handle,
+            lambda together: self.handled.extend(request for request, _ in together),
             lambda request, done: self.refused.append(request),
-            lambda request, done, error: self.failed.append((request, error)),
             self.loop.soon.append,
             most,
         )
-
-    def _handle(self, request, done):
-        if request in self._fails:
-            raise RuntimeError
-        self.handled.append(request)
 
     def arrive(self, *requests):
         for request in requests:
@@ -161,15 +154,6 @@ def test_what_is_beyond_the_bound_is_refused_from_the_greedy_ones_lane():
     assert signed("MODEST") in played.handled
     assert len(played.handled) == 20
     assert played.turns.waiting == 0
-
-
-def test_a_defect_in_one_request_keeps_nobody_waiting():
-    bad = signed("A", number=1)
-    played = Played(fails=(bad,))
-    played.arrive(signed("A"), bad, signed("A", number=2))
-    played.loop.turn()
-    assert [request.target for request in played.handled] == ["/0", "/2"]
-    assert [request for request, _ in played.failed] == [bad]
 
 
 def test_who_claims_anothers_access_key_from_elsewhere_is_in_a_lane_of_its_own():

@@ -14,6 +14,7 @@ from keystead.api.call import Call, Relations, Target
 from keystead.api.decisions import Decisions
 from keystead.api.limits import Quotas
 from keystead.api.objectstore import ObjectStore
+from keystead.api.operation import Operation
 from keystead.api.outside import Outside
 from keystead.api.pool import FairPool
 from keystead.api.rates import Rates
@@ -99,3 +100,11 @@ class Attempt(msgspec.Struct, gc=False):
     targets: tuple[Target, ...] = ()
     settled: Settled | None = None
     again: Callable[[int], None] | None = None
+    operation: Operation | None = None
+    answer: Any = None
+
+    @property
+    def known_operation(self) -> Operation:
+        """The operation, which step 3 has found."""
+        assert self.operation is not None
+        return self.operation

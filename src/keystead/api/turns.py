@@ -9,7 +9,7 @@ longest lane are told to come again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import structlog
@@ -21,7 +21,7 @@ log = structlog.get_logger("keystead.turns")
 
 ALONE: Final = 64
 """Requests handled in one turn of the loop while there is one client only: large groups are made durable at once."""
-TOGETHER: Final = 4
+TOGETHER: Final = 8
 """The same while there are several: an answer waits for what is handled in the same turn."""
 SHARED: Final = 512
 """Turns for which several clients are expected after there were: one that waits for its answers is seldom in a lane."""
@@ -29,28 +29,26 @@ _CLAIM: Final = "Credential="
 _PRESIGNED: Final = "X-Amz-Credential="
 
 Done = Callable[[Response], None]
+Waiting = tuple[Request, Done]
 
 
 class Turns:
-    """Hands requests on to `handle`, and to `refuse` those for which there is no room.
+    """Hands requests on to `handle`, as many together as may be, and to `refuse` one for which there is no room.
 
-    `refuse` is told of a request that is given up, `fail` of one whose handling raised. All are called on the
-    event loop's thread.
+    Both are called on the event loop's thread.
     """
 
     def __init__(
         self,
-        handle: Handler,
+        handle: Callable[[Sequence[Waiting]], None],
         refuse: Handler,
-        fail: Callable[[Request, Done, Exception], None],
         call_soon: Callable[[Callable[[], None]], object],
         most: int,
     ) -> None:
         self._handle = handle
         self._refuse = refuse
-        self._fail = fail
         self._call_soon = call_soon
-        self._lanes: Lanes[tuple[Request, Done]] = Lanes(most)
+        self._lanes: Lanes[Waiting] = Lanes(most)
         self._going = False
         self._overloaded = False
         self._last = ""
@@ -78,12 +76,8 @@ class Turns:
         lanes = self._lanes
         if self._shared:
             self._shared -= 1
-        for _ in range(min(len(lanes), TOGETHER if self._shared else ALONE)):
-            request, done = lanes.take()
-            try:
-                self._handle(request, done)
-            except Exception as error:  # noqa: BLE001  one request's defect must not keep the others waiting for ever
-                self._fail(request, done, error)
+        most = TOGETHER if self._shared else ALONE
+        self._handle([lanes.take() for _ in range(min(len(lanes), most))])
         if lanes:
             self._call_soon(self._go)
         else:

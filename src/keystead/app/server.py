@@ -220,9 +220,7 @@ class App:
                 regions=frozenset(self.settings.regions),
             )
         )
-        self._turns = Turns(
-            pipeline.handle, pipeline.refuse, pipeline.fail, loop.call_soon, self.settings.max_waiting
-        )
+        self._turns = Turns(pipeline.handle, pipeline.refuse, loop.call_soon, self.settings.max_waiting)
         self._door = OperationsDoor(
             committer=committer,
             metrics=lambda: self.figures.page(self._pool.executor),
