@@ -137,7 +137,7 @@ class App:
             self.store,
             open_log_keys(self.store, self.entropy),
             self.settings.log_origin,
-            begun=LogFiles(self.directory).head() is not None,
+            begun=LogFiles(self.directory).begun,
         )
         committer = Committer(
             self.store,

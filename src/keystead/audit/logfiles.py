@@ -37,6 +37,11 @@ class LogFiles:
         self.root = directory / LOG
         self._disk = disk or OsDisk()
 
+    @property
+    def begun(self) -> bool:
+        """Whether something was published, damaged or not."""
+        return (self.root / _HEAD).exists()
+
     def head(self) -> Head | None:
         """What was published last, None before the first time.
 
