@@ -62,6 +62,7 @@ S3: Final = frozenset(
         "PutObject",
         "PutObjectTagging",
         "PutObjectVersionTagging",
+        "UpdateObjectEncryption",
     ]
 )
 """Those of S3 that something here asks for: they are not named after operations (Service Authorization Reference)."""

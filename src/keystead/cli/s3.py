@@ -11,6 +11,7 @@ import msgspec
 from keystead.cli.deployment import data_dir_option, opened, passphrase_option, the_seal
 from keystead.cli.options import setting_options, settings_from
 from keystead.cli.output import Failed, output_option, show
+from keystead.cli.reencrypt import reencrypt
 from keystead.clock import SystemClock
 from keystead.objects import Blobs, Findings, compare, open_blobs
 from keystead.services.s3.inventory import named_blobs
@@ -29,6 +30,9 @@ _LEAST_GRACE: Final = 600
 @click.group()
 def s3() -> None:
     """Look after the objects that S3 keeps."""
+
+
+s3.add_command(reencrypt)
 
 
 @s3.command()

@@ -14,7 +14,7 @@ from keystead import errors
 from keystead.api import Call
 from keystead.api.client import Client
 from keystead.crypto.derive import subkey
-from keystead.crypto.secret import Secret
+from keystead.crypto.secret import SECRET_ACCESS, Secret
 from keystead.objects import ObjectKey
 from keystead.services.s3.encryption import OWN, TWO_LAYERS, Choice, CustomerKey
 from keystead.services.s3.tables import Envelope
@@ -73,6 +73,26 @@ def _with_outer(envelope: Envelope, sealed: bytes) -> Envelope:
         outer=sealed,
         key=envelope.key,
         context=envelope.context,
+    )
+
+
+def wrapped_anew(call: Call, data_key: ObjectKey, choice: Choice) -> Envelope:
+    """The envelope of a data key that is there already, under a key of KMS; the key stays the same.
+
+    Raises:
+        errors.AccessDenied: the caller may not use the key of KMS.
+        errors.S3Error: the key cannot be used.
+    """
+    (plain,) = data_key.layers
+    answer = _ask(
+        call,
+        "Encrypt",
+        kms.EncryptRequest(
+            key_id=choice.key, plaintext=plain.expose(SECRET_ACCESS), encryption_context=choice.context
+        ),
+    )
+    return Envelope(
+        algorithm=choice.algorithm, wrapped=answer.ciphertext_blob, key=answer.key_id, context=choice.context
     )
 
 

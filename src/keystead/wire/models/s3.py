@@ -2795,6 +2795,52 @@ class PutPublicAccessBlockRequest(Shape, frozen=True, kw_only=True):
     public_access_block_configuration: PublicAccessBlockConfiguration | None = field(default=None, name="PublicAccessBlockConfiguration")
     expected_bucket_owner: str | None = field(default=None, name="x-amz-expected-bucket-owner")
 
+_NonEmptyKmsKeyArnString = Rule("string", minimum=20, maximum=2048, sensitive=True)
+
+class SSEKMSEncryption(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("kms_key_arn", "KMSKeyArn", "kMSKeyArn", _NonEmptyKmsKeyArnString, required=True),
+        Member("bucket_key_enabled", "BucketKeyEnabled", "bucketKeyEnabled", _BucketKeyEnabled),
+    )
+    kms_key_arn: str | None = field(default=None, name="KMSKeyArn")
+    bucket_key_enabled: bool | None = field(default=None, name="BucketKeyEnabled")
+
+_SSEKMSEncryption = Rule("structure", shape=SSEKMSEncryption)
+
+class ObjectEncryption(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("ssekms", "SSE-KMS", "sSEKMS", _SSEKMSEncryption),
+    )
+    ssekms: SSEKMSEncryption | None = field(default=None, name="SSE-KMS")
+
+_ObjectEncryption = Rule("structure", shape=ObjectEncryption)
+
+class UpdateObjectEncryptionRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("bucket", "Bucket", "bucket", _BucketName, required=True, location="uri"),
+        Member("key", "Key", "key", _ObjectKey, required=True, location="uri"),
+        Member("version_id", "versionId", "versionId", _ObjectVersionId, location="querystring"),
+        Member("object_encryption", "ObjectEncryption", "objectEncryption", _ObjectEncryption, required=True, location="payload"),
+        Member("request_payer", "x-amz-request-payer", "requestPayer", _RequestPayer, location="header"),
+        Member("expected_bucket_owner", "x-amz-expected-bucket-owner", "expectedBucketOwner", _AccountId, location="header"),
+        Member("content_md5", "Content-MD5", "contentMD5", _ContentMD5, location="header"),
+        Member("checksum_algorithm", "x-amz-sdk-checksum-algorithm", "checksumAlgorithm", _ChecksumAlgorithm, location="header"),
+    )
+    bucket: str | None = field(default=None, name="Bucket")
+    key: str | None = field(default=None, name="Key")
+    version_id: str | None = field(default=None, name="versionId")
+    object_encryption: ObjectEncryption | None = field(default=None, name="ObjectEncryption")
+    request_payer: str | None = field(default=None, name="x-amz-request-payer")
+    expected_bucket_owner: str | None = field(default=None, name="x-amz-expected-bucket-owner")
+    content_md5: str | None = field(default=None, name="Content-MD5")
+    checksum_algorithm: str | None = field(default=None, name="x-amz-sdk-checksum-algorithm")
+
+class UpdateObjectEncryptionResponse(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("request_charged", "x-amz-request-charged", "requestCharged", _RequestCharged, location="header"),
+    )
+    request_charged: str | None = field(default=None, name="x-amz-request-charged")
+
 class UploadPartRequest(Shape, frozen=True, kw_only=True):
     MEMBERS = (
         Member("body", "Body", "body", _Body, location="payload"),
@@ -3094,7 +3140,7 @@ OPERATIONS: dict[str, OperationShape] = {
     "UpdateBucketMetadataAnnotationTableConfiguration": OperationShape("UpdateBucketMetadataAnnotationTableConfiguration", Empty, None, (), method="PUT", path="/{Bucket}", query="metadataAnnotationTable"),
     "UpdateBucketMetadataInventoryTableConfiguration": OperationShape("UpdateBucketMetadataInventoryTableConfiguration", Empty, None, (), method="PUT", path="/{Bucket}", query="metadataInventoryTable"),
     "UpdateBucketMetadataJournalTableConfiguration": OperationShape("UpdateBucketMetadataJournalTableConfiguration", Empty, None, (), method="PUT", path="/{Bucket}", query="metadataJournalTable"),
-    "UpdateObjectEncryption": OperationShape("UpdateObjectEncryption", Empty, None, (), method="PUT", path="/{Bucket}/{Key+}", query="encryption"),
+    "UpdateObjectEncryption": OperationShape("UpdateObjectEncryption", UpdateObjectEncryptionRequest, UpdateObjectEncryptionResponse, ("NoSuchKey", "InvalidRequest", "AccessDenied"), method="PUT", path="/{Bucket}/{Key+}", query="encryption"),
     "UploadPart": OperationShape("UploadPart", UploadPartRequest, UploadPartOutput, (), method="PUT", path="/{Bucket}/{Key+}"),
     "UploadPartCopy": OperationShape("UploadPartCopy", UploadPartCopyRequest, UploadPartCopyOutput, (), method="PUT", path="/{Bucket}/{Key+}"),
     "WriteGetObjectResponse": OperationShape("WriteGetObjectResponse", Empty, None, (), method="POST", path="/WriteGetObjectResponse"),
@@ -3116,12 +3162,14 @@ SENSITIVE: frozenset[tuple[str, str]] = frozenset({
     ("PutObjectOutput", "SSEKMSEncryptionContext"),
     ("PutObjectRequest", "SSECustomerKey"),
     ("PutObjectRequest", "SSEKMSEncryptionContext"),
+    ("SSEKMSEncryption", "KMSKeyArn"),
     ("UploadPartCopyRequest", "SSECustomerKey"),
     ("UploadPartCopyRequest", "CopySourceSSECustomerKey"),
     ("UploadPartRequest", "SSECustomerKey"),
 })
 
 ERRORS: dict[str, tuple[str, int]] = {
+    "AccessDenied": ("AccessDenied", 403),
     "BucketAlreadyExists": ("BucketAlreadyExists", 409),
     "BucketAlreadyOwnedByYou": ("BucketAlreadyOwnedByYou", 409),
     "NoSuchBucket": ("NoSuchBucket", 404),
