@@ -14,8 +14,9 @@ from keystead import errors
 from keystead.api.watching import Watching
 from keystead.api.webhook import SIGNATURE, AlarmSettings, read_alarms
 from keystead.audit import alarms
-from keystead.audit.alarm_rules import ALARMS, Change, chosen
+from keystead.audit.alarm_rules import ALARMS, Change, chosen, decode
 from keystead.audit.alarms import Watch
+from keystead.audit.event import operator_event
 from keystead.audit.journal import Journal
 from keystead.cli.main import cli
 from keystead.clock import SystemClock
@@ -334,3 +335,16 @@ def test_the_command_lists_rules_and_tries_the_receiver(receiver, tmp_path):
     refused = run.invoke(cli, ["audit", "alarms", "test", "--alarms", str(path)])
     assert refused.exit_code == 1
     assert "HTTP status 403" in refused.output
+
+
+@pytest.mark.parametrize(("name", "rules"), [("ReleaseHold", ["hold-released"]), ("PlaceHold", [])])
+def test_who_releases_a_hold_is_heard_of(name, rules):
+    event = operator_event(
+        event_id="11111111-1111-4111-8111-111111111111",
+        time=1_700_000_000.0,
+        region="us-east-1",
+        account="111122223333",
+        name=name,
+        details={"reason": "settled"},
+    )
+    assert [rule.name for rule in ALARMS if rule.matches(decode(event))] == rules

@@ -1,6 +1,7 @@
 """Evidence that ages, beside a running server and by command: archived, held, pruned, and verified afterwards."""
 
 import json
+import os
 import shutil
 import threading
 
@@ -195,3 +196,40 @@ def test_before_there_is_a_log_nothing_goes(tmp_path):
         "audit", "retention", "apply", "--data-dir", tmp_path / "d", "--retention-days", 1, status=1
     )
     assert "there is no log yet" in told
+
+
+def test_a_backup_of_a_pruned_deployment_goes_on_with_its_log(data, tmp_path, capsys):
+    with RunningServer(data, **settings(data)) as server:
+        settled(server)
+        where = ("--trail-directory", tmp_path, "--archive-bucket", "cold", "--retention-days", "30")
+        keystead("audit", "retention", "apply", "--data-dir", data, *where)
+        keystead("backup", "create", tmp_path / "b.tar", "--data-dir", data, "--with-seal-key")
+        kept = (data / "log/checkpoint").read_text()
+    keystead("backup", "drill", tmp_path / "b.tar")
+    again = tmp_path / "again"
+    keystead("backup", "restore", tmp_path / "b.tar", "--data-dir", again)
+    with RunningServer(again) as restored:
+        restored.client("kms").create_key()
+        settled(restored)
+    vkey = keystead("audit", "key", "--data-dir", again).strip()
+    (tmp_path / "kept").write_text(kept)
+    assert run(["consistency", str(tmp_path / "kept"), str(again), "--vkey", vkey]) == 0
+    assert run(["bundle", str(again), "--vkey", vkey]) == 0
+    assert "pruned" in capsys.readouterr().out
+    assert keystead("audit", "verify", "--data-dir", again)
+
+
+def test_before_what_goes_is_told_nothing_goes(data):
+    days = ("--retention-days", "30")
+    with RunningServer(data, **settings(data, archive_bucket=None)) as server:
+        settled(server)
+    before = sorted((data / "log/tile").rglob("*")), segments(data)
+    in_the_way = data / "log" / f".pruned.{os.getpid()}"
+    in_the_way.mkdir()
+    told = keystead("audit", "retention", "apply", "--data-dir", data, *days, status=1)
+    assert "cannot be written" in told
+    assert (sorted((data / "log/tile").rglob("*")), segments(data)) == before
+    in_the_way.rmdir()
+    keystead("audit", "retention", "apply", "--data-dir", data, *days)
+    assert len(segments(data)) < len(before[1])
+    assert keystead("audit", "verify", "--data-dir", data)

@@ -13,6 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from keystead import errors
+from keystead.audit.event import OPERATOR_SOURCE
 
 _USES: Final = frozenset(
     {
@@ -176,6 +177,11 @@ ALARMS: Final = (
             "StopLogging",
             "UpdateTrail",
         ),
+    ),
+    AlarmRule(
+        name="hold-released",
+        title="A hold on the evidence was released",
+        matches=lambda event: (event.event_source, event.event_name) == (OPERATOR_SOURCE, "ReleaseHold"),
     ),
 )
 """Every rule; settings may switch one off, or change its count and window."""

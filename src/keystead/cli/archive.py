@@ -24,7 +24,8 @@ MANIFEST: Final = "manifest.json"
 VERSION: Final = 1
 
 _NAMES: Final = re.compile(
-    r"root\.sealed|root\.sealed\.next|seal\.key|seal\.key\.next|store\.db|journal/[A-Za-z0-9_-]{1,32}/[0-9]{8}\.seg"
+    r"root\.sealed|root\.sealed\.next|seal\.key|seal\.key\.next|store\.db|journal/[A-Za-z0-9_-]{1,32}/[0-9]{8}\.seg|"
+    r"log/(?:head|checkpoint|pruned|tile/(?:entries|[0-9]{1,2})/(?:x[0-9]{3}/)*[0-9]{3}(?:\.p/[0-9]{1,3})?)"
 )
 _MOST_MANIFEST: Final = 64 << 20
 _CHUNK: Final = 1 << 20

@@ -15,7 +15,7 @@ import msgspec
 
 from keystead import __version__, errors
 from keystead.app import STORE
-from keystead.cli import archive, journals
+from keystead.cli import archive, journals, logcopy
 from keystead.cli.deployment import (
     SEAL_KEY,
     data_dir_option,
@@ -29,6 +29,7 @@ from keystead.entropy import SystemEntropy
 from keystead.keyring import Keyring
 from keystead.keyring.keyring import ROOTS
 from keystead.seal import FileSeal, Seal, private
+from keystead.services.cloudtrail.delivery import turn
 from keystead.services.kms.tables import KEYS
 from keystead.storage import Store
 
@@ -84,24 +85,23 @@ def create(
 def _snapshot(source: Path, target: Path, seal: Seal, *, with_seal_key: bool) -> archive.Manifest:
     """The manifest of a consistent, verified copy of the deployment, made in the empty `target`.
 
-    First the store, then the journals up to the store's commit: see `journals.copy`.
+    First the log, then the store, then the journals up to the store's commit: see `journals.copy`. So the log
+    tells of nothing that the journals lack, and the journals hold no change that the store lacks.
     """
     copied = [name for name in _ROOTS if (source / name).exists()]
     if with_seal_key and seal.name == FileSeal.name:
         copied += [name for name in (SEAL_KEY, SEAL_KEY + ".next") if (source / name).exists()]
     for name in copied:
         private.write(target / name, private.read(source / name))
-    # Asked before the store is: what evidence knows of must be there.
-    known = max((journals.anchor(source, worker) for worker in workers(source)), default=0)
-    with opened(source, seal) as live:
-        live.expect_at_least(known)
-        live.backup(target / STORE)
-    commit = _verified_commit(target, seal)
-    for worker in workers(source):
-        archive.make_directories(target, [f"journal/{worker}/-"])
-        journals.copy(source, worker, target, commit)
-        journals.check(target, worker)
-    names = sorted(str(path.relative_to(target)) for path in target.glob("journal/*/*.seg"))
+    with turn(source, wait=True):  # nothing is pruned meanwhile
+        _copy_log(source, target)
+        commit = _copy_store(source, target, seal)
+        for worker in workers(source):
+            archive.make_directories(target, [f"journal/{worker}/-"])
+            journals.copy(source, worker, target, commit)
+            journals.check(target, worker)
+    found = (*target.glob("journal/*/*.seg"), *(path for path in target.glob("log/**/*") if path.is_file()))
+    names = sorted(str(path.relative_to(target)) for path in found)
     return archive.Manifest(
         keystead=__version__,
         created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -109,6 +109,23 @@ def _snapshot(source: Path, target: Path, seal: Seal, *, with_seal_key: bool) ->
         commit=commit,
         files=tuple(archive.member(target, name) for name in (*copied, STORE, *names)),
     )
+
+
+def _copy_log(source: Path, target: Path) -> None:
+    try:
+        logcopy.copy(source, target)
+    except OSError as error:
+        raise Failed(f"the log cannot be copied: {error.filename}: {error.strerror}") from None
+
+
+def _copy_store(source: Path, target: Path, seal: Seal) -> int:
+    """The commit of the copy."""
+    # Asked before the store is: what evidence knows of must be there.
+    known = max((journals.anchor(source, worker) for worker in workers(source)), default=0)
+    with opened(source, seal) as live:
+        live.expect_at_least(known)
+        live.backup(target / STORE)
+    return _verified_commit(target, seal)
 
 
 def _verified_commit(directory: Path, seal: Seal) -> int:
