@@ -50,8 +50,9 @@ def record(data_dir, calls=300):
 class Bundle:
     """A log that is made of a server's journals, published in `path`."""
 
-    def __init__(self, path):
+    def __init__(self, path, signer=SIGNER):
         self.path = path
+        self.signer = signer
         self.events = []
         self.size = 0
 
@@ -74,7 +75,7 @@ class Bundle:
 
     def copy(self, path):
         shutil.copytree(self.path, path)
-        other = Bundle(path)
+        other = Bundle(path, self.signer)
         other.events, other.size, other.checkpoint = self.events, self.size, self.checkpoint
         return other
 
@@ -109,13 +110,26 @@ class Bundle:
             for entry in decode_bundle(self.tile(tile), tile.width)
         ]
 
-    def append(self, leaves, signer=SIGNER):
+    @classmethod
+    def unpacked(cls, file, path, signer):
+        """The bundle in a tar file, whose log `signer` signed."""
+        bundle = cls(path, signer)
+        with tarfile.open(file) as tar:
+            for member in tar:
+                bundle.write(member.name, tar.extractfile(member).read())
+        bundle.checkpoint = bundle.read("log/checkpoint").decode()
+        bundle.size = int(bundle.checkpoint.splitlines()[1])
+        return bundle
+
+    def append(self, leaves):
         """Publish `leaves`, as the sequencer does."""
         growth = append(self.size, self.tile, leaves)
         for tile, data in growth.writes:
             self.write(f"log/{tile.path}", data)
         self.size = growth.size
-        self.checkpoint = sign_checkpoint(Checkpoint(ORIGIN, growth.size, growth.root), signer)
+        self.checkpoint = sign_checkpoint(
+            Checkpoint(self.signer.key.name, growth.size, growth.root), self.signer
+        )
         self.write("log/checkpoint", self.checkpoint.encode())
 
     def rebuild(self, leaves):

@@ -77,6 +77,14 @@ class Published:
                     return data if version.width == tile.width else narrowed(version, data, tile.width)
         raise LogError(f"log/{tile.path} is missing")
 
+    def has(self, number: int) -> bool:
+        """Whether the entries of a bundle are there; those of the oldest may be pruned."""
+        return (number + 1) * WIDTH > self.size or self._files.exists(Tile(ENTRIES, number))
+
+    def pruned(self) -> str | None:
+        """The note of what is pruned by now, None if nothing is."""
+        return self._files.pruned()
+
     def entry(self, index: int) -> bytes:
         """Entry number `index`."""
         number, inner = divmod(index, WIDTH)
@@ -95,8 +103,10 @@ class Published:
         return Proof(index, self.entry(index), self.note, path)
 
     def newest_first(self) -> Iterator[tuple[int, Named]]:
-        """What all entries are called, with their numbers."""
+        """What all entries that are there are called, with their numbers."""
         for number in reversed(range(-(-self.size // WIDTH))):
+            if not self.has(number):
+                return
             entries = self.bundle(number)
             for inner in reversed(range(len(entries))):
                 yield number * WIDTH + inner, named(entries[inner])
@@ -113,13 +123,16 @@ class Published:
         return found
 
     def place(self, journal: str, index: int) -> int | None:
-        """The number of the entry of a journal's record; None if the log does not have it.
+        """The number of the entry of a journal's record; None if the log does not have it, or no more.
 
         A journal's records are in the order of their numbers: that halves what is to be searched at each step.
         """
         low, high = 0, -(-self.size // WIDTH)
         while low < high:
             middle = (low + high) // 2
+            if not self.has(middle):
+                low = middle + 1
+                continue
             at, numbers = self._numbers(journal, middle, high)
             if index in numbers:
                 return at * WIDTH + numbers[index]

@@ -69,10 +69,16 @@ class Place(msgspec.Struct, frozen=True, order=True, gc=False):
 
 
 class Found(msgspec.Struct, frozen=True, gc=False):
-    """One event as recorded, and its place."""
+    """One event as recorded, its place, and the journal that it is in."""
 
     place: Place
     payload: bytes
+    journal: str
+
+    @property
+    def index(self) -> int:
+        """The number of its record in the journal."""
+        return self.place.row & ((1 << WORKER_BITS) - 1)
 
 
 def find(
@@ -110,7 +116,7 @@ def _page(
         for time, row, sequence, offset, length in rows:
             payload = segments.read(row >> WORKER_BITS, sequence, offset, length)
             if payload is not None and _exact(payload, asked):
-                found.append(Found(Place(time, row), payload))
+                found.append(Found(Place(time, row), payload, workers[row >> WORKER_BITS]))
     return found, Place(rows[-1][0], rows[-1][1]) if len(rows) == most else None
 
 

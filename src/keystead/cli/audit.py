@@ -19,6 +19,7 @@ from keystead.cli.events import print_events, query, reindex
 from keystead.cli.export import export
 from keystead.cli.log import key
 from keystead.cli.output import Failed, output_option
+from keystead.cli.prove import prove
 from keystead.cli.retention import hold, retention
 from keystead.cli.verify import verify
 
@@ -67,5 +68,5 @@ def _new_events(directory: Path, positions: dict[str, int]) -> Iterator[bytes]:
                 yield frame.payload
 
 
-for command in (alarms, query, reindex, export, key, deliver_now, verify, retention, hold):
+for command in (alarms, query, reindex, export, prove, key, deliver_now, verify, retention, hold):
     audit.add_command(command)

@@ -1,0 +1,176 @@
+"""`keystead audit prove` and `keystead audit export --bundle`: evidence for somebody who checks it without Keystead."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+import msgspec
+
+from keystead.audit.bundle import ALL, EVENT, chosen, event_of, pack
+from keystead.audit.index import Index
+from keystead.audit.logfiles import LogFiles
+from keystead.audit.published import Published
+from keystead.audit.query import Filter, find
+from keystead.audit.terms import read_event
+from keystead.cli.deployment import data_dir_option, passphrase_option
+from keystead.cli.events import current_index
+from keystead.cli.log import log_keys
+from keystead.cli.output import Failed, write_private
+from keystead.tlog import Opening, Salts
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_NUMBER: Final = re.compile("[0-9]{1,18}")
+_EVENT_ID: Final = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_COMPRESSED: Final = (".gz", ".tgz")
+
+
+def _entry(_context: click.Context, _parameter: click.Parameter, text: str) -> int | str:
+    """The number of an entry, or the id of an event."""
+    if _NUMBER.fullmatch(text):
+        return int(text)
+    if not _EVENT_ID.fullmatch(text):
+        raise click.BadParameter(f"{text!r} is neither the number of an entry nor the id of an event")
+    return text
+
+
+def _what(_context: click.Context, _parameter: click.Parameter, texts: Sequence[str]) -> Sequence[str]:
+    for text in texts:
+        if text not in {EVENT, ALL} and not text.startswith("/"):
+            raise click.BadParameter(
+                f"{text!r} is neither `event`, nor `all`, nor a pointer such as /userIdentity"
+            )
+    return texts
+
+
+open_option: Final = click.option(
+    "--open",
+    "wanted",
+    multiple=True,
+    callback=_what,
+    help="What to show: `event` (all of it), `all` (it and each value), or a pointer such as /userIdentity or "
+    "/requestParameters/encryptionContext/0. Repeatable.",
+)
+
+
+@click.command()
+@click.argument("entry", callback=_entry)
+@data_dir_option
+@passphrase_option
+@open_option
+@click.option(
+    "-o", "--out", type=click.Path(dir_okay=False, path_type=Path), help="File to write; stdout without it."
+)
+def prove(
+    *,
+    entry: int | str,
+    data_dir: Path,
+    passphrase_file: Path | None,
+    wanted: Sequence[str],
+    out: Path | None,
+) -> None:
+    """Prove that ENTRY, the number of an entry or the id of an event, is in the log; also beside a running server.
+
+    What is written is a receipt, which `keystead-verify receipt FILE --vkey KEY` checks anywhere. It names nobody but
+    by what --open shows, for which the seal is needed.
+    """
+    log = newest(data_dir)
+    number = entry if isinstance(entry, int) else _number_of(log, data_dir, entry)
+    if number >= log.size:
+        raise Failed(f"the log has {log.size} entries, the last of them is number {log.size - 1}")
+    proof = log.prove(number)
+    if wanted:
+        salts = log_keys(data_dir, passphrase_file).salts
+        shown = _shown(event_of(data_dir, proof.leaf), number, salts, wanted)
+        proof = msgspec.structs.replace(proof, openings=shown)
+    text = msgspec.json.format(msgspec.json.encode(proof), indent=2)
+    if out is None:
+        print(text.decode())
+    else:
+        write_private(out, text + b"\n")
+
+
+def newest(directory: Path) -> Published:
+    """The log as of now.
+
+    Raises:
+        Failed: there is none.
+        errors.LogError: it is damaged.
+    """
+    log = Published.newest(LogFiles(directory))
+    if log is None:
+        raise Failed(f"{directory} has no log yet: no server has run on it")
+    return log
+
+
+def _number_of(log: Published, directory: Path, event_id: str) -> int:
+    found = next(find(current_index(directory), Filter(event_id=event_id)), None)
+    if found is not None:
+        number = log.place(found.journal, found.index)
+    else:  # its journal's segment may be gone
+        number = log.places([event_id]).get(event_id)
+    if number is None:
+        raise Failed(f"the log does not show event {event_id}" + ("" if found is None else " yet"))
+    return number
+
+
+def _shown(event: bytes, number: int, salts: Salts, wanted: Sequence[str]) -> list[Opening]:
+    """The openings that are wanted.
+
+    Raises:
+        Failed: the entry commits to nothing at one of the pointers.
+    """
+    for pointer in wanted:
+        if not chosen(event, number, salts, [pointer]):
+            known = ", ".join(opening.pointer for opening in chosen(event, number, salts, [ALL])[1:])
+            raise Failed(f"entry {number} commits to nothing at {pointer}, but to {known or 'its event'}")
+    return chosen(event, number, salts, wanted)
+
+
+# ----------------------------------------------------------------------------- bundles
+
+
+def write_bundle(
+    directory: Path, path: Path, asked: Filter, wanted: Sequence[str], passphrase_file: Path | None
+) -> str:
+    """What was written, in words. The file is there as a whole, or not at all.
+
+    Raises:
+        Failed: there is no log, or the file cannot be written.
+        errors.OperatorError: the log, a journal, the index or the store cannot be read.
+    """
+    keys = log_keys(directory, passphrase_file)
+    index = current_index(directory) if wanted else None
+    log = newest(directory)
+    shown = () if index is None else _opened(log, index, asked, wanted, keys.salts)
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    vkey = keys.signer(keys.origin(None)).key
+    try:
+        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            count = pack(file, log, vkey, shown, compress=path.name.endswith(_COMPRESSED))
+        fresh.rename(path)
+    except OSError as error:
+        raise Failed(f"{path} cannot be written: {error.strerror}") from None
+    finally:
+        with suppress(OSError):
+            fresh.unlink()
+    return f"{log.size} entries and {count} openings in {path}"
+
+
+def _opened(
+    log: Published, index: Index, asked: Filter, wanted: Sequence[str], salts: Salts
+) -> Iterator[Opening]:
+    """The openings of all events that match and are in the log, oldest first."""
+    names = {read_event(found.payload).eventID for found in find(index, asked)}
+    places = log.places(names)
+    for found in find(index, asked, newest_first=False):
+        number = places.get(read_event(found.payload).eventID)
+        if number is not None:
+            yield from chosen(found.payload, number, salts, wanted)

@@ -1,0 +1,135 @@
+"""Bundles: of a log that a server goes on writing, and with no more opened than was asked for."""
+
+import io
+import tarfile
+import threading
+
+import msgspec
+import pytest
+from bundles import Bundle
+
+from keystead.audit.bundle import chosen, event_of, pack
+from keystead.audit.custody import LogKeys, known_log_keys
+from keystead.audit.logfiles import Head, LogFiles
+from keystead.audit.published import Published
+from keystead.errors import LogError
+from keystead.testing import RunningServer
+from keystead.tlog import Pruned, note_leaf, sign_pruned
+from keystead_verify.main import run
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    """A data directory in which a server has run that was called; its log's keys."""
+    data = tmp_path_factory.mktemp("recorded")
+    with RunningServer(data) as server:
+        kms = server.client("kms")
+        key = kms.create_key()["KeyMetadata"]["Arn"]
+        kms.encrypt(KeyId=key, Plaintext=b"x", EncryptionContext={"patient": "Jane Roe", "ward": "7"})
+        keys = known_log_keys(server.store)
+    return data, keys
+
+
+def packed(log, keys, shown=(), **options):
+    file = io.BytesIO()
+    pack(file, log, keys.signer(keys.origin(None)).key, shown, **({"compress": False} | options))
+    return file.getvalue()
+
+
+def test_bundles_of_a_server_that_goes_on_are_whole(tmp_path):
+    with RunningServer(tmp_path / "data") as server:
+        kms = server.client("kms")
+        keys = known_log_keys(server.store)
+        done = threading.Event()
+
+        def crowd():
+            while not done.is_set():
+                kms.generate_random(NumberOfBytes=1)
+
+        calls = threading.Thread(target=crowd)
+        calls.start()
+        sizes, files = set(), LogFiles(tmp_path / "data")
+        try:
+            while not sizes or max(sizes) < 600:
+                log = Published.newest(files)
+                if log is None or log.size in sizes:
+                    continue
+                sizes.add(log.size)
+                (tmp_path / "bundle.tar").write_bytes(packed(log, keys))
+                vkey = keys.signer(keys.origin(None)).key.text
+                assert run(["bundle", str(tmp_path / "bundle.tar"), "--vkey", vkey]) == 0
+        finally:
+            done.set()
+            calls.join()
+
+
+@pytest.mark.parametrize("compress", [False, True])
+def test_the_same_log_gives_the_same_bytes(recorded, compress):
+    data, keys = recorded
+    first, second = (packed(Published.newest(LogFiles(data)), keys, compress=compress) for _ in range(2))
+    assert first == second
+
+
+def test_what_is_asked_for_is_opened_and_no_more(recorded):
+    data, keys = recorded
+    log = Published.newest(LogFiles(data))
+    number = log.size - 1
+    event = event_of(data, log.entry(number))
+
+    def pointers(*wanted):
+        return [opening.pointer for opening in chosen(event, number, keys.salts, wanted)]
+
+    pairs = [f"/requestParameters/encryptionContext/{n}" for n in range(2)]
+    assert pointers() == []
+    assert pointers("event") == [""]
+    assert pointers("/requestParameters/encryptionContext") == pairs
+    assert pointers("/requestParameters") == ["/requestParameters", *pairs]
+    assert pointers("/userIdentity", pairs[1]) == [pairs[1], "/userIdentity"]
+    assert pointers("/user") == []
+    assert pointers("all") == [
+        *pointers("event"),
+        *pointers("/requestParameters"),
+        "/sourceIPAddress",
+        "/userAgent",
+        "/userIdentity",
+    ]
+    shown = packed(log, keys, chosen(event, number, keys.salts, [pairs[0]]))
+    with tarfile.open(fileobj=io.BytesIO(shown)) as tar:
+        content = b"".join(tar.extractfile(member).read() for member in tar)
+    assert b"Jane Roe" in content
+    for hidden in (b"ward", b"127.0.0.1", b":root"):
+        assert hidden not in content
+
+
+def test_a_note_has_nothing_to_open_and_a_record_may_be_gone(recorded, tmp_path):
+    data, _ = recorded
+    log = Published.newest(LogFiles(data))
+    with pytest.raises(LogError, match="record 0 of journal w0 is a note"):
+        event_of(data, log.entry(0))
+    with pytest.raises(LogError, match="does not have record 1 any more"):
+        event_of(tmp_path, log.entry(1))
+
+
+def test_of_a_pruned_log_the_note_goes_along(tmp_path):
+    """What the log signed to be pruned may be missing; what is missing otherwise is told, and not packed away."""
+    keys = LogKeys("11111111-1111-4111-8111-111111111111", bytes(32), b"s" * 32)
+    signer = keys.signer(keys.origin(None))
+    made = Bundle(tmp_path, signer)
+    made.append([note_leaf(b'{"note":"x"}', "w0", number) for number in range(600)])
+    made.write("log/head", msgspec.json.encode(Head(made.checkpoint, {"w0": 600})))
+    log = Published.newest(LogFiles(tmp_path))
+    for number in (0, 1):
+        (tmp_path / f"log/tile/entries/00{number}").unlink()
+    with pytest.raises(LogError, match="log/tile/entries/000 is missing, and was not pruned"):
+        packed(log, keys)
+    told = Pruned(time="2026-01-02T03:04:05Z", bundles=1, following={"w0": 256})
+    made.write("log/pruned", sign_pruned(told, signer.key.name, signer).encode())
+    with pytest.raises(LogError, match="log/tile/entries/001 is missing, and was not pruned"):
+        packed(log, keys)
+    told = msgspec.structs.replace(told, bundles=2, following={"w0": 512})
+    made.write("log/pruned", sign_pruned(told, signer.key.name, signer).encode())
+    (tmp_path / "bundle.tar").write_bytes(packed(log, keys))
+    assert run(["bundle", str(tmp_path / "bundle.tar"), "--vkey", signer.key.text]) == 0
+    assert log.place("w0", 599) == 599
+    assert log.place("w0", 5) is None
+    assert log.places({"nothing"}) == {}
