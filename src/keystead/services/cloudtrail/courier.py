@@ -45,7 +45,7 @@ class Courier:
         self._entropy = entropy
         self._stopping = Event()
         self._thread = Thread(target=self._run, name="keystead-courier", daemon=True)
-        self._looked = self._pruned = clock.now()
+        self._looked, self._pruned = clock.now(), float("-inf")
         self.leads = False
 
     def start(self) -> None:
