@@ -9,6 +9,7 @@ from typing import Final
 import structlog
 
 from keystead import errors
+from keystead.api.held import HeldSecrets
 from keystead.api.pool import FairPool, Work
 from keystead.objects import Blobs
 
@@ -17,15 +18,19 @@ log = structlog.get_logger("keystead.objects")
 PIECE: Final = 512 * 1024
 """Bytes of an answer that are made at once: a few frames, so that turns between threads do not count."""
 
+MOST_HELD: Final = 1024
+"""Bucket keys that are held at a time."""
+
 Soon = Callable[[Callable[[], None]], object]
 
 
 class ObjectStore:
-    """Blobs, and the threads that read them for answers: none is held while a client is slow to read."""
+    """Blobs, the threads that read them for answers (none waits for a slow client), and keys that are held a while."""
 
     def __init__(self, blobs: Blobs, pool: FairPool, soon: Soon) -> None:
         """With what runs a callable on the loop's thread, from any other."""
         self.blobs = blobs
+        self.secrets = HeldSecrets(MOST_HELD)
         self._pool = pool
         self._soon = soon
 

@@ -64,6 +64,7 @@ class Event(msgspec.Struct, gc=False):
     recipientAccountId: str = ""  # noqa: N815
     errorCode: str = ""  # noqa: N815
     readOnly: bool = False  # noqa: N815
+    managementEvent: bool = True  # noqa: N815
     userIdentity: _Identity = msgspec.field(default_factory=_Identity)  # noqa: N815
     requestParameters: dict[str, Any] | None = None  # noqa: N815
     resources: list[_Resource] | None = None

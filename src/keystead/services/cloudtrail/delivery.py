@@ -172,7 +172,8 @@ def _readable(payload: bytes) -> Event | None:
 def _wanted(trail: Trail, event: Event) -> bool:
     """Whether the event is one of those that the trail delivers."""
     return (
-        event.recipientAccountId == trail.account
+        event.managementEvent  # no selector here is of data events
+        and event.recipientAccountId == trail.account
         and (trail.multi_region or event.awsRegion == trail.region)
         and (trail.global_events or event.eventSource not in _GLOBAL)
         and event.eventSource not in trail.excluded

@@ -16,6 +16,7 @@ from keystead.api.client import Client
 from keystead.crypto.derive import subkey
 from keystead.crypto.secret import SECRET_ACCESS, Secret
 from keystead.objects import ObjectKey
+from keystead.services.s3 import bucketkeys
 from keystead.services.s3.encryption import OWN, TWO_LAYERS, Choice, CustomerKey
 from keystead.services.s3.tables import Envelope
 from keystead.wire.models import kms
@@ -50,6 +51,8 @@ def fresh(call: Call, choice: Choice, where: str) -> tuple[ObjectKey, Envelope]:
         plain = call.entropy.random(_KEY_BYTES)
         envelope = Envelope(algorithm=OWN, wrapped=call.keyring.seal_token(_SEALED_FOR, plain, where))
         return ObjectKey(Secret(plain)), envelope
+    if choice.bucket_key:
+        return _of_bucket(call, choice, where)
     answer = _ask(
         call,
         "GenerateDataKey",
@@ -110,6 +113,8 @@ def again(call: Call, envelope: Envelope, where: str, customer: CustomerKey | No
         raise errors.InvalidS3Request("The encryption parameters are not applicable to this object.")
     if envelope.algorithm == OWN:
         return ObjectKey(Secret(call.keyring.open_token(_SEALED_FOR, envelope.wrapped, where)))
+    if envelope.bucket_key:
+        return _of_bucket_again(call, envelope, where)
     answer = _ask(
         call,
         "Decrypt",
@@ -121,6 +126,42 @@ def again(call: Call, envelope: Envelope, where: str, customer: CustomerKey | No
         return ObjectKey(Secret(answer.plaintext))
     outer = call.keyring.open_token(_SEALED_FOR, envelope.outer, where)
     return ObjectKey(Secret(answer.plaintext), Secret(outer))
+
+
+# ------------------------------------------------------------------------------ keys of buckets
+
+
+def _of_bucket(call: Call, choice: Choice, where: str) -> tuple[ObjectKey, Envelope]:
+    held = bucketkeys.for_new(call, choice.key, choice.context, PRINCIPAL)
+    if held is None:
+        request = kms.GenerateDataKeyRequest(
+            key_id=choice.key, key_spec="AES_256", encryption_context=choice.context
+        )
+        answer = _ask(call, "GenerateDataKey", request)
+        held = bucketkeys.held_now(call, answer.plaintext, answer.ciphertext_blob, answer.key_id)
+        bucketkeys.hold_new(call, choice.key, choice.context, held)
+    salt = call.entropy.random(_SALT_BYTES)
+    envelope = Envelope(
+        algorithm=choice.algorithm,
+        wrapped=held.wrapped,
+        key=held.owner,
+        context=choice.context,
+        bucket_key=True,
+        salt=salt,
+    )
+    return ObjectKey(bucketkeys.derived(held, salt, where)), envelope
+
+
+def _of_bucket_again(call: Call, envelope: Envelope, where: str) -> ObjectKey:
+    held = bucketkeys.for_old(call, envelope.wrapped, envelope.key, envelope.context, PRINCIPAL)
+    if held is None:
+        request = kms.DecryptRequest(
+            ciphertext_blob=envelope.wrapped, key_id=envelope.key, encryption_context=envelope.context
+        )
+        plaintext = _ask(call, "Decrypt", request).plaintext
+        held = bucketkeys.held_now(call, plaintext, envelope.wrapped, envelope.key)
+        bucketkeys.hold_old(call, held)
+    return ObjectKey(bucketkeys.derived(held, envelope.salt, where))
 
 
 # ------------------------------------------------------------------------------ keys of callers
