@@ -9,14 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keystead import errors
-from keystead.audit import event
+from keystead.audit import event, form
 from keystead.identity import Caller
 from keystead.wire.models import kms
 
 ACCOUNT = "111122223333"
 ARN = f"arn:aws:kms:us-east-1:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 CALLER = Caller("Root", f"arn:aws:iam::{ACCOUNT}:root", ACCOUNT, ACCOUNT, "AKIAEXAMPLE000000000")
-KEY = event.Resource(ACCOUNT, event.KEY_TYPE, ARN)
+KEY = form.Resource(ACCOUNT, event.KEY_TYPE, ARN)
 REQUEST = kms.EncryptRequest(key_id="alias/a", plaintext=b"very secret", encryption_context={"a": "b"})
 
 
@@ -31,7 +31,7 @@ def context(**changes):
         "source_ip": "192.0.2.1",
         "user_agent": "aws-cli/2",
     }
-    return event.EventContext(**(given | changes))
+    return form.EventContext(**(given | changes))
 
 
 def test_a_successful_call():
@@ -180,7 +180,7 @@ def test_what_a_service_does_by_itself():
 
 
 def test_the_connections_details():
-    tls = event.TlsDetails("TLSv1.3", "TLS_AES_128_GCM_SHA256", "kms.example")
+    tls = form.TlsDetails("TLSv1.3", "TLS_AES_128_GCM_SHA256", "kms.example")
     found = json.loads(event.call_event(context(tls=tls), "kms", "Encrypt", REQUEST))
     assert found["tlsDetails"] == {
         "tlsVersion": "TLSv1.3",

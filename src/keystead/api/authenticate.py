@@ -9,8 +9,6 @@ from __future__ import annotations
 import re
 from typing import Final
 
-import msgspec
-
 from keystead import errors
 from keystead.api.accounts import CREDENTIALS
 from keystead.api.call import Via
@@ -23,6 +21,7 @@ from keystead.api.forward import (
     read_forwarded,
 )
 from keystead.api.sessions import barred, open_session
+from keystead.api.signer import Moment, Signer
 from keystead.api.standing import Standing, Standings, unrecognized
 from keystead.entropy import Entropy
 from keystead.identity import Credential, Session
@@ -33,26 +32,6 @@ from keystead.wire.http import Request
 
 _MOST_KEYS: Final = 4096
 _REGION = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
-
-
-class Signer(msgspec.Struct, frozen=True, gc=False, eq=False):
-    """Whom an access key id and a session token claim to be; `known` if that is somebody."""
-
-    secret: str
-    known: bool
-    credential: Credential | None = None
-    session: Session | None = None
-
-    def __repr__(self) -> str:
-        return "Signer()"
-
-
-class _Moment(msgspec.Struct, frozen=True, gc=False):
-    """When, and on which state of the store, a request is looked at."""
-
-    tx: Transaction
-    wall: float
-    now: float
 
 
 class Authenticator:
@@ -89,7 +68,7 @@ class Authenticator:
             errors.InvalidSignature: wrong secret, changed request, wrong service or date.
             errors.AccessDenied: it claims to come from a service, and does not.
         """
-        moment = _Moment(tx, wall, now)
+        moment = Moment(tx, wall, now)
         rules = sigv4.STANDARD if payload is None else sigv4.S3
         standing, claim = self._identify(request, service, moment, rules, payload)
         if not _REGION.fullmatch(claim.region):
@@ -110,7 +89,7 @@ class Authenticator:
         self,
         request: Request,
         service: str,
-        moment: _Moment,
+        moment: Moment,
         rules: sigv4.Rules = sigv4.STANDARD,
         payload: str | None = None,
     ) -> tuple[Standing, sigv4.Claim]:
@@ -130,7 +109,7 @@ class Authenticator:
         return self._standing(signer, moment.tx, moment.now), claim
 
     def _forwarded(
-        self, request: Request, carrier: Standing, claim: sigv4.Claim, moment: _Moment, depth: int = 1
+        self, request: Request, carrier: Standing, claim: sigv4.Claim, moment: Moment, depth: int = 1
     ) -> tuple[Standing, Via]:
         """For whom a service calls, and the services on the way; `carrier` signed `request`."""
         name = carrier.principal.service

@@ -16,15 +16,12 @@ from keystead.audit.event import (
     ALIAS_TYPE,
     KEY_TYPE,
     ROLE_TYPE,
-    EventContext,
-    Resource,
-    TlsDetails,
-    UserIdentity,
     call_event,
     identity_elsewhere,
     identity_of,
     service_event,
 )
+from keystead.audit.form import EventContext, Resource, TlsDetails, UserIdentity
 from keystead.audit.rules import SYMMETRIC_DEFAULT
 from keystead.crypto.attestation import Attestation
 from keystead.entropy import Entropy, new_uuid

@@ -17,6 +17,7 @@ from keystead.api.call import Call
 from keystead.storage import Table
 from keystead.wire import sigv4
 from keystead.wire.http import Request
+from keystead.wire.signing import SKEW
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -34,7 +35,7 @@ _MARGIN = 60
 
 
 def _expiry(claim: sigv4.Claim) -> int:
-    lives = claim.expires if claim.expires is not None else sigv4.SKEW
+    lives = claim.expires if claim.expires is not None else SKEW
     return claim.time + lives + _MARGIN
 
 

@@ -31,7 +31,7 @@ from keystead.services.kms.key_stores import KEY_STORES
 from keystead.services.kms.tables import ALIASES, GRANTS, KEYS
 from keystead.services.organizations.tables import CREATIONS, HANDSHAKES
 from keystead.storage.table import Table
-from keystead.storage.transaction import COUNTERS
+from keystead.storage.write import COUNTERS
 
 TABLES: Final[tuple[Table[Any], ...]] = (
     ACCOUNTS,

@@ -1,13 +1,14 @@
 """Evidence: each call has an event in every account that it concerns, durable before the call is answered.
 
-Owns the form of an event and what of a call it may show (`event`, `redact`, `rules`), each worker's
+Owns the form of an event and what of a call it may show (`form`, `event`, `redact`, `rules`), each worker's
 append-only journal (`journal`), and the group commit that makes changes and events durable
 together (`commit`, `outbox`). Refuses to know how a call is authorized or carried out, which key material
 it used, and how journals become one Merkle log.
 """
 
 from keystead.audit.commit import Committer, Submission
-from keystead.audit.event import EventContext, Resource, UserIdentity, call_event, identity_of, service_event
+from keystead.audit.event import call_event, identity_of, service_event
+from keystead.audit.form import EventContext, Resource, UserIdentity
 from keystead.audit.journal import Journal
 from keystead.audit.reader import read_journal
 

@@ -103,7 +103,7 @@ def _join_repeated(fields: list[tuple[bytes, bytes]]) -> dict[str, str]:
     values: dict[str, list[str]] = {}
     for name, value in fields:
         values.setdefault(_lower(name), []).append(value.rstrip(b" \t").decode("latin-1"))
-    for once in _ONCE & values.keys():
+    for once in _ONCE.intersection(values):
         if len(values[once]) > 1:
             raise RefusedError(refusals.NO_HOST if once == "host" else refusals.REPEATED_HEADER)
     return {name: ",".join(several) for name, several in values.items()}

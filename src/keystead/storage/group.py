@@ -11,9 +11,10 @@ from keystead.errors import StorageConflict
 from keystead.storage.backend import Batch, digest
 from keystead.storage.barrier import Barrier, describe
 from keystead.storage.table import Table
-from keystead.storage.transaction import COUNTERS, Counter, Entry, Transaction, Write
+from keystead.storage.transaction import Entry, Transaction
 from keystead.storage.tree import INDEX_ENTRY, Edit, Node, Nodes
 from keystead.storage.view import EPOCHS, HEAD, Head, State, encode_head
+from keystead.storage.write import COUNTERS, Counter, Write
 
 ReadEntry = Callable[[State, Table[Any], str], Entry]
 

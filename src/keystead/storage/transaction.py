@@ -8,15 +8,7 @@ from typing import Any, Protocol
 import msgspec
 
 from keystead.storage.table import R, Table
-
-
-class Counter(msgspec.Struct, frozen=True, gc=False):
-    """A number that transactions change by differences."""
-
-    value: int
-
-
-COUNTERS: Table[Counter] = Table("counters", Counter, evident=False)  # counts of what is evident
+from keystead.storage.write import COUNTERS, Counter, Write
 
 
 class Entry:
@@ -32,17 +24,6 @@ class Entry:
         self.digest = digest
         self.record = record
         self.era = -1
-
-
-class Write(msgspec.Struct, frozen=True):
-    """A record to be stored (`record` None: deleted), encoded in the thread that asked for it."""
-
-    table: Table[Any]
-    key: str
-    place: bytes
-    record: msgspec.Struct | None
-    value: bytes
-    entries: frozenset[bytes]
 
 
 class Reader(Protocol):

@@ -6,4 +6,4 @@ Signature Version 4 (`sigv4`). It refuses to know sockets, time, stored credenti
 policies: all it needs is passed in, and nothing in it decides who may do what.
 """
 
-__all__ = ["canonical", "claim", "http", "model", "models", "protocols", "sigv4", "validate"]
+__all__ = ["canonical", "claim", "http", "model", "models", "protocols", "signing", "sigv4", "validate"]

@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from keystead.errors import IncompleteBody, InvalidSignature, MalformedTrailer
-from keystead.wire.claim import Claim
+from keystead.wire.signing import Claim
 from keystead.wire.sigv4 import MISMATCH, SigningKey
 
 _LONGEST_LINE: Final = 8192

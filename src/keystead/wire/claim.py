@@ -15,10 +15,9 @@ from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from urllib.parse import unquote
 
-import msgspec
-
 from keystead.errors import ApiError, IncompleteSignature, InvalidSignature, MissingAuthenticationToken
 from keystead.wire.http import Request
+from keystead.wire.signing import Claim, Scope
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 TERMINATOR = "aws4_request"
@@ -35,65 +34,6 @@ _QUERY_FIELDS = (
     "X-Amz-Date",
 )
 _MEMOISED = 512  # entries, and characters of the longest: what strangers can fill stays small
-
-
-class Scope(msgspec.Struct, frozen=True, gc=False):
-    """Who signed, for which day, region and service, and which headers.
-
-    Attributes:
-        text: day, region, service and terminator, as in the string to sign.
-    """
-
-    access_key_id: str
-    day: str
-    region: str
-    service: str
-    signed_headers: tuple[str, ...]
-    text: str
-
-
-class Claim(msgspec.Struct, frozen=True, gc=False):
-    """What a request says of itself; nothing of it is proven before `verify`.
-
-    Attributes:
-        signature: 64 lower-case hex digits, if the client is honest.
-        date: when it was signed, as signed (ISO 8601 basic).
-        time: the same in epoch seconds.
-        expires: seconds that a presigned request lives; None for the header form.
-        session_token: of temporary credentials.
-    """
-
-    scope: Scope
-    signature: str
-    date: str
-    time: int
-    expires: int | None
-    session_token: str | None
-
-    def __repr__(self) -> str:
-        """No signature and no token: either may be replayed."""
-        scope = self.scope
-        return f"<Claim {scope.access_key_id}/{scope.day}/{scope.region}/{scope.service}>"
-
-    @property
-    def access_key_id(self) -> str:
-        return self.scope.access_key_id
-
-    @property
-    def day(self) -> str:
-        return self.scope.day
-
-    @property
-    def region(self) -> str:
-        return self.scope.region
-
-    @property
-    def service(self) -> str:
-        return self.scope.service
-
-    @property
-    def signed_headers(self) -> tuple[str, ...]:
-        return self.scope.signed_headers
 
 
 def signed(request: Request) -> bool:

@@ -13,14 +13,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import NoReturn
 
-import msgspec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.hmac import HMAC
 
 from keystead.errors import InvalidSignature
 from keystead.wire.canonical import canonical_request
-from keystead.wire.claim import ALGORITHM, TERMINATOR, Claim, Scope, parse, signed
+from keystead.wire.claim import ALGORITHM, TERMINATOR, parse, signed
 from keystead.wire.http import Request
+from keystead.wire.signing import S3, STANDARD, Claim, Rules, Scope
 
 __all__ = [
     "MISMATCH",
@@ -37,7 +37,6 @@ __all__ = [
     "verify",
 ]
 
-SKEW = 300  # seconds that a clock may be off, either way
 UNSIGNED = "UNSIGNED-PAYLOAD"
 
 MISMATCH = (
@@ -45,18 +44,6 @@ MISMATCH = (
     "Access Key and signing method. Consult the service documentation for details."
 )
 _HOST = "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization."
-
-
-class Rules(msgspec.Struct, frozen=True):
-    """How a service differs: S3 does not encode paths twice, takes unsigned payloads and is patient with clocks."""
-
-    path_as_sent: bool = False
-    unsigned_payload: bool = False
-    skew: int = SKEW
-
-
-STANDARD = Rules()
-S3 = Rules(path_as_sent=True, unsigned_payload=True, skew=900)
 
 
 class SigningKey:
