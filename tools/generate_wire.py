@@ -245,7 +245,11 @@ def errors(chosen: dict[str, Any], shapes: Shapes, unanswered: list[str]) -> str
     names = {error["shape"] for op in chosen.values() for error in op.get("errors", ())}
     for name in sorted(names.difference(unanswered)):
         shape = shapes[name]
-        extra = [member for member in shape.get("members", {}) if member.lower() not in SAID]
+        extra = [
+            member
+            for member, reference in shape.get("members", {}).items()
+            if member.lower() not in SAID and reference.get("location") != "header"
+        ]
         if extra:
             raise ValueError(f"{name} has members {extra}")
         traits = shape.get("error", {})

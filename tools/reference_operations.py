@@ -14,6 +14,7 @@ from keystead.api.operation import Operation, always, never
 from keystead.api.service import Service
 from keystead.keys.state import OPERATION_STATES, KeyState
 from keystead.policy.actions import ACTIONS, GRANT_OPERATIONS
+from keystead.services.accessanalyzer import ACCESS_ANALYZER
 from keystead.services.cloudtrail.service import CLOUDTRAIL
 from keystead.services.iam.service import IAM
 from keystead.services.kms.service import KMS
@@ -64,6 +65,7 @@ FURTHER: Final = {
         "UpdateUser": ("the same on the user's new name",),
     },
     "s3": {},
+    "access-analyzer": {},
     "cloudtrail": {"CreateTrail": ("cloudtrail:AddTags, if tags are given",)},
     "organizations": {
         "AttachPolicy": ("the same on the node",),
@@ -225,6 +227,11 @@ SERVICES: Final = (
         CLOUDTRAIL,
         where="Each permission is asked on the trail that the request names, whether or not it exists, and otherwise "
         "on `*`.",
+    ),
+    Part(
+        "AWS IAM Access Analyzer",
+        ACCESS_ANALYZER,
+        where="Each permission is asked on `*`. The documents in the request are all that is looked at.",
     ),
     Part(
         "Amazon S3",

@@ -9,10 +9,20 @@ from botocore.loaders import Loader
 from keystead.audit.members import HIDDEN_BY_CHOICE, MEMBERS
 from keystead.audit.redact import everything_of, redaction
 from keystead.audit.rules import HIDDEN, SECRET, rule_of
-from keystead.wire.models import cloudtrail, iam, organizations, s3, sts
+from keystead.wire.models import accessanalyzer, cloudtrail, iam, organizations, s3, sts
 
-MODELS = {"cloudtrail": cloudtrail, "iam": iam, "sts": sts, "organizations": organizations, "s3": s3}
-RAW = {service: Loader().load_service_model(service, "service-2")["shapes"] for service in MODELS}
+MODELS = {
+    "access-analyzer": accessanalyzer,
+    "cloudtrail": cloudtrail,
+    "iam": iam,
+    "sts": sts,
+    "organizations": organizations,
+    "s3": s3,
+}
+RAW = {
+    service: Loader().load_service_model(service.replace("-", ""), "service-2")["shapes"]
+    for service in MODELS
+}
 OPERATIONS = [(service, name) for service, model in MODELS.items() for name in sorted(model.OPERATIONS)]
 
 LABELS = {"Bucket": "bucketName"}

@@ -79,7 +79,7 @@ def _first_arguments(path, functions):
 
 
 def _modules(service):
-    return sorted((Path(keystead.services.__file__).parent / service).rglob("*.py"))
+    return sorted((Path(keystead.services.__file__).parent / service.replace("-", "")).rglob("*.py"))
 
 
 HELPERS = {
@@ -94,6 +94,7 @@ HELPERS = {
     "cloudtrail": {"on_any", "on_trail", "on_trails"},
     "sts": set(),
     "s3": {"on_bucket", "on_object", "on_put", "on_service"},
+    "access-analyzer": {"on_any"},
 }  # fmt: skip
 """The functions that take an action's name without its service."""
 
@@ -125,7 +126,7 @@ def test_every_permission_that_a_service_asks_for_is_in_the_catalogue(service):
     assert asked <= PERMISSIONS
 
 
-ACTION = re.compile(r"[a-z]+:[A-Z][A-Za-z]+")
+ACTION = re.compile(r"[a-z-]+:[A-Z][A-Za-z]+")
 CONDITIONS = {
     "iam:AWSServiceName", "iam:PermissionsBoundary", "iam:PolicyARN", "iam:ResourceTag",
     "organizations:PolicyType", "sts:ExternalId", "sts:RoleSessionName", "sts:SourceIdentity",

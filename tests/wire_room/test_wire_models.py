@@ -12,7 +12,7 @@ from botocore.loaders import Loader
 
 from keystead import errors
 from keystead.wire.model import Shape
-from keystead.wire.models import cloudtrail, iam, kms, organizations, s3, sts
+from keystead.wire.models import accessanalyzer, cloudtrail, iam, kms, organizations, s3, sts
 from keystead.wire.protocols import json
 
 MODELS = {"cloudtrail": cloudtrail, "iam": iam, "kms": kms, "organizations": organizations, "sts": sts}
@@ -178,7 +178,7 @@ def test_a_module_takes_its_errors_from_the_installed_botocore(service: str) -> 
 def test_a_class_of_errors_is_named_as_a_model_or_the_common_errors_name_it() -> None:
     listed = {
         name
-        for module in MODELS.values()
+        for module in (*MODELS.values(), accessanalyzer)
         for operation in module.OPERATIONS.values()
         for name in operation.errors
     }

@@ -38,6 +38,7 @@ class Universe(msgspec.Struct, frozen=True, kw_only=True):
         resource: the one resource that there is, if it is known.
         callers: the callers that there are, if they are known; else anybody, `hints` first.
         known: condition keys whose value is known (None: absent).
+        types: the types of callers that there are.
         strict: a condition key is absent where the server never gives it, by action.
     """
 
@@ -46,6 +47,7 @@ class Universe(msgspec.Struct, frozen=True, kw_only=True):
     callers: tuple[Principal, ...] | None = None
     hints: tuple[Principal, ...] = ()
     known: Mapping[str, Value | None] = {}
+    types: tuple[PrincipalType, ...] = condition_keys.CALLER_TYPES
     strict: bool = False
 
 
@@ -161,6 +163,7 @@ class Space:
         candidates: Sequence[Principal] = given if given is not None else principal.callers(
             principal.named([*named, *elements]), tests, self._budget, self.universe.hints
         )  # fmt: skip
+        candidates = [one for one in candidates if one.type in self.universe.types or one.type == "role"]
         checks = [test.check for test in tests]
         self._caller_tests = {test: index for index, test in enumerate(tests)}
         offset = len(tests)

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from keystead import errors
 from keystead.wire import model
 from keystead.wire.http import Request, Response
-from keystead.wire.protocols import json, query
+from keystead.wire.protocols import json, query, rest_json
 
 
 class Encoding(Protocol):
@@ -64,7 +64,28 @@ class QueryEncoding:
         return Response(status, headers, query.encode_error(service, error, request_id))
 
 
+class RestJsonEncoding:
+    """REST with JSON, for services whose requests are all in their body."""
+
+    _TYPE = ("Content-Type", rest_json.CONTENT_TYPE)
+
+    def decode(self, service: model.Service, operation: str, request: Request) -> Any:
+        return rest_json.decode(service, operation, request.body)
+
+    def answer(self, service: model.Service, operation: str, answer: Any, request_id: str) -> Response:
+        headers = (("x-amzn-RequestId", request_id), self._TYPE, NO_STORE)
+        return Response(service.operations[operation].status, headers, rest_json.encode(answer))
+
+    def refusal(self, service: model.Service, error: errors.ApiError, request_id: str) -> Response:
+        code, status = service.errors.get(error.code, (error.code, error.status))
+        kind = ("x-amzn-ErrorType", code)
+        headers = (("x-amzn-RequestId", request_id), kind, self._TYPE, NO_STORE)
+        return Response(status, headers, rest_json.encode_error(error))
+
+
 NO_STORE = ("Cache-Control", "no-cache, no-store, must-revalidate, private")
 """What KMS sends: answers hold plaintext and data keys."""
 
-ENCODINGS: dict[model.Protocol, Encoding] = {"json": JsonEncoding(), "query": QueryEncoding()}
+ENCODINGS: dict[model.Protocol, Encoding] = {
+    "json": JsonEncoding(), "query": QueryEncoding(), "rest-json": RestJsonEncoding(),
+}  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Final
 
 from keystead.errors import KeysteadError
 from keystead.policy.actions import ACTIONS
-from keystead.wire.models import cloudtrail, iam, organizations, sts
+from keystead.wire.models import accessanalyzer, cloudtrail, iam, organizations, sts
 
 WITHOUT_OPERATION: Final = frozenset({"sts:SetSourceIdentity", "sts:TagSession"})
 """Needed beside AssumeRole and its like, for what these hand on (IAM User Guide, "Pass session tags")."""
@@ -73,7 +73,13 @@ PERMISSIONS: Final[frozenset[str]] = (
     | S3
     | {
         f"{service.name}:{operation}"
-        for service in (cloudtrail.SERVICE, iam.SERVICE, organizations.SERVICE, sts.SERVICE)
+        for service in (
+            accessanalyzer.SERVICE,
+            cloudtrail.SERVICE,
+            iam.SERVICE,
+            organizations.SERVICE,
+            sts.SERVICE,
+        )
         for operation in service.operations
     }
 )

@@ -1,7 +1,8 @@
 """Which service and operation a request is for.
 
-Clients of the JSON protocol name both in `X-Amz-Target`. Those of S3 sign for it, and address what they want. Those of the Query protocol name the operation only
-(`Action`, and the API's `Version`): the service is the one that they sign for. What is not signed, or signed
+Clients of the JSON protocol name both in `X-Amz-Target`. Those of S3 and of services with JSON over REST sign for the
+service, and address what they want. Those of the Query protocol name the operation only (`Action`, and the API's
+`Version`): the service is the one that they sign for. What is not signed, or signed
 for a service without that protocol, is told apart by the action, which no two services share.
 """
 
@@ -18,9 +19,10 @@ from keystead import errors
 from keystead.api.encoding import ENCODINGS, Encoding
 from keystead.api.rest import Exchange, RestEncoding, RestRouter, is_for_s3
 from keystead.api.service import Service
+from keystead.wire import model
 from keystead.wire.address import Address
 from keystead.wire.http import Request, Response
-from keystead.wire.protocols import query
+from keystead.wire.protocols import query, rest_json
 
 _S3 = "s3"
 _SCOPE = re.compile(r"Credential=[^/,&]*/[^/,&]*/[^/,&]*/([^/,&]*)/")
@@ -102,6 +104,12 @@ class Router:
         if self._is_for_s3(request):
             name, exchange = self._rest[_S3].route(request)
             return Route(self._services[_S3], name, RestEncoding(exchange), exchange)
+        signed = self._signed_for(request, "rest-json")
+        if signed is not None:
+            asked = rest_json.operation_at(signed.model, request.method, request.path)
+            if asked is None:
+                raise errors.UnknownOperation
+            return Route(signed, asked, _encoding_of(signed))
         if request.method not in {"GET", "POST"}:
             raise errors.UnknownOperation
         return self._by_action(request)
@@ -125,11 +133,11 @@ class Router:
             raise query.unknown(action, version)
         return found
 
-    def _signed_for(self, request: Request) -> Service | None:
-        """The service of the Query protocol that the request claims to be signed for."""
+    def _signed_for(self, request: Request, protocol: model.Protocol = "query") -> Service | None:
+        """The service of a protocol that the request claims to be signed for."""
         signed = _SCOPE.search(request.headers.get("authorization") or unquote(request.query))
         service = None if signed is None else self._services.get(signed[1])
-        return service if service is not None and service.model.protocol == "query" else None
+        return service if service is not None and service.model.protocol == protocol else None
 
     def _any(self, service: Service) -> Route:
         """A route of the service, for refusals that name no operation."""
@@ -149,7 +157,9 @@ class Router:
         if "x-amz-target" not in request.headers and self._is_for_s3(request):
             exchange = Exchange(Address(), head=request.method == "HEAD", headers=[])
             return Route(self._services[_S3], "", RestEncoding(exchange), exchange)
-        signed = self._signed_for(request) if "x-amz-target" not in request.headers else None
+        if "x-amz-target" in request.headers:
+            return self._fallback
+        signed = self._signed_for(request) or self._signed_for(request, "rest-json")
         return self._fallback if signed is None else self._any(signed)
 
 

@@ -49,6 +49,7 @@ from keystead.clock import Clock, ManualClock, SystemClock
 from keystead.entropy import Entropy, SystemEntropy
 from keystead.keyring import Keyring
 from keystead.objects import Blobs, open_blobs
+from keystead.services.accessanalyzer import ACCESS_ANALYZER
 from keystead.services.cloudtrail import CLOUDTRAIL
 from keystead.services.cloudtrail.courier import Courier
 from keystead.services.cloudtrail.delivery import Route
@@ -66,7 +67,9 @@ from keystead.wire.http import Request, Response
 
 log = structlog.get_logger("keystead")
 
-SERVICES = {service.name: service for service in (KMS, STS, IAM, ORGANIZATIONS, CLOUDTRAIL, S3)}
+SERVICES = {
+    service.name: service for service in (KMS, STS, IAM, ORGANIZATIONS, CLOUDTRAIL, S3, ACCESS_ANALYZER)
+}
 WORKER = "w0"
 _TRACKED = frozenset(
     name for service in SERVICES.values() for name, op in service.operations.items() if op.tracks_use

@@ -121,12 +121,17 @@ _S3: Final = """
     x-amz-write-offset-bytes
 """
 
+_ACCESS_ANALYZER: Final = """
+    access actions policyType resourceType resources
+"""
+
 HIDDEN_BY_CHOICE: Final[Mapping[str, frozenset[str]]] = {"s3": frozenset({"body", "x-amz-meta-"})}
 """Names that no event shows though no model marks them: what is in an object, and what its owner says of it."""
 
 MEMBERS: Final[Mapping[str, frozenset[str]]] = {
     service: frozenset(names.split())
     for service, names in {
+        "access-analyzer": _ACCESS_ANALYZER,
         "cloudtrail": _CLOUDTRAIL,
         "iam": _IAM,
         "organizations": _ORGANIZATIONS,

@@ -267,6 +267,7 @@ _READS = {
     "organizations": ("Describe", "List"),
     "cloudtrail": ("Describe", "Get", "List", "Lookup", "Search"),
     "s3": ("Get", "Head", "List"),
+    "access-analyzer": ("Check", "Get", "List", "Validate"),
 }
 """How the operations of a service that change nothing begin; no operation of STS does."""
 _ANSWERING = ("AssumeRole", "AssumeRoot", "GetSessionToken", "GetFederationToken")

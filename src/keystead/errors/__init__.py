@@ -11,6 +11,7 @@ An exception outside this hierarchy is a defect: the pipeline answers it as an o
 internal failure and writes the detail to the log.
 """
 
+from keystead.errors.accessanalyzer import *
 from keystead.errors.base import *
 from keystead.errors.cloudtrail import *
 from keystead.errors.identities import *

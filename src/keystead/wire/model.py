@@ -11,7 +11,7 @@ from typing import ClassVar, Literal
 import msgspec
 
 Kind = Literal["string", "blob", "integer", "double", "boolean", "timestamp", "list", "map", "structure"]
-Protocol = Literal["json", "query", "rest-xml"]
+Protocol = Literal["json", "query", "rest-json", "rest-xml"]
 Location = Literal["", "header", "headers", "uri", "querystring", "payload", "attribute"]
 
 

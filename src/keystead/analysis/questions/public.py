@@ -80,7 +80,7 @@ def public_access(
 
 def accounts_named(policy: CompiledPolicy) -> frozenset[str]:
     """The accounts that a policy names anywhere."""
-    return frozenset(_ACCOUNT.findall(msgspec.json.encode(policy.document).decode()))
+    return frozenset(_ACCOUNT.findall(repr(policy.document)))
 
 
 def _outsider(known: frozenset[str]) -> Callable[[Principal], int]:
