@@ -22,6 +22,7 @@ from keystead.testing import RunningServer
 from keystead.testing.blobs import FaultyFiles, Step
 
 SIZE = 600_000
+FIRST = 5 * 1024 * 1024
 CANARY = b"a canary that no file may hold in plain "
 NEW = (b"new" + CANARY * (SIZE // len(CANARY)))[:SIZE]
 
@@ -44,10 +45,38 @@ class Killed(RunningServer):
         self.files._at = number
 
 
+def begun(s3, key):
+    """An upload of ten times NEW in two parts that have both arrived: what completes it."""
+    named = {"Bucket": "bucket", "Key": key}
+    named["UploadId"] = s3.create_multipart_upload(**named)["UploadId"]
+    parts = []
+    large = NEW * 10
+    for number, body in enumerate((large[:FIRST], large[FIRST:]), 1):
+        tag = s3.upload_part(**named, PartNumber=number, Body=body)["ETag"]
+        parts.append({"PartNumber": number, "ETag": tag})
+    return lambda: s3.complete_multipart_upload(**named, MultipartUpload={"Parts": parts})
+
+
+def part(s3):
+    """The first part of a new upload, on its way."""
+    named = {"Bucket": "bucket", "Key": "fresh"}
+    upload = s3.create_multipart_upload(**named)["UploadId"]
+    return lambda: s3.upload_part(**named, UploadId=upload, PartNumber=1, Body=NEW)
+
+
+def copy(s3):
+    return lambda: s3.copy_object(Bucket="bucket", Key="fresh", CopySource="bucket/other")
+
+
+# Each prepares what it needs, and gives what is killed at each of its steps.
 OPERATIONS = {
-    "put": lambda s3: s3.put_object(Bucket="bucket", Key="fresh", Body=NEW),
-    "overwrite": lambda s3: s3.put_object(Bucket="bucket", Key="changed", Body=NEW),
-    "delete": lambda s3: s3.delete_object(Bucket="bucket", Key="changed"),
+    "put": lambda s3: lambda: s3.put_object(Bucket="bucket", Key="fresh", Body=NEW),
+    "overwrite": lambda s3: lambda: s3.put_object(Bucket="bucket", Key="changed", Body=NEW),
+    "delete": lambda s3: lambda: s3.delete_object(Bucket="bucket", Key="changed"),
+    "part": part,
+    "complete": lambda s3: begun(s3, "fresh"),
+    "complete over another": lambda s3: begun(s3, "changed"),
+    "copy": copy,
 }
 
 
@@ -58,8 +87,9 @@ def attempt(directory, root, operation, number):
     with server:
         s3 = server.client("s3")
         s3.head_bucket(Bucket="bucket")
+        perform = OPERATIONS[operation](s3)
         server.arm(number)
-        OPERATIONS[operation](s3)
+        perform()
         (directory / "acknowledged").touch()
         server.arm(0)
 

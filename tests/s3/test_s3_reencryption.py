@@ -182,3 +182,19 @@ def test_what_cannot_be_changed_in_place_is_told(command, s3, bucket, key):
 
 def test_a_bucket_that_is_not_there_is_told(command, key):
     assert "NoSuchBucket" in command("no-such-bucket", "--key-id", key, expect=1)
+
+
+def test_older_versions_are_changed_as_well_unless_they_are_not_to_be(command, s3, bucket, key):
+    s3.put_object(Bucket=bucket, Key="k", Body=b"null")
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    first, second = (s3.put_object(Bucket=bucket, Key="k", Body=body)["VersionId"] for body in (b"1", b"2"))
+    s3.put_object(Bucket=bucket, Key="gone", Body=b"3")
+    s3.delete_object(Bucket=bucket, Key="gone")
+    assert command(bucket, "--key-id", key, "--current-only")["counts"] == {"changed": 1}
+    assert command(bucket, "--key-id", key, "--read")["counts"] == {"already": 1, "changed": 3, "read": 4}
+    for version, body in ((first, b"1"), (second, b"2"), ("null", b"null")):
+        answer = s3.get_object(Bucket=bucket, Key="k", VersionId=version)
+        assert (answer["Body"].read(), answer["SSEKMSKeyId"]) == (body, key)
+    found = s3.list_object_versions(Bucket=bucket)
+    assert len(found["Versions"]) == 4  # none was added
+    assert len(found["DeleteMarkers"]) == 1

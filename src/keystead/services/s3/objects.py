@@ -166,7 +166,7 @@ def _described(bucket: Bucket, version: Version, request: Any, span: Span) -> di
     if told.get("storage_class") == "STANDARD":
         told["storage_class"] = None
     whole = span.length == version.size
-    sums = checksums(version) if request.checksum_mode == "ENABLED" and whole else {}
+    sums = checksums(version) if (request.checksum_mode or "").upper() == "ENABLED" and whole else {}
     return {
         **told,
         "accept_ranges": "bytes",

@@ -1367,7 +1367,7 @@ _ResponseContentType = Rule("string")
 
 _ResponseExpires = Rule("timestamp")
 
-_ChecksumMode = Rule("string", enum=("ENABLED",))
+_ChecksumMode = Rule("string")
 
 class GetObjectRequest(Shape, frozen=True, kw_only=True):
     MEMBERS = (
