@@ -92,7 +92,7 @@ class Sequencer:
         self._cursors: dict[str, Cursor] = {}
 
     def run(self) -> int:
-        """How many records were added to the log: all that are durable now.
+        """How many records were added to the log: all that were durable when it began.
 
         Raises:
             OperatorError: a journal or the log is damaged; it is named.
@@ -102,8 +102,10 @@ class Sequencer:
         try:
             if self._head is None:
                 self._resume()
-            while count := self._add():
+            # What comes meanwhile is left for the next run: each checkpoint costs as much as a hundred entries.
+            while (count := self._add()) >= _MOST:
                 added += count
+            added += count
         except BaseException:
             self._head, self._cursors = None, {}  # the next run begins from what is on the disk
             raise
