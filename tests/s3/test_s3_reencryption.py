@@ -101,6 +101,17 @@ def test_it_takes_a_permission_of_its_own_and_the_use_of_both_keys(server, s3, b
     assert s3.head_object(Bucket=bucket, Key="k")["SSEKMSKeyId"] == key
 
 
+@pytest.mark.parametrize("bucket_key", [True, False])
+def test_an_object_of_a_bucket_key_is_changed_and_one_can_be_asked_for(s3, bucket, key, bucket_key):
+    named = {"Bucket": bucket, "Key": "k"}
+    s3.put_object(**named, Body=BODY, ServerSideEncryption="aws:kms", BucketKeyEnabled=True)
+    encryption = {"SSEKMS": {"KMSKeyArn": key, "BucketKeyEnabled": bucket_key}}
+    s3.update_object_encryption(**named, ObjectEncryption=encryption)
+    answer = s3.get_object(**named)
+    assert (answer["Body"].read(), answer["SSEKMSKeyId"]) == (BODY, key)
+    assert answer.get("BucketKeyEnabled", False) == bucket_key
+
+
 def test_two_layers_stay(s3, bucket, key, update):
     s3.put_object(Bucket=bucket, Key="k", Body=BODY, ServerSideEncryption="aws:kms:dsse")
     assert "DSSE-KMS or SSE-C" in refused("InvalidRequest", update, "k", key)

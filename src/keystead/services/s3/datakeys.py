@@ -10,9 +10,12 @@ import hashlib
 import hmac
 from typing import Any, Final
 
+import msgspec
+
 from keystead import errors
 from keystead.api import Call
 from keystead.api.client import Client
+from keystead.crypto.aead import Aead
 from keystead.crypto.derive import subkey
 from keystead.crypto.secret import SECRET_ACCESS, Secret
 from keystead.objects import ObjectKey
@@ -79,20 +82,24 @@ def _with_outer(envelope: Envelope, sealed: bytes) -> Envelope:
     )
 
 
-def wrapped_anew(call: Call, data_key: ObjectKey, choice: Choice) -> Envelope:
-    """The envelope of a data key that is there already, under a key of KMS; the key stays the same.
+def wrapped_anew(call: Call, data_key: ObjectKey, choice: Choice, where: str) -> Envelope:
+    """The envelope of a data key that is there already, under a key of KMS; the data key stays the same.
 
     Raises:
         errors.AccessDenied: the caller may not use the key of KMS.
         errors.S3Error: the key cannot be used.
     """
-    (plain,) = data_key.layers
+    (secret,) = data_key.layers
+    plain = secret.expose(SECRET_ACCESS)
+    if choice.bucket_key:
+        # A bucket's key makes data keys; one that is there already is sealed with what it makes.
+        made, envelope = _of_bucket(call, choice, where)
+        sealed = _sealer(made).seal(plain, where.encode(), call.entropy.random(_SALT_BYTES))
+        return msgspec.structs.replace(envelope, sealed=sealed)
     answer = _ask(
         call,
         "Encrypt",
-        kms.EncryptRequest(
-            key_id=choice.key, plaintext=plain.expose(SECRET_ACCESS), encryption_context=choice.context
-        ),
+        kms.EncryptRequest(key_id=choice.key, plaintext=plain, encryption_context=choice.context),
     )
     return Envelope(
         algorithm=choice.algorithm, wrapped=answer.ciphertext_blob, key=answer.key_id, context=choice.context
@@ -114,7 +121,10 @@ def again(call: Call, envelope: Envelope, where: str, customer: CustomerKey | No
     if envelope.algorithm == OWN:
         return ObjectKey(Secret(call.keyring.open_token(_SEALED_FOR, envelope.wrapped, where)))
     if envelope.bucket_key:
-        return _of_bucket_again(call, envelope, where)
+        made = _of_bucket_again(call, envelope, where)
+        if not envelope.sealed:
+            return made
+        return ObjectKey(Secret(_sealer(made).open(envelope.sealed, where.encode())))
     answer = _ask(
         call,
         "Decrypt",
@@ -126,6 +136,10 @@ def again(call: Call, envelope: Envelope, where: str, customer: CustomerKey | No
         return ObjectKey(Secret(answer.plaintext))
     outer = call.keyring.open_token(_SEALED_FOR, envelope.outer, where)
     return ObjectKey(Secret(answer.plaintext), Secret(outer))
+
+
+def _sealer(key: ObjectKey) -> Aead:
+    return Aead(key.layers[0].expose(SECRET_ACCESS))
 
 
 # ------------------------------------------------------------------------------ keys of buckets

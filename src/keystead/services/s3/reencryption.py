@@ -20,6 +20,7 @@ from keystead.services.s3.encryption import ARN_PAIR, KMS, TWO_LAYERS, Choice
 from keystead.services.s3.reading import key_of
 from keystead.services.s3.tables import Bucket
 from keystead.services.s3.versions import find, store
+from keystead.services.s3.writing import where
 from keystead.wire.models import s3 as wire
 
 _NO_TYPE: Final = (
@@ -50,7 +51,8 @@ def update_object_encryption(
     version = find(call, bucket, key, request.version_id)
     if version.envelope.check or version.envelope.algorithm == TWO_LAYERS:
         raise errors.InvalidS3Request(_UNSUPPORTED)
-    envelope = wrapped_anew(call, key_of(call, bucket, key, version, None), choice)
+    data_key = key_of(call, bucket, key, version, None)
+    envelope = wrapped_anew(call, data_key, choice, where(bucket.name, key, version.place))
     store(call, bucket, key, msgspec.structs.replace(version, envelope=envelope))
     return wire.UpdateObjectEncryptionResponse()
 

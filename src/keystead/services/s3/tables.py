@@ -72,6 +72,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
         key: the ARN of the KMS key.
         context: the encryption context that it was wrapped with.
         bucket_key: it is derived from a key for the whole bucket, which is what `wrapped` holds.
+        sealed: the data key, sealed with what the bucket's key makes, if it was there before that key was chosen.
         salt: what a derived or a caller's key is told apart by.
         check: what tells whether a caller's key is the same again; not the key, nor a plain hash of it.
         key_md5: what the caller said of its key, which it is told again.
@@ -83,6 +84,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     key: str = ""
     context: dict[str, str] = {}
     bucket_key: bool = False
+    sealed: bytes = b""
     salt: bytes = b""
     check: bytes = b""
     key_md5: str = ""
