@@ -238,3 +238,22 @@ def test_a_log_that_is_removed_under_the_server_is_not_begun_anew(tmp_path, jour
         with pytest.raises(LogError):
             one.run()
     assert not (tmp_path / "log/head").exists()
+
+
+def test_a_log_whose_head_is_missing_is_not_begun_anew(tmp_path, journals):
+    journals[0].append([event(1)])
+    sequencer(tmp_path).run()
+    (tmp_path / "log/head").unlink()
+    with pytest.raises(LogError, match="log/head is gone"):
+        sequencer(tmp_path).run()
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\xff\xfe garbage"])
+def test_a_checkpoint_that_is_damaged_is_written_again(tmp_path, journals, content):
+    journals[0].append([event(1)])
+    sequencer(tmp_path).run()
+    path = tmp_path / "log/checkpoint"
+    before = path.read_text()
+    path.unlink() if content is None else path.write_bytes(content)
+    sequencer(tmp_path).run()
+    assert path.read_text() == before

@@ -209,7 +209,7 @@ class BadDisk:
 
 
 @pytest.mark.parametrize("what", ["write", "sync"])
-@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO])
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO, errno.EROFS])
 def test_what_cannot_be_recorded_is_not_answered(server, raw, what, code) -> None:
     key = raw.must("CreateKey")["KeyMetadata"]["KeyId"]
     blob = raw.must("Encrypt", {"KeyId": key, "Plaintext": "YQ=="})["CiphertextBlob"]

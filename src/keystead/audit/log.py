@@ -115,8 +115,8 @@ class Sequencer:
         """Begin from the head on disk; a log that does not fit it is not continued."""
         head = self._files.head()
         if head is None:
-            if self._begun:
-                raise LogError("log/head is gone; the log is not begun anew beside a server that wrote it")
+            if self._begun or self._files.shown() is not None:
+                raise LogError("log/head is gone; the log is not begun anew")
             self._head, self._size = Head("", {}), 0
             return
         checkpoint = open_checkpoint(head.checkpoint, [self._signer.key])

@@ -99,11 +99,16 @@ class LogFiles:
         """Nothing, once the public copy of the head's checkpoint is `note`, which has witnesses' lines besides."""
         self._replace(self.root / _CHECKPOINT, note.encode())
 
+    def shown(self) -> str | None:
+        """The checkpoint's public copy, None if there is none."""
+        with suppress(FileNotFoundError):
+            return (self.root / _CHECKPOINT).read_text(errors="replace")
+        return None
+
     def repair(self, head: Head) -> None:
         """Nothing, once the checkpoint is the head's (or has witnesses' lines besides)."""
-        with suppress(FileNotFoundError):
-            if (self.root / _CHECKPOINT).read_text().startswith(head.checkpoint):
-                return
+        if (self.shown() or "").startswith(head.checkpoint):
+            return
         self._replace(self.root / _CHECKPOINT, head.checkpoint.encode())
 
     def exists(self, tile: Tile) -> bool:

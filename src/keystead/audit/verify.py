@@ -107,7 +107,7 @@ class _LogCheck:
 
     def run(self, kept: Mapping[str, str]) -> LogChecked:
         """What `check_log` returns."""
-        shown = self._shown()  # before the head, which is never behind it
+        shown = self._files.shown()  # before the head, which is never behind it
         try:
             head = self._files.head()
         except LogError as error:
@@ -143,15 +143,11 @@ class _LogCheck:
 
     # --------------------------------------------------------------------- checkpoints
 
-    def _shown(self) -> str | None:
-        try:
-            return (self._files.root / "checkpoint").read_text(errors="replace")
-        except FileNotFoundError:
-            return None
-
     def _without_head(self, shown: str | None) -> LogChecked:
         if shown is None and not (self._files.root / "tile").exists():
             return self._result(0)
+        if shown is None:  # a crash while the log was written for the first time leaves that, too
+            return self._result(0, "log/head and log/checkpoint are missing, though there are tiles")
         return self._result(0, "log/head is missing, though there is a log")
 
     def _expect(self, name: str, note: str | None, head: Checkpoint) -> None:
