@@ -27,6 +27,9 @@ WORKER_BITS: Final = 40
 
 _VERSION: Final = 1
 _BUSY_MILLISECONDS: Final = 10_000
+_AT_ONCE: Final = 2_000
+"""Rows, or terms, that are forgotten in one transaction."""
+_LEAST: Final = -(1 << 63)
 _VARIABLES: Final = 30_000  # SQLite takes 32,766 in a statement
 
 _SCHEMA: Final = (
@@ -153,16 +156,15 @@ class Index:
             JournalError: a journal cannot be read.
         """
         dropped = 0
-        with self._connected() as connection, _writing(connection):
+        with self._connected() as connection:
             for number, name in connection.execute("SELECT id, name FROM worker").fetchall():
+                base = number << WORKER_BITS
                 first = _oldest(self.root, name, self._disk or OsDisk())
-                dropped += connection.execute(
-                    "DELETE FROM event WHERE id >= ? AND id < ?",
-                    (number << WORKER_BITS, (number << WORKER_BITS) + first),
-                ).rowcount
+                while count := _delete_some(connection, base, base + first):
+                    dropped += count
             if dropped:
-                (first,) = connection.execute("SELECT min(time) FROM event").fetchone()
-                connection.execute("DELETE FROM posting WHERE time < coalesce(?, 1 << 60)", (first,))
+                (oldest,) = connection.execute("SELECT min(time) FROM event").fetchone()
+                _delete_postings(connection, (1 << 60) if oldest is None else oldest)
         return dropped
 
     # ----------------------------------------------------------------------- private
@@ -215,6 +217,29 @@ def _oldest(root: Path, worker: str, disk: Disk) -> int:
     """The number of the first record that the worker's journal still has."""
     segments = headers(disk, directory_of(root, worker), worker)
     return segments[0].first_index if segments else 0
+
+
+def _delete_some(connection: sqlite3.Connection, start: int, end: int) -> int:
+    """How many events of these rows were deleted: a few thousand, so that nobody who writes waits for long."""
+    with _writing(connection):
+        return connection.execute(
+            "DELETE FROM event WHERE id IN (SELECT id FROM event WHERE id >= ? AND id < ? LIMIT ?)",
+            (start, end, _AT_ONCE),
+        ).rowcount
+
+
+def _delete_postings(connection: sqlite3.Connection, oldest: int) -> None:
+    """None; the postings from before `oldest` are gone, some terms at a time for the same reason."""
+    after: int | None = _LEAST
+    while after is not None:
+        with _writing(connection):
+            for _ in range(_AT_ONCE):
+                (after,) = connection.execute(
+                    "SELECT min(term) FROM posting WHERE term > ?", (after,)
+                ).fetchone()
+                if after is None:
+                    break
+                connection.execute("DELETE FROM posting WHERE term = ? AND time < ?", (after, oldest))
 
 
 @contextmanager
