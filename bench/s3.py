@@ -1,0 +1,223 @@
+"""What encryption costs a client of S3: one gateway that seals and one that does not, on one disk, and moto beside them.
+
+    python bench/s3.py [--bytes N] [--rounds N] [--small N]
+
+Each server is a process of its own; the rounds alternate between them, and a client in this process sends signed URLs
+over kept connections. `plain` is the same server with nothing but sealing and opening taken out. For each kind of request
+it prints the median on the clock, that of the server's CPU time, and both as a multiple of `plain`. Objects ask for
+SSE-KMS with a bucket key. The last lines are requests of 4 KiB from eight connections.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+KINDS = ("plain", "sealed", "moto")
+MIB = 1 << 20
+SMALL = 4096
+CONNECTIONS = 8
+HEADERS = {
+    "x-amz-server-side-encryption": "aws:kms",
+    "x-amz-server-side-encryption-bucket-key-enabled": "true",
+}
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+# ------------------------------------------------------------------------------ servers
+
+
+def serve(kind: str, directory: str) -> None:
+    """None, when stdin has ended; the endpoint and its environment are printed before."""
+    if kind == "moto":
+        from moto.server import ThreadedMotoServer  # noqa: PLC0415  only in this child
+
+        server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+        server.start()
+        host, port = server.get_host_and_port()
+        print(json.dumps({"url": f"http://{host}:{port}", "key": "x", "secret": "y"}), flush=True)
+        sys.stdin.read()
+        return
+    from keystead.services.s3 import reading, writing  # noqa: PLC0415  only in this child
+    from keystead.testing import RunningServer  # noqa: PLC0415  as above
+
+    if kind == "plain":
+        writing.seal = lambda _key, _place, chunks, _entropy: iter(chunks)  # type: ignore[assignment]
+        reading.unseal = lambda _key, _place, _size, read, start, length: read(start, length)  # type: ignore[assignment]
+    with RunningServer(Path(directory)) as running:
+        told = {"url": running.url, "key": running.access_key_id, "secret": running.secret_access_key}
+        print(json.dumps(told), flush=True)
+        sys.stdin.read()
+
+
+class Served:
+    """A server in a process of its own, and signed URLs to it."""
+
+    def __init__(self, kind: str, process: subprocess.Popen[str]) -> None:
+        import boto3  # noqa: PLC0415  slow to load, and not for the children
+        from botocore.config import Config  # noqa: PLC0415  as above
+
+        assert process.stdout is not None
+        told = json.loads(next(line for line in process.stdout if line.startswith("{")))  # moto says more
+        self.kind, self.pid = kind, process.pid
+        self.s3: Any = boto3.client(
+            "s3",
+            endpoint_url=told["url"],
+            region_name="us-east-1",
+            aws_access_key_id=told["key"],
+            aws_secret_access_key=told["secret"],
+            config=Config(signature_version="s3v4", s3={"addressing_style": "path"}),
+        )
+        self.s3.create_bucket(Bucket="bench")
+        self.connection = self.connect()
+
+    def connect(self) -> http.client.HTTPConnection:
+        """A new connection."""
+        place = urlsplit(self.s3.meta.endpoint_url)
+        return http.client.HTTPConnection(str(place.hostname), place.port, timeout=120)
+
+    def path(self, operation: str, key: str) -> str:
+        """A signed path that `call` may ask for."""
+        named: dict[str, Any] = {"Bucket": "bench", "Key": key}
+        if operation == "put_object":
+            named |= {"ServerSideEncryption": "aws:kms", "BucketKeyEnabled": True}
+        url = urlsplit(self.s3.generate_presigned_url(operation, Params=named))
+        return f"{url.path}?{url.query}"
+
+    def cpu(self) -> float:
+        """Seconds of the processor's that the server has used."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def put(connection: http.client.HTTPConnection, path: str, body: bytes) -> None:
+    """None; the object is kept."""
+    connection.request("PUT", path, body, HEADERS)
+    answer = connection.getresponse()
+    if answer.read() or answer.status != http.client.OK:
+        raise AssertionError(answer.status)
+
+
+def get(connection: http.client.HTTPConnection, path: str, size: int) -> None:
+    """None; the object's bytes were read and dropped."""
+    connection.request("GET", path)
+    answer, into, got = connection.getresponse(), memoryview(bytearray(MIB)), 0
+    while read := answer.readinto(into):
+        got += read
+    if got != size:
+        raise AssertionError(answer.status, got)
+
+
+# ------------------------------------------------------------------------------ rounds
+
+
+def measured(server: Served, act: Callable[[], None]) -> tuple[float, float]:
+    """Seconds on the clock, and of the server's processor time, that `act` takes."""
+    wall, cpu = time.perf_counter(), server.cpu()
+    act()
+    return time.perf_counter() - wall, server.cpu() - cpu
+
+
+def large(servers: list[Served], size: int, rounds: int) -> dict[str, Any]:
+    """Medians for one object of `size` bytes, put and got over one connection."""
+    body = os.urandom(size)
+    taken: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    for number in range(rounds + 1):  # the first warms up
+        for server in servers:
+            paths = server.path("put_object", "large"), server.path("get_object", "large")
+            found = {
+                "put": measured(server, lambda: put(server.connection, paths[0], body)),  # noqa: B023  runs at once
+                "get": measured(server, lambda: get(server.connection, paths[1], size)),  # noqa: B023  as above
+            }
+            for what, both in found.items():
+                if number:
+                    taken.setdefault((what, server.kind), []).append(both)
+    medians = {
+        key: [statistics.median(one[column] for one in rows) for column in (0, 1)]
+        for key, rows in taken.items()
+    }
+    return {
+        f"{what} {kind}": {
+            "MiB/s": round(size / MIB / wall),
+            "server cpu ms": round(1000 * cpu),
+            "times plain": round(wall / medians[what, "plain"][0], 2),
+            "cpu times plain": round(cpu / medians[what, "plain"][1], 2),
+        }
+        for (what, kind), (wall, cpu) in medians.items()
+    }
+
+
+def small(server: Served, count: int) -> dict[str, Any]:
+    """Requests of 4 KiB a second, from several connections, and the server's CPU time for each."""
+    body = os.urandom(SMALL)
+    keys = [f"small/{number}" for number in range(count)]
+    result: dict[str, Any] = {}
+    for what, operation in (("put", "put_object"), ("get", "get_object")):
+        paths = [server.path(operation, key) for key in keys]
+
+        def work(own: list[str], what: str = what) -> None:
+            connection = server.connect()
+            for path in own:
+                if what == "put":
+                    put(connection, path, body)
+                else:
+                    get(connection, path, SMALL)
+            connection.close()
+
+        threads = [threading.Thread(target=work, args=(paths[at::CONNECTIONS],)) for at in range(CONNECTIONS)]
+
+        def run(threads: list[threading.Thread] = threads) -> None:
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+
+        wall, cpu = measured(server, run)
+        result[what] = {"a second": round(count / wall), "server cpu ms": round(1000 * cpu / count, 2)}
+    return result
+
+
+@contextmanager
+def running(kind: str, directory: Path) -> Iterator[Served]:
+    """A block with that server."""
+    command = [sys.executable, __file__, "--serve", kind, str(directory / kind)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        yield Served(kind, process)
+        assert process.stdin is not None
+        process.stdin.close()
+
+
+def main() -> None:
+    """Print what was measured, as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--serve", nargs=2, metavar=("KIND", "DIRECTORY"), help=argparse.SUPPRESS)
+    parser.add_argument("--bytes", type=int, default=64 * MIB)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--small", type=int, default=400)
+    arguments = parser.parse_args()
+    if arguments.serve:
+        serve(*arguments.serve)
+        return
+    with ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        servers = [stack.enter_context(running(kind, directory)) for kind in KINDS]
+        result = {f"{arguments.bytes // MIB} MiB": large(servers, arguments.bytes, arguments.rounds)}
+        result["4 KiB"] = {server.kind: small(server, arguments.small) for server in servers}
+    print(json.dumps(result, indent=1))
+
+
+if __name__ == "__main__":
+    main()
