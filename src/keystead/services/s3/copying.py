@@ -11,6 +11,7 @@ import msgspec
 from keystead import errors
 from keystead.api import Call, Target, operation
 from keystead.api.authorize import check
+from keystead.crypto import checksum
 from keystead.objects import Place
 from keystead.services.s3.access import (
     bucket_named,
@@ -184,7 +185,9 @@ def copy_object(call: Call, request: wire.CopyObjectRequest, *_targets: Target) 
         place = new_place(call)
         data_key, envelope = fresh(call, chosen(call, bucket, key, request), where(bucket.name, key, place))
         own = next(iter(version.checksum), DEFAULT_CHECKSUM) if version.whole else DEFAULT_CHECKSUM
-        algorithm = request.checksum_algorithm or own
+        algorithm = (request.checksum_algorithm or own).upper()
+        if algorithm not in checksum.ALGORITHMS:
+            raise errors.InvalidS3Request(f"The checksum algorithm {algorithm} is not supported.")
         payload.kept = take(call, content, data_key, envelope, Place(bucket.name, key, place), algorithm)
     written: Written = payload.kept
     headers, metadata = _headers(request, version)

@@ -81,10 +81,14 @@ def _on_new(call: Call, request: Any) -> tuple[Target, ...]:
     return tuple(targets)
 
 
+def _algorithm(request: Any) -> str:
+    return (request.checksum_algorithm or "").upper()
+
+
 def _checksum_type(request: Any) -> str:
     """Of the whole object or of its parts' checksums (Amazon S3 User Guide, "Checking object integrity")."""
-    algorithm, asked = request.checksum_algorithm, request.checksum_type
-    if algorithm is None:
+    algorithm, asked = _algorithm(request), request.checksum_type
+    if not algorithm:
         return ""
     if algorithm not in checksum.ALGORITHMS:
         raise errors.InvalidS3Request(f"The checksum algorithm {algorithm} is not supported.")
@@ -117,7 +121,7 @@ def create_multipart_upload(
         headers=headers_of(request),
         metadata=metadata_of(request),
         tags=tags_of(request.tagging),
-        algorithm=request.checksum_algorithm or "",
+        algorithm=_algorithm(request),
         checksum_type=kind,
         initiator=call.caller.arn,
     )
@@ -126,7 +130,7 @@ def create_multipart_upload(
         bucket=bucket.name,
         key=key,
         upload_id=upload_id,
-        checksum_algorithm=request.checksum_algorithm,
+        checksum_algorithm=upload.algorithm or None,
         checksum_type=kind or None,
         **encrypted(envelope),
     )

@@ -233,7 +233,7 @@ _ObjectCannedACL = Rule("string", enum=("private", "public-read", "public-read-w
 
 _CacheControl = Rule("string")
 
-_ChecksumAlgorithm = Rule("string", enum=("CRC32", "CRC32C", "SHA1", "SHA256", "CRC64NVME", "SHA512", "MD5", "XXHASH64", "XXHASH3", "XXHASH128"))
+_ChecksumAlgorithm = Rule("string")
 
 _ContentDisposition = Rule("string")
 
