@@ -1,4 +1,4 @@
-"""Other people's tools keep their files in buckets here: the AWS CLI, rclone and pyarrow, unchanged."""
+"""The AWS CLI's file commands against buckets here, unchanged."""
 
 import filecmp
 import os
@@ -8,7 +8,7 @@ import pytest
 pytestmark = pytest.mark.client
 
 LARGE = 20_000_000
-"""Bytes: enough for all of them to send a file in parts."""
+"""Bytes: enough for the CLI to send a file in parts."""
 
 
 @pytest.fixture
@@ -45,58 +45,3 @@ def test_the_aws_cli_copies_synchronizes_moves_and_removes(run, program, tree, t
     aws("rm", "s3://cli/tree/", "--recursive")
     aws("rb", "s3://cli", "--force")
     assert aws("ls") == ""
-
-
-def test_rclone_synchronizes_and_compares(run, program, tree, tmp_path, server):
-    credential = server.credential()
-    remote = {
-        "TYPE": "s3",
-        "PROVIDER": "Other",
-        "ACCESS_KEY_ID": credential.access_key_id,
-        "SECRET_ACCESS_KEY": credential.secret,
-        "ENDPOINT": server.url,
-        "REGION": "us-east-1",
-        "SERVER_SIDE_ENCRYPTION": "aws:kms",
-        "CHUNK_SIZE": "5M",
-        "UPLOAD_CUTOFF": "5M",
-    }
-    variables = {f"RCLONE_CONFIG_KEPT_{name}": value for name, value in remote.items()}
-
-    def rclone(*words):
-        return run(program("rclone"), *words, RCLONE_CONFIG=str(tmp_path / "none"), **variables)
-
-    rclone("mkdir", "kept:rclone")
-    rclone("sync", str(tree), "kept:rclone/tree")
-    assert "0 differences found" in rclone("check", "--download", str(tree), "kept:rclone/tree").stderr
-    rclone("copyto", "kept:rclone/tree/below/large", "kept:rclone/copy")
-    assert rclone("cat", "kept:rclone/tree/small ü.txt").stdout == "hello"
-    rclone("sync", "kept:rclone/tree", str(tmp_path / "back"))
-    assert same(tree, tmp_path / "back")
-    rclone("purge", "kept:rclone")
-    assert server.client("s3").list_buckets()["Buckets"] == []
-
-
-def test_pyarrow_writes_and_reads_tables(server):
-    pyarrow = pytest.importorskip("pyarrow")
-    from pyarrow import fs, parquet
-
-    credential = server.credential()
-    files = fs.S3FileSystem(
-        access_key=credential.access_key_id,
-        secret_key=credential.secret,
-        endpoint_override=f"127.0.0.1:{server.port}",
-        scheme="http",
-        region="us-east-1",
-        allow_bucket_creation=True,
-        allow_bucket_deletion=True,
-    )
-    files.create_dir("arrow")
-    table = pyarrow.table({"number": list(range(100_000)), "text": [str(each) for each in range(100_000)]})
-    parquet.write_table(table, "arrow/dir/table.parquet", filesystem=files)
-    assert parquet.read_table("arrow/dir/table.parquet", filesystem=files).equals(table)
-    files.create_dir("arrow/empty")
-    files.move("arrow/dir/table.parquet", "arrow/moved.parquet")
-    files.delete_dir("arrow/dir")
-    found = files.get_file_info(fs.FileSelector("arrow", recursive=True))
-    assert sorted(each.path for each in found) == ["arrow/empty", "arrow/moved.parquet"]
-    files.delete_dir("arrow")
