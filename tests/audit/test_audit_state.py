@@ -5,12 +5,14 @@ import sys
 
 import msgspec
 import pytest
+from click.testing import CliRunner
 from dev_process import DevServer
 from evidence import findings
 from load import Load
 from stores import open_store
 
 from keystead.app import TABLES
+from keystead.cli.main import cli
 from keystead.services.kms.tables import ALIASES, KEYS
 from keystead.storage.table import Table
 from keystead.testing import RunningServer
@@ -152,6 +154,30 @@ def test_barrier_and_root_key_may_change_and_keys_be_shredded(data_dir):
             pass
         assert findings(data_dir) == ()
     assert findings(data_dir) == ()
+
+
+def test_a_restored_deployment_is_whole_and_goes_on(tmp_path):
+    server = DevServer(tmp_path / "data", tmp_path / "logs", "--workers", "2")
+    kept = tmp_path / "kept.tar"
+    with server:
+        load = Load(server.client(), 3, "backup")
+        load.start()
+        load.wait_for(30)
+        while not (server.data_dir / "log/checkpoint").exists():
+            load.wait_for(5)
+        done = CliRunner().invoke(cli, ["backup", "create", str(kept), "--data-dir", str(server.data_dir)])
+        assert done.exit_code == 0, done.output
+        server.kill()
+        load.join()
+    seal_key, again = server.data_dir / "seal.key", tmp_path / "again"
+    command = ["backup", "restore", str(kept), "--data-dir", str(again), "--seal-key", str(seal_key)]
+    restored = CliRunner().invoke(cli, command)
+    assert "Who saw a later checkpoint will say that it was rolled back" in restored.output
+    assert findings(again) == ()
+    with DevServer(again, tmp_path / "logs", "--workers", "2") as after:
+        assert after.client().must("CreateKey")
+        assert after.stop() == 0
+    assert findings(again) == ()
 
 
 def test_every_table_is_listed():

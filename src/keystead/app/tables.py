@@ -30,18 +30,22 @@ from keystead.services.kms.grants import NAMED_GRANTS
 from keystead.services.kms.key_stores import KEY_STORES
 from keystead.services.kms.tables import ALIASES, GRANTS, KEYS
 from keystead.services.organizations.tables import CREATIONS, HANDSHAKES
+from keystead.services.s3.garbage import GARBAGE
+from keystead.services.s3.tables import BUCKETS, OBJECTS, PARTS, UPLOADS, VERSIONS
 from keystead.storage.table import Table
 from keystead.storage.write import COUNTERS
 
 TABLES: Final[tuple[Table[Any], ...]] = (
     ACCOUNTS,
     ALIASES,
+    BUCKETS,
     CALLER_USE,
     COUNTERS,
     CREATIONS,
     CREDENTIALS,
     DELIVERIES,
     DUE,
+    GARBAGE,
     GRANTS,
     GROUPS,
     HANDSHAKES,
@@ -54,10 +58,12 @@ TABLES: Final[tuple[Table[Any], ...]] = (
     MFA_DEVICES,
     NAMED_GRANTS,
     NAMES,
+    OBJECTS,
     OIDC_PROVIDERS,
     ORGANIZATIONS,
     ORG_POLICIES,
     OUTBOX,
+    PARTS,
     POLICIES,
     REPORTS,
     ROLES,
@@ -67,6 +73,8 @@ TABLES: Final[tuple[Table[Any], ...]] = (
     SIGNING_KEYS,
     TRAILS,
     UNITS,
+    UPLOADS,
     USERS,
     USES_UP_TO,
+    VERSIONS,
 )

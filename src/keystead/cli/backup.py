@@ -15,6 +15,7 @@ import msgspec
 
 from keystead import __version__, errors
 from keystead.app import STORE
+from keystead.audit.logfiles import LogFiles
 from keystead.cli import archive, journals, logcopy
 from keystead.cli.deployment import (
     SEAL_KEY,
@@ -175,6 +176,10 @@ def restore(file: Path, *, data_dir: Path, seal_key: Path | None, output: str) -
         show({"data_dir": str(data_dir), "seal_key_missing": missing, "manifest": manifest})
         return
     print(f"{data_dir}: restored as of {manifest.created}, store at commit {manifest.commit}")
+    if LogFiles(data_dir).begun:
+        print(
+            "Its log goes on from there. Who saw a later checkpoint will say that it was rolled back: tell them."
+        )
     if missing:
         print(f"Put the seal's key at {data_dir / SEAL_KEY} (mode 600) before you start a server on it.")
 
