@@ -33,7 +33,7 @@ from keystead.tlog.checkpoint import (
 from keystead.tlog.entry import VERSION, check_event, check_opening
 
 HEADER: Final = "x-keystead-receipt"
-"""In a request it asks for a receipt, in an answer it is one."""
+"""In a request it asks for a receipt (`1`, or `1; cosignatures=N`), in an answer it is one."""
 MISSING_HEADER: Final = "x-keystead-receipt-missing"
 """In an answer: why there is none, and the event's id."""
 METADATA: Final = "KeysteadReceipt"
@@ -111,9 +111,7 @@ def verify(
         ValueError: a key is none, or of the other kind, or the quorum cannot be reached.
     """
     log, others = _key(vkey, LOG), [_key(each, WITNESS) for each in witnesses]
-    needed = len(others) if quorum is None else quorum
-    if not 0 <= needed <= len(others):
-        raise ValueError(f"of {len(others)} witnesses {needed} cannot sign")
+    needed = _needed(others, quorum)
     proof = _parse(text)
     checkpoint, signed = _opened(proof.checkpoint, log, others)
     if len(signed) < needed:
@@ -126,6 +124,13 @@ def verify(
     _require(entry, "requestID", request_id)
     _require(entry, "eventName", operation)
     return Receipt(text, proof.index, entry, _event(proof), checkpoint.origin, checkpoint.size, tuple(signed))
+
+
+def _needed(witnesses: Sequence[object], quorum: int | None) -> int:
+    needed = len(witnesses) if quorum is None else quorum
+    if not 0 <= needed <= len(witnesses):
+        raise ValueError(f"of {len(witnesses)} witnesses {needed} cannot sign")
+    return needed
 
 
 def _key(text: str, kind: int) -> VerifierKey:
@@ -232,7 +237,7 @@ class Receipts:
         _key(vkey, LOG)
         self._vkey = vkey
         self._witnesses = tuple(witnesses)
-        self._quorum = quorum
+        self._quorum = _needed(self._witnesses, quorum)
         self._keep = keep
         self._required = required
 
@@ -242,7 +247,7 @@ class Receipts:
         events.register("after-call", self._check)
 
     def _ask(self, params: dict[str, Any], **_rest: Any) -> None:
-        params["headers"][HEADER] = "1"
+        params["headers"][HEADER] = f"1; cosignatures={self._quorum}" if self._quorum else "1"
 
     def _check(self, parsed: dict[str, Any], model: Any, **_rest: Any) -> None:
         metadata = parsed["ResponseMetadata"]

@@ -13,8 +13,10 @@ import pytest
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from bundles import WITNESSES
 from issuers import Authority, Issuer
 from signed_http import Client
+from witnesses import RunningWitness
 
 from keystead.api.receipts import WHY
 from keystead.audit.custody import known_log_keys
@@ -216,6 +218,33 @@ def test_a_damaged_log_gives_no_receipts_but_answers(tmp_path, nobody_leads):
         with pytest.raises(ReceiptError, match="missing: late") as missed:
             kms.list_keys()
         assert missed.value.answer["Keys"] == []
+
+
+def test_who_asks_for_cosignatures_gets_them(tmp_path):
+    """Also where the log goes on before the witness has answered."""
+    with RunningServer(tmp_path / "d") as running:
+        keys = known_log_keys(running.store)
+    log = keys.signer(keys.origin(None)).key
+    with RunningWitness(tmp_path / "w", log) as witness:
+        key = witness.signer.key
+        asked = f"http://127.0.0.1:{witness.port} {key.text}"
+        with RunningServer(tmp_path / "d", witnesses=(asked,), receipt_wait=300) as running:
+            kms, kept = asking(running.client("kms"), running, witnesses=[key.text])
+            plain = running.client("kms")
+            for _ in range(5):
+                kms.list_keys()
+                plain.generate_random(NumberOfBytes=1)
+            assert [receipt.witnesses for receipt in kept] == [(key.name,)] * 5
+
+
+def test_where_too_few_witnesses_sign_the_receipt_comes_without_them(tmp_path):
+    nobody = WITNESSES[0].key.text
+    with RunningServer(tmp_path, receipt_wait=1) as running:
+        kms, _ = asking(running.client("kms"), running, witnesses=[nobody])
+        with pytest.raises(ReceiptError, match="unwitnessed: 0 of") as missed:
+            kms.list_keys()
+        text = missed.value.answer["ResponseMetadata"]["HTTPHeaders"][HEADER]
+        assert verify(text, vkey(running)).witnesses == ()
 
 
 def test_every_receipt_of_a_long_log_holds(tmp_path):

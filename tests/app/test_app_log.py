@@ -11,6 +11,7 @@ import pytest
 from keystead.audit.custody import known_log_keys
 from keystead.audit.logfiles import LogFiles
 from keystead.errors import SettingsError
+from keystead.receipts import Receipts
 from keystead.testing import RunningServer
 
 BIN = Path(sys.executable).parent
@@ -19,12 +20,13 @@ BIN = Path(sys.executable).parent
 def test_the_log_of_a_server_is_verified_by_another_program(tmp_path):
     data = tmp_path / "d"
     for _ in range(2):
-        with RunningServer(data) as server:
+        with RunningServer(data, receipt_wait=300) as server:
+            keys = known_log_keys(server.store)
+            key = keys.signer(keys.origin(None)).key.text
             kms = server.root().client("kms")
+            Receipts(key).register(kms.meta.events)  # so that each answer waits for the log
             for _ in range(3):
                 kms.create_key()
-            keys = known_log_keys(server.store)
-    key = keys.signer(keys.origin(None)).key.text
     shown = subprocess.run(
         [BIN / "keystead", "audit", "key", "--data-dir", data], capture_output=True, text=True, check=True
     )

@@ -1,9 +1,11 @@
 """Bundles: of a log that a server goes on writing, and with no more opened than was asked for."""
 
 import io
+import json
 import tarfile
 import threading
 
+import bundles
 import msgspec
 import pytest
 from bundles import Bundle
@@ -133,3 +135,32 @@ def test_of_a_pruned_log_the_note_goes_along(tmp_path):
     assert log.place("w0", 599) == 599
     assert log.place("w0", 5) is None
     assert log.places({"nothing"}) == {}
+
+
+def test_what_witnesses_signed_goes_along(tmp_path, capsys):
+    """On a busy log the newest checkpoint has no cosignatures yet; an older one, which it continues, has."""
+    made = Bundle(tmp_path)
+    leaves = [note_leaf(b'{"note":"x"}', "w0", number) for number in range(300)]
+    made.append(leaves[:290])
+    made.cosign(1_900_000_000)
+    files = LogFiles(tmp_path)
+    files.keep_witnessed(made.checkpoint)
+    made.append(leaves[290:])
+    made.write("log/head", msgspec.json.encode(Head(made.checkpoint, {"w0": 300})))
+    log = Published.newest(files)
+    assert (log.size, log.cosignatures) == (300, 0)
+    seen = Published.witnessed(files)
+    assert (seen.size, seen.cosignatures) == (290, 1)
+    file = io.BytesIO()
+    pack(file, log, bundles.SIGNER.key, (), compress=False)
+    (tmp_path / "bundle.tar").write_bytes(file.getvalue())
+    keys = [
+        "--vkey",
+        bundles.SIGNER.key.text,
+        "--witness-vkey",
+        bundles.WITNESSES[0].key.text,
+        "--quorum",
+        "0",
+    ]
+    assert run(["bundle", str(tmp_path / "bundle.tar"), *keys, "--output", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["older_checkpoints"] == 1

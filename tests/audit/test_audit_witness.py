@@ -1,16 +1,14 @@
 """Witnesses over real sockets: what they sign, what they refuse, what they still know after a restart."""
 
-import asyncio
-import http.client
 import re
 import signal
 import socket
 import subprocess
 import sys
-import threading
 
 import naive_tree
 import pytest
+from witnesses import RunningWitness
 
 from keystead.audit.custody import LogKeys
 from keystead.audit.journal import Journal
@@ -21,7 +19,6 @@ from keystead.clock import ManualClock
 from keystead.crypto import Secret
 from keystead.entropy import SystemEntropy
 from keystead.errors import LogError, SettingsError
-from keystead.http import serve
 from keystead.tlog import Checkpoint, Signer, consistency, hash_reader, sign_checkpoint
 from keystead.tlog.checkpoint import LOG, parse_note, verify
 from keystead.tlog.witness import Submission, encode_submission
@@ -44,58 +41,14 @@ def submission(old, new, leaves=LEAVES, **options):
     return encode_submission(Submission(old, tuple(proof), note(new, leaves, **options)))
 
 
-class RunningWitness:
-    """A witness behind a real socket, in a thread."""
-
-    def __init__(self, directory, clock=None, log=LOG_SIGNER):
-        self.clock = clock or ManualClock()
-        self._memory = Memory(directory)
-        self.signer = self._memory.signer("witness.example/w1", SystemEntropy())
-        self._witness = Witness(self._memory, self.signer, [log.key], self.clock)
-
-    def __enter__(self):
-        ready = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._run(ready)))
-        self._thread.start()
-        ready.wait()
-        return self
-
-    async def _run(self, ready):
-        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        server = await serve(
-            lambda request, answer: self._witness.handle(request, answer, self._loop.call_soon_threadsafe)
-        )
-        self.port = server.port
-        ready.set()
-        await self._stop.wait()
-        await server.drain(5)
-
-    def __exit__(self, *_):
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join()
-        self._witness.close()
-        self._memory.close()
-
-    @property
-    def address(self):
-        return parse_address(f"http://127.0.0.1:{self.port} {self.signer.key.text}")
-
-    def post(self, body, path="/add-checkpoint", method="POST"):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        connection.request(method, path, body)
-        response = connection.getresponse()
-        answer = response.status, response.headers["content-type"], response.read().decode()
-        connection.close()
-        return answer
-
-    def signed_at(self, size, answer):
-        (signed,) = verify(parse_note(note(size) + answer), [self.signer.key])
-        return signed.time
+def signed_at(witness, size, answer):
+    (signed,) = verify(parse_note(note(size) + answer), [witness.signer.key])
+    return signed.time
 
 
 @pytest.fixture
 def witness(tmp_path):
-    with RunningWitness(tmp_path / "w") as running:
+    with RunningWitness(tmp_path / "w", LOG_SIGNER.key) as running:
         yield running
 
 
@@ -106,7 +59,7 @@ def test_a_log_that_grows_is_signed(witness):
     for old, new in ((0, 5), (5, 5), (5, 8), (8, 40)):
         status, kind, answer = witness.post(submission(old, new))
         assert (status, kind) == (200, "text/plain; charset=utf-8")
-        assert witness.signed_at(new, answer) == int(witness.clock.now())
+        assert signed_at(witness, new, answer) == int(witness.clock.now())
 
 
 def test_what_it_last_signed_is_told_to_who_does_not_know(witness):
@@ -171,16 +124,16 @@ def test_nothing_else_is_served(witness):
 
 def test_what_it_signed_is_known_after_a_restart_and_time_does_not_go_back(tmp_path):
     clock = ManualClock()
-    with RunningWitness(tmp_path / "w", clock) as witness:
-        first = witness.signed_at(8, witness.post(submission(0, 8))[2])
+    with RunningWitness(tmp_path / "w", LOG_SIGNER.key, clock) as witness:
+        first = signed_at(witness, 8, witness.post(submission(0, 8))[2])
         key = witness.signer.key
     earlier = ManualClock(clock.now() - 1000)
-    with RunningWitness(tmp_path / "w", earlier) as witness:
+    with RunningWitness(tmp_path / "w", LOG_SIGNER.key, earlier) as witness:
         assert witness.signer.key == key
         assert witness.post(submission(0, 5)) == (409, "text/x.tlog.size", "8\n")
         status, _, answer = witness.post(submission(8, 9))
         assert status == 200
-        assert witness.signed_at(9, answer) >= first
+        assert signed_at(witness, 9, answer) >= first
 
 
 def test_two_processes_do_not_share_a_memory(tmp_path):
@@ -205,7 +158,7 @@ def test_a_witness_that_cannot_remember_does_not_sign(tmp_path):
 
 
 def test_a_damaged_memory_is_not_taken_for_an_empty_one(tmp_path):
-    with RunningWitness(tmp_path / "w") as witness:
+    with RunningWitness(tmp_path / "w", LOG_SIGNER.key) as witness:
         witness.post(submission(0, 8))
         (seen,) = (tmp_path / "w").glob("*.seen")
         seen.write_bytes(b"")
@@ -216,17 +169,17 @@ def test_a_damaged_memory_is_not_taken_for_an_empty_one(tmp_path):
 
 
 def test_a_log_gets_its_witness_line(witness):
-    witnesses = Witnesses([witness.address])
+    witnesses = Witnesses([witness.address], patience=300)
     for size in (5, 8, 8, 40):
         (line,) = witnesses.cosign(note(size), prove(size))
-        assert witness.signed_at(size, line) == int(witness.clock.now())
+        assert signed_at(witness, size, line) == int(witness.clock.now())
 
 
 def test_the_log_of_journals_shows_its_witnesses_line_until_it_grows(tmp_path):
     keys = LogKeys("11111111-2222-4333-a444-555555555555", bytes(range(32)), bytes(32))
     signer = keys.signer(keys.origin(None))
     journal = Journal.open(tmp_path, "w0")
-    with RunningWitness(tmp_path / "witness", log=signer) as witness:
+    with RunningWitness(tmp_path / "witness", signer.key) as witness:
         sequencer = Sequencer(tmp_path, keys, lambda _: None, witnesses=Witnesses([witness.address]))
         for number in range(300):
             journal.append([b'{"eventID":"%d"}' % number])

@@ -73,7 +73,7 @@ class Pipeline:
         for request, done in requests:
             try:
                 if ASKS in request.headers:
-                    done = self._parts.receipts.awaited(done)  # noqa: PLW2901  whoever is told waits longer
+                    done = self._parts.receipts.awaited(done, request.headers[ASKS])  # noqa: PLW2901  whoever is told waits longer
                 attempt = self._identified(request, done, 1, self._parts.tick())
             except Exception as defect:  # noqa: BLE001  one request's defect must not keep the others waiting for ever
                 self._dismiss(request, done, translate(self._router.fallback(request), defect))

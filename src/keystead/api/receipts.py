@@ -9,9 +9,10 @@ is no receipt.
 
 from __future__ import annotations
 
+import re
 import time
 from base64 import b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from threading import Condition, Event, Thread
@@ -29,7 +30,7 @@ from keystead.wire.http import Response
 log = structlog.get_logger("keystead.receipts")
 
 ASKS: Final = "x-keystead-receipt"
-"""The header by which a caller asks; its value in a request does not count. The answer's receipt is in the same."""
+"""The header by which a caller asks: `1`, or `1; cosignatures=N`. The answer's receipt is in the same."""
 MISSING: Final = "x-keystead-receipt-missing"
 """The header that an answer has instead: why, and the id of the event, by which it can be proved later."""
 
@@ -53,16 +54,22 @@ _PAUSE: Final = 0.05
 _FARTHEST: Final = 1 << 15
 """Entries that are looked through for those that were just published."""
 
+_WITNESSED: Final = re.compile(r"cosignatures=([0-9]{1,2})(?![0-9])")
+
 _Done = Callable[[Response], None]
 
 
 class _Held(msgspec.Struct, frozen=True, gc=False):
-    """An answer that waits: its event is in the log once the log has the journal up to `upto`."""
+    """An answer that waits: its event is in the log once the log has the journal up to `upto`.
+
+    The checkpoint of its receipt shall have so many `cosignatures`.
+    """
 
     event_id: str
     event: bytes
     response: Response
     done: _Done
+    cosignatures: int
     upto: int
     end: float
 
@@ -70,11 +77,14 @@ class _Held(msgspec.Struct, frozen=True, gc=False):
 class Awaited:
     """Takes the one answer to a request that asks for a receipt, on the loop's thread."""
 
-    __slots__ = ("_done", "_event", "_event_id", "_hold")
+    __slots__ = ("_asked", "_done", "_event", "_event_id", "_hold")
 
-    def __init__(self, hold: Callable[[str, bytes, Response, _Done], None], done: _Done) -> None:
+    def __init__(
+        self, hold: Callable[[str, bytes, Response, _Done, str], None], done: _Done, asked: str
+    ) -> None:
         self._hold = hold
         self._done = done
+        self._asked = asked
         self._event_id, self._event = "", b""
 
     def recorded(self, event_id: str, event: bytes) -> None:
@@ -83,7 +93,7 @@ class Awaited:
 
     def __call__(self, response: Response) -> None:
         if self._event:
-            self._hold(self._event_id, self._event, response, self._done)
+            self._hold(self._event_id, self._event, response, self._done, self._asked)
         else:
             self._done(_without(response, NOT_RECORDED))
 
@@ -124,14 +134,15 @@ class Receipts:
         self._most = most
         self._tick = tick
         self._held: dict[str, _Held] = {}
+        self._places: dict[str, int] = {}
         self._arrived = Condition()
         self._end = Event()
         self._thread: Thread | None = None
         self._trouble = ""
 
-    def awaited(self, done: _Done) -> Awaited:
-        """What takes the answer in the place of `done`."""
-        return Awaited(self._hold, done)
+    def awaited(self, done: _Done, asked: str) -> Awaited:
+        """What takes the answer in the place of `done`; `asked` is the value of the request's header."""
+        return Awaited(self._hold, done, asked)
 
     def close(self) -> None:
         """None; what still waits was answered without a receipt. Blocks until the thread has ended."""
@@ -144,8 +155,17 @@ class Receipts:
             self._hand_on(held, _without(held.response, BUSY, held.event_id))
         self._held = {}
 
-    def _hold(self, event_id: str, event: bytes, response: Response, done: _Done) -> None:
-        held = _Held(event_id, event, response, done, self._position(), self._tick() + self._wait)
+    def _hold(self, event_id: str, event: bytes, response: Response, done: _Done, asked: str) -> None:
+        witnessed = _WITNESSED.search(asked)
+        held = _Held(
+            event_id,
+            event,
+            response,
+            done,
+            0 if witnessed is None else int(witnessed[1]),
+            self._position(),
+            self._tick() + self._wait,
+        )
         with self._arrived:
             full = self._end.is_set() or len(self._held) >= self._most
             if not full:
@@ -179,6 +199,7 @@ class Receipts:
             if held.event_id not in answers and held.end <= now:
                 answers[held.event_id] = _without(held.response, LATE, held.event_id)
         for event_id, answer in answers.items():
+            self._places.pop(event_id, None)
             with self._arrived:
                 held = self._held.pop(event_id)
             self._hand_on(held, answer)
@@ -201,11 +222,16 @@ class Receipts:
         if published is None:
             return {}
         known = published.journals.get(self._worker, 0)
-        ready = {event_id: held for event_id, held in waiting.items() if held.upto <= known}
-        places = published.places(ready, _FARTHEST)
+        new = [held.event_id for held in waiting.values() if held.upto <= known]
+        self._places |= published.places(set(new) - self._places.keys(), _FARTHEST)
+        witnessed = (
+            Published.witnessed(self._files) if any(h.cosignatures for h in waiting.values()) else None
+        )
+        logs, now = (published, *(() if witnessed is None else (witnessed,))), self._tick()
         return {
-            event_id: self._with_receipt(ready[event_id], published.prove(place))
-            for event_id, place in places.items()
+            event_id: self._with_receipt(waiting[event_id], log.prove(place))
+            for event_id, place in self._places.items()
+            if (log := _log_for(waiting[event_id], place, logs, now)) is not None
         }
 
     def _with_receipt(self, held: _Held, proof: Proof) -> Response:
@@ -226,6 +252,14 @@ class Receipts:
     def _hand_on(self, held: _Held, answer: Response) -> None:
         with suppress(RuntimeError):  # the loop has been closed: nobody is left to hear
             self._call_soon(partial(held.done, answer))
+
+
+def _log_for(held: _Held, place: int, logs: Sequence[Published], now: float) -> Published | None:
+    """The log that has the entry and as many cosignatures as are asked for; when time is up, that with fewer."""
+    for log in logs:
+        if place < log.size and log.cosignatures >= held.cosignatures:
+            return log
+    return logs[0] if held.end <= now else None
 
 
 def _encoded(proof: Proof) -> str:

@@ -93,6 +93,9 @@ def pack(
 def _files(log: Published, key: VerifierKey) -> Iterator[tuple[str, bytes]]:
     yield "keys.txt", f"{key.text}\n".encode()
     yield "log/checkpoint", log.note.encode()
+    witnessed = log.last_witnessed()
+    if witnessed is not None:
+        yield "checkpoints/witnessed", witnessed.encode()
     missing = list[Tile]()
     for tile in tiles_of(log.size):
         if tile.level == ENTRIES and not log.has(tile.index):

@@ -20,6 +20,7 @@ from keystead.audit.disk import Disk
 from keystead.audit.follow import Cursor, parts
 from keystead.audit.journal import Journal
 from keystead.audit.logfiles import Head, LogFiles
+from keystead.audit.published import Published
 from keystead.audit.segment import Frame, Kind
 from keystead.audit.witnessing import Witnesses
 from keystead.errors import JournalError, LogError, OperatorError
@@ -173,7 +174,7 @@ class Sequencer:
             self._drop_narrower(tile, old)
 
     def witness(self) -> None:
-        """Nothing; the newest checkpoint carries the signatures of the witnesses that signed before the next one.
+        """Nothing; the newest checkpoint was kept with the signatures of its witnesses, and shows them if it still is.
 
         May run beside `run`, on one other thread: witnesses take their time, and the log does not wait for them.
 
@@ -185,13 +186,17 @@ class Sequencer:
         if head is None or size == self._witnessed:
             return
         self._witnessed = size
-        lines = self._witnesses.cosign(head.checkpoint, lambda old: self._proof(old, size))
+        published = Published(self._files, head)  # the log goes on meanwhile
+        lines = self._witnesses.cosign(
+            head.checkpoint, lambda old: consistency(old, size, hash_reader(size, published.read))
+        )
+        if not lines:
+            return
+        note = head.checkpoint + "".join(lines)
         with self._showing:
-            if lines and self._head is head:
-                self._files.show(head.checkpoint + "".join(lines))
-
-    def _proof(self, old: int, size: int) -> list[bytes]:
-        return consistency(old, size, hash_reader(size, self._files.read))
+            self._files.keep_witnessed(note)
+            if self._head is head:
+                self._files.show(note)
 
     def _drop_narrower(self, tile: Tile, size: int) -> None:
         """The partial tile of a tree of `size`, of which this one is the continuation."""

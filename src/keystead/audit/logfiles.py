@@ -18,6 +18,7 @@ LOG: Final = "log"
 _HEAD: Final = "head"
 _CHECKPOINT: Final = "checkpoint"
 _PRUNED: Final = "pruned"
+_WITNESSED: Final = "witnessed"
 
 
 class Head(msgspec.Struct, frozen=True):
@@ -104,6 +105,16 @@ class LogFiles:
         with suppress(FileNotFoundError):
             return (self.root / _CHECKPOINT).read_text(errors="replace")
         return None
+
+    def witnessed(self) -> str | None:
+        """The newest checkpoint that a witness has signed in time, None before the first."""
+        with suppress(FileNotFoundError):
+            return (self.root / _WITNESSED).read_text("utf-8")
+        return None
+
+    def keep_witnessed(self, note: str) -> None:
+        """Nothing, once that is `note`. On a busy log the checkpoint is another one before witnesses have answered."""
+        self.keep(_WITNESSED, note.encode())
 
     def repair(self, head: Head) -> None:
         """Nothing, once the checkpoint is the head's (or has witnesses' lines besides)."""

@@ -44,7 +44,8 @@ class Proof(msgspec.Struct, frozen=True, omit_defaults=True):
 class Published:
     """The log as one checkpoint tells it. What a method needs it reads from the files.
 
-    `note` is the checkpoint with the signatures that it has by now, `size` how many entries it is about.
+    `note` is the checkpoint with the signatures that it has by now, `cosignatures` how many of those are witnesses',
+    `size` how many entries it is about.
 
     Raises:
         LogError: the checkpoint is damaged; from every method: a tile is missing or damaged.
@@ -56,13 +57,21 @@ class Published:
         self._bundle: tuple[int, list[bytes]] = (-1, [])
         self.journals = head.journals
         self.note = files.note(head)
-        self.size = parse_checkpoint(parse_note(self.note).text).size
+        parsed = parse_note(self.note)
+        self.size = parse_checkpoint(parsed.text).size
+        self.cosignatures = len(parsed.signatures) - 1
 
     @classmethod
     def newest(cls, files: LogFiles) -> Published | None:
         """The log as of now, None if nothing was published yet. All files that the head tells of are there."""
         head = files.head()
         return None if head is None else cls(files, head)
+
+    @classmethod
+    def witnessed(cls, files: LogFiles) -> Published | None:
+        """The log as of the newest checkpoint that witnesses signed, None if there is none."""
+        note = files.witnessed()
+        return None if note is None else cls(files, Head(note, {}))
 
     @cached_property
     def _hashes(self) -> HashReader:
@@ -84,6 +93,11 @@ class Published:
     def pruned(self) -> str | None:
         """The note of what is pruned by now, None if nothing is."""
         return self._files.pruned()
+
+    def last_witnessed(self) -> str | None:
+        """The newest checkpoint that witnesses signed, None if there is none or it is of a larger tree than this."""
+        log = Published.witnessed(self._files)
+        return None if log is None or log.size > self.size else log.note
 
     def entry(self, index: int) -> bytes:
         """Entry number `index`."""
