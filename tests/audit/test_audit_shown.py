@@ -51,6 +51,7 @@ HARMLESS = {
     "MinimumPasswordLength",
     "MinimumSessionTokenSize",
     "NextToken",
+    "nextToken",
     "PasswordLastUsed",
     "PasswordResetRequired",
     "PasswordReusePrevention",

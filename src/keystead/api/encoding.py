@@ -65,12 +65,12 @@ class QueryEncoding:
 
 
 class RestJsonEncoding:
-    """REST with JSON, for services whose requests are all in their body."""
+    """REST with JSON, for operations whose paths are fixed."""
 
     _TYPE = ("Content-Type", rest_json.CONTENT_TYPE)
 
     def decode(self, service: model.Service, operation: str, request: Request) -> Any:
-        return rest_json.decode(service, operation, request.body)
+        return rest_json.decode(service, operation, request.body, request.query)
 
     def answer(self, service: model.Service, operation: str, answer: Any, request_id: str) -> Response:
         headers = (("x-amzn-RequestId", request_id), self._TYPE, NO_STORE)

@@ -122,7 +122,8 @@ _S3: Final = """
 """
 
 _ACCESS_ANALYZER: Final = """
-    access actions policyType resourceType resources
+    access actions locale maxResults nextToken policyDocument policyType resourceType resources
+    validatePolicyResourceType
 """
 
 HIDDEN_BY_CHOICE: Final[Mapping[str, frozenset[str]]] = {"s3": frozenset({"body", "x-amz-meta-"})}

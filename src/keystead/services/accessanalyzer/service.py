@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from keystead.api.service import service
-from keystead.services.accessanalyzer import checks
+from keystead.services.accessanalyzer import checks, validation
 from keystead.wire.models import accessanalyzer as wire
 
-ACCESS_ANALYZER = service(wire.SERVICE, checks.OPERATIONS)
+CHAPTERS = (checks, validation)
+
+ACCESS_ANALYZER = service(wire.SERVICE, (one for chapter in CHAPTERS for one in chapter.OPERATIONS))

@@ -113,6 +113,124 @@ class CheckNoPublicAccessResponse(Shape, frozen=True, kw_only=True):
     message: str | None = field(default=None, name="message")
     reasons: list[ReasonSummary] | None = field(default=None, name="reasons")
 
+_Locale = Rule("string", enum=("DE", "EN", "ES", "FR", "IT", "JA", "KO", "PT_BR", "ZH_CN", "ZH_TW"))
+
+_Token = Rule("string")
+
+_PolicyDocument = Rule("string")
+
+_PolicyType = Rule("string", enum=("IDENTITY_POLICY", "RESOURCE_POLICY", "SERVICE_CONTROL_POLICY", "RESOURCE_CONTROL_POLICY"))
+
+_ValidatePolicyResourceType = Rule("string", enum=("AWS::S3::Bucket", "AWS::S3::AccessPoint", "AWS::S3::MultiRegionAccessPoint", "AWS::S3ObjectLambda::AccessPoint", "AWS::IAM::AssumeRolePolicyDocument", "AWS::DynamoDB::Table"))
+
+class ValidatePolicyRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("locale", "locale", "locale", _Locale),
+        Member("max_results", "maxResults", "maxResults", _Integer, location="querystring"),
+        Member("next_token", "nextToken", "nextToken", _Token, location="querystring"),
+        Member("policy_document", "policyDocument", "policyDocument", _PolicyDocument, required=True),
+        Member("policy_type", "policyType", "policyType", _PolicyType, required=True),
+        Member("validate_policy_resource_type", "validatePolicyResourceType", "validatePolicyResourceType", _ValidatePolicyResourceType),
+    )
+    locale: str | None = field(default=None, name="locale")
+    max_results: int | None = field(default=None, name="maxResults")
+    next_token: str | None = field(default=None, name="nextToken")
+    policy_document: str | None = field(default=None, name="policyDocument")
+    policy_type: str | None = field(default=None, name="policyType")
+    validate_policy_resource_type: str | None = field(default=None, name="validatePolicyResourceType")
+
+_ValidatePolicyFindingType = Rule("string", enum=("ERROR", "SECURITY_WARNING", "SUGGESTION", "WARNING"))
+
+_IssueCode = Rule("string")
+
+_LearnMoreLink = Rule("string")
+
+class Substring(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("start", "start", "start", _Integer, required=True),
+        Member("length", "length", "length", _Integer, required=True),
+    )
+    start: int | None = field(default=None, name="start")
+    length: int | None = field(default=None, name="length")
+
+_Substring = Rule("structure", shape=Substring)
+
+class PathElement(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("index", "index", "index", _Integer),
+        Member("key", "key", "key", _String),
+        Member("substring", "substring", "substring", _Substring),
+        Member("value", "value", "value", _String),
+    )
+    index: int | None = field(default=None, name="index")
+    key: str | None = field(default=None, name="key")
+    substring: Substring | None = field(default=None, name="substring")
+    value: str | None = field(default=None, name="value")
+
+_PathElement = Rule("structure", shape=PathElement)
+
+_PathElementList = Rule("list", item=_PathElement)
+
+class Position(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("line", "line", "line", _Integer, required=True),
+        Member("column", "column", "column", _Integer, required=True),
+        Member("offset", "offset", "offset", _Integer, required=True),
+    )
+    line: int | None = field(default=None, name="line")
+    column: int | None = field(default=None, name="column")
+    offset: int | None = field(default=None, name="offset")
+
+_Position = Rule("structure", shape=Position)
+
+class Span(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("start", "start", "start", _Position, required=True),
+        Member("end", "end", "end", _Position, required=True),
+    )
+    start: Position | None = field(default=None, name="start")
+    end: Position | None = field(default=None, name="end")
+
+_Span = Rule("structure", shape=Span)
+
+class Location(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("path", "path", "path", _PathElementList, required=True),
+        Member("span", "span", "span", _Span, required=True),
+    )
+    path: list[PathElement] | None = field(default=None, name="path")
+    span: Span | None = field(default=None, name="span")
+
+_Location = Rule("structure", shape=Location)
+
+_LocationList = Rule("list", item=_Location)
+
+class ValidatePolicyFinding(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("finding_details", "findingDetails", "findingDetails", _String, required=True),
+        Member("finding_type", "findingType", "findingType", _ValidatePolicyFindingType, required=True),
+        Member("issue_code", "issueCode", "issueCode", _IssueCode, required=True),
+        Member("learn_more_link", "learnMoreLink", "learnMoreLink", _LearnMoreLink, required=True),
+        Member("locations", "locations", "locations", _LocationList, required=True),
+    )
+    finding_details: str | None = field(default=None, name="findingDetails")
+    finding_type: str | None = field(default=None, name="findingType")
+    issue_code: str | None = field(default=None, name="issueCode")
+    learn_more_link: str | None = field(default=None, name="learnMoreLink")
+    locations: list[Location] | None = field(default=None, name="locations")
+
+_ValidatePolicyFinding = Rule("structure", shape=ValidatePolicyFinding)
+
+_ValidatePolicyFindingList = Rule("list", item=_ValidatePolicyFinding)
+
+class ValidatePolicyResponse(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("findings", "findings", "findings", _ValidatePolicyFindingList, required=True),
+        Member("next_token", "nextToken", "nextToken", _Token),
+    )
+    findings: list[ValidatePolicyFinding] | None = field(default=None, name="findings")
+    next_token: str | None = field(default=None, name="nextToken")
+
 OPERATIONS: dict[str, OperationShape] = {
     "ApplyArchiveRule": OperationShape("ApplyArchiveRule", Empty, None, (), method="PUT", path="/archive-rule"),
     "CancelPolicyGeneration": OperationShape("CancelPolicyGeneration", Empty, None, (), method="PUT", path="/policy/generation/{jobId}"),
@@ -152,7 +270,7 @@ OPERATIONS: dict[str, OperationShape] = {
     "UpdateAnalyzer": OperationShape("UpdateAnalyzer", Empty, None, (), method="PUT", path="/analyzer/{analyzerName}"),
     "UpdateArchiveRule": OperationShape("UpdateArchiveRule", Empty, None, (), method="PUT", path="/analyzer/{analyzerName}/archive-rule/{ruleName}"),
     "UpdateFindings": OperationShape("UpdateFindings", Empty, None, (), method="PUT", path="/finding"),
-    "ValidatePolicy": OperationShape("ValidatePolicy", Empty, None, (), method="POST", path="/policy/validation"),
+    "ValidatePolicy": OperationShape("ValidatePolicy", ValidatePolicyRequest, ValidatePolicyResponse, ("InternalServerException", "ValidationException", "ThrottlingException", "AccessDeniedException"), method="POST", path="/policy/validation"),
 }
 
 SENSITIVE: frozenset[tuple[str, str]] = frozenset({

@@ -7,9 +7,10 @@ from typing import Final
 
 import msgspec
 
-from keystead.errors import ApiError
-from keystead.wire.model import Service, Shape
+from keystead.errors import ApiError, Serialization
+from keystead.wire.model import Member, Service, Shape
 from keystead.wire.protocols import json
+from keystead.wire.protocols.rest_xml import fields_of
 
 CONTENT_TYPE: Final = "application/json"
 _REASONS: Final = {"ValidationException": "fieldValidationFailed", "SerializationException": "cannotParse"}
@@ -29,13 +30,29 @@ def _paths(_service: str, rows: tuple[tuple[str, str, str], ...]) -> dict[tuple[
     return {(method, path): name for method, path, name in rows if "{" not in path}
 
 
-def decode(service: Service, operation: str, body: bytes) -> Shape:
-    """The request of `operation` in `body`; an empty body is an empty object.
+def decode(service: Service, operation: str, body: bytes, query: str = "") -> Shape:
+    """The request of `operation` in `body` and in the query; an empty body is an empty object.
 
     Raises:
         Serialization: `body` is not JSON in UTF-8, not an object, or has a value of the wrong type.
     """
-    return json.decode(service, operation, body)
+    request = json.decode(service, operation, body)
+    located = [member for member in request.MEMBERS if member.location == "querystring"]
+    if not located:
+        return request
+    fields = fields_of(query)
+    return msgspec.structs.replace(
+        request, **{one.attribute: _scalar(one, fields.get(one.name)) for one in located}
+    )
+
+
+def _scalar(member: Member, text: str | None) -> str | int | None:
+    if text is None or member.rule.kind == "string":
+        return text
+    try:
+        return int(text)
+    except ValueError:
+        raise Serialization(f"{member.label} is not a number.") from None
 
 
 def encode(answer: Shape | None) -> bytes:

@@ -1,0 +1,139 @@
+"""ValidatePolicy's issues of conditions: operators, keys, and values that do not fit each other."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+from keystead.policy import condition, scalars
+from keystead.policy.condition_keys import CONDITION_KEYS, FAMILIES
+from keystead.policy.spans import Path
+
+Found = Iterator[tuple[str, Any, Path, str]]
+
+_FAMILIES_OF_TYPE: Final[dict[str, tuple[str, ...]]] = {
+    "string": ("String",),
+    "arn": ("Arn", "String"),
+    "bool": ("Bool", "String"),
+    "number": ("Numeric", "String"),
+    "date": ("Date", "Numeric", "String"),
+    "ip": ("IpAddress", "NotIpAddress", "String"),
+}
+"""How the names of the operators begin that can compare values of each type of key."""
+_READ: Final[dict[str, tuple[str, Callable[[str], object]]]] = {
+    "Numeric": ("TYPE_MISMATCH_NUMBER", scalars.number),
+    "Date": ("TYPE_MISMATCH_DATE", scalars.date),
+    "Bool": ("TYPE_MISMATCH_BOOLEAN", scalars.boolean),
+    "IpAddress": ("TYPE_MISMATCH_IP_RANGE", scalars.network),
+    "NotIpAddress": ("TYPE_MISMATCH_IP_RANGE", scalars.network),
+}
+"""By the beginning of an operator's name, what its values must be read as."""
+
+
+def on_conditions(statement: Mapping[str, Any], path: Path) -> Found:
+    """The issues of a statement's conditions."""
+    if "Condition" not in statement:
+        return
+    blocks, place = statement["Condition"], (*path, "Condition")
+    if not isinstance(blocks, Mapping):
+        yield "DATA_TYPE_MISMATCH", "ERROR", place, "Condition is a JSON object."
+        return
+    if not blocks:
+        yield "EMPTY_OBJECT_CONDITION", "SUGGESTION", place, "Condition holds nothing."
+    for operator, keys in blocks.items():
+        yield from _on_operator(operator, (*place, operator))
+        if not isinstance(keys, Mapping):
+            yield "DATA_TYPE_MISMATCH", "ERROR", (*place, operator), "An operator's keys are a JSON object."
+            continue
+        for key, values in keys.items():
+            yield from _on_key(operator, key, (*place, operator, key))
+            listed = values if isinstance(values, list) else [values]
+            if not listed:
+                yield (
+                    "EMPTY_ARRAY_CONDITION",
+                    "SUGGESTION",
+                    (*place, operator, key),
+                    "The condition has no value.",
+                )
+            yield from _on_values(operator, key, listed, (*place, operator, key))
+
+
+def _on_operator(operator: str, place: Path) -> Found:
+    if operator == "NullIfExists":
+        yield "NULL_WITH_IF_EXISTS", "ERROR", place, "Null takes no IfExists."
+    elif operator.endswith(":Null"):
+        yield "NULL_WITH_QUALIFIER", "SUGGESTION", place, "Null takes no set operator."
+    elif operator != "Null" and condition.split(operator) is None:
+        yield "INVALID_CONDITION_OPERATOR", "ERROR", place, f"{operator} is no condition operator."
+
+
+def _on_key(operator: str, key: str, place: Path) -> Found:
+    if ":" not in key:
+        yield "INVALID_CONDITION_KEY_FORMAT", "ERROR", place, f"{key} is not of the form service:key."
+        return
+    folded, service = key.lower(), key.partition(":")[0].lower()
+    row = CONDITION_KEYS.get(folded)
+    known = row is not None or any(folded.startswith(family.prefix.lower()) for family in FAMILIES)
+    if not known and service in ("aws", "kms"):
+        scope = "GLOBAL" if service == "aws" else "SERVICE"
+        yield f"INVALID_{scope}_CONDITION_KEY", "ERROR", place, f"{key} is no condition key."
+        return
+    parts = condition.split(operator)
+    if not known or parts is None:
+        return
+    quantifier, base, _ = parts
+    multi = row is not None and row.multi
+    if multi and not quantifier:
+        yield (
+            "MISSING_QUALIFIER",
+            "ERROR",
+            place,
+            f"{key} has several values: use ForAnyValue or ForAllValues.",
+        )
+    if quantifier == "ForAllValues" and not multi:
+        said = f"{key} has one value, and ForAllValues holds where it is absent."
+        yield "FORALLVALUES_WITH_SINGLE_VALUED_KEY", "SECURITY_WARNING", place, said
+    if row is not None and not base.startswith(_FAMILIES_OF_TYPE[row.type]):
+        yield "TYPE_MISMATCH", "WARNING", place, f"{operator} does not compare what {key} holds: {row.type}."
+
+
+def _on_values(operator: str, key: str, values: list[Any], place: Path) -> Found:
+    parts = condition.split(operator)
+    if parts is None:
+        return
+    base = parts[1]
+    texts = [str(value).lower() if isinstance(value, bool) else str(value) for value in values]
+    if base in ("StringEquals", "StringNotEquals") and any(
+        "*" in text or "?" in text for text in _plain(texts)
+    ):
+        said = f"To {base}, wild cards are plain characters; did you mean StringLike?"
+        yield "WILDCARD_WITHOUT_LIKE_OPERATOR", "WARNING", place, said
+    for start, (code, read) in _READ.items():
+        if base.startswith(start) and any(read(text) is None for text in texts):
+            yield code, "WARNING", place, f"{operator} cannot read a value of {key}."
+    if key.lower() == "aws:sourceip" and base == "IpAddress":
+        yield from _on_networks(texts, place)
+
+
+def _plain(texts: list[str]) -> list[str]:
+    """The texts without the variables that stand for wild cards."""
+    return [text.replace("${*}", "").replace("${?}", "") for text in texts]
+
+
+def _on_networks(texts: list[str], place: Path) -> Found:
+    networks = [network for network in map(scalars.network, texts) if network is not None]
+    private = [network for network in networks if _is_private(network)]
+    if networks and len(private) == len(networks):
+        said = "aws:SourceIp is a public address: private ones never match."
+        yield "PRIVATE_IP_ADDRESS", "ERROR", place, said
+    elif private:
+        yield "PRIVATE_IP_ADDRESS_SUBSET", "SUGGESTION", place, "Private addresses among these never match."
+
+
+_PRIVATE: Final = tuple(map(ipaddress.IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
+"""RFC 1918."""
+
+
+def _is_private(network: scalars.Network) -> bool:
+    return isinstance(network, ipaddress.IPv4Network) and any(network.subnet_of(one) for one in _PRIVATE)
