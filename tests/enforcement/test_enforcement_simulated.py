@@ -182,3 +182,24 @@ def test_a_session_s_case_has_the_context_of_its_request(world):
     told = json.loads(simulate(json.dumps(case)))
     assert told["message"] == caught.value.response["Error"]["Message"]
     assert lists(told["context"]) == lists(asked.context)
+
+
+@pytest.mark.parametrize("documents", [[], [statement()]], ids=["nothing", "everything"])
+@pytest.mark.parametrize("name", ["Encrypt", "Decrypt", "DescribeKey", "PutKeyPolicy", "ListGrants"])
+def test_a_stranger_s_case_is_refused_in_the_words_of_its_request(world, name, documents):
+    """The key's own account is all that its policy lets in; of it nothing is told to others."""
+    stranger = world.server.user("carol", account="444455556666")
+    set_policies(world.server.store, stranger.arn, **{f"p{n}": each for n, each in enumerate(documents)})
+    request = CALLS[name](world.scene)
+    if "KeyId" in request:
+        request["KeyId"] = f"arn:aws:kms:us-east-1:{world.scene.account}:key/{request['KeyId']}"
+    with pytest.raises(ClientError) as caught:
+        getattr(stranger.client("kms"), botocore.xform_name(name))(**request)
+    asked = world.decisions.find(caught.value.response["ResponseMetadata"]["RequestId"]).refused.request
+    case = case_of(world, name, request, asked, documents)
+    case["principal"] = {"type": "user", "arn": stranger.arn, "userId": stranger.id}
+    told = json.loads(simulate(json.dumps(case)))
+    assert told["decision"] == "implicitDeny"
+    assert told["message"] == caught.value.response["Error"]["Message"]
+    if name != "PutKeyPolicy":  # which never crosses accounts, so that no key is looked for
+        assert lists(told["context"]) == lists(asked.context)

@@ -29,6 +29,7 @@ from keystead.policy import (
     CompiledPolicy,
     Constraints,
     Context,
+    DecidedBy,
     Decision,
     Grant,
     Policies,
@@ -183,17 +184,14 @@ def may_change_policy(call: Call, policy: CompiledPolicy, account: str) -> bool:
     return decide(_request(call, target, _KEY, CheckContext(call, target)), policies).allowed
 
 
-def hidden(call: Call, action: str, *, from_ciphertext: bool = False) -> errors.AccessDenied:
-    """The refusal for a key of another account that is not there, in the words for one that is closed."""
-    request = AuthorizationRequest(
-        principal=call.standing.principal,
-        action=action,
-        resource="*",
-        account="",
-        context={},
-        from_ciphertext=from_ciphertext,
+def hidden(call: Call, target: Target) -> errors.AccessDenied:
+    """The refusal for what is not there in another account, in the words for what is closed; explained alike, too."""
+    request = _request(call, target, _KEY, CheckContext(call, target))
+    decision = Decision("implicitDeny", DecidedBy("resource"), missing_resource(request))
+    asked = record_request(request, derive(facts_of(call, target)))
+    return errors.AccessDenied(
+        decision.message, Refused(asked, record_policies(call.standing.policies), decision)
     )
-    return errors.AccessDenied(missing_resource(request))
 
 
 def key_policy(key: Key) -> CompiledPolicy:

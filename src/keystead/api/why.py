@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
-from keystead.api.decisions import Refusal
-from keystead.policy.record import recorded_policies, recorded_request
+from keystead.api.decisions import Refusal, Refused
+from keystead.policy import ResourceDescription, decide, parse
+from keystead.policy.record import (
+    RecordedPolicy,
+    RecordedRequest,
+    recorded_policies,
+    recorded_request,
+)
 from keystead.policy.why import Change, Considered, Explanation, explain_decision, label
 
-_OF_THE_RESOURCE = frozenset({"resource", "rcp", "grant"})
+_OF_THE_RESOURCE: Final = frozenset({"resource", "rcp", "grant"})
+_HIDING: Final = _OF_THE_RESOURCE | {"service"}
+"""What decides where the message hides even if the key exists."""
+_OF_KEYS: Final = ("aws:resource", "kms:customermasterkey", "kms:key", "kms:multiregion", "kms:resource")
+_OF_GRANTS: Final = ("kms:encryptioncontext", "kms:grantconstraint")
+_ANY_KEY: Final = ResourceDescription(trust="keyPolicy")
+_OPEN: Final = RecordedPolicy(
+    None,
+    parse({"Statement": {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}}),
+)
 
 
 class Explained(msgspec.Struct, frozen=True):
@@ -22,8 +37,44 @@ class Explained(msgspec.Struct, frozen=True):
     statements: list[dict[str, Any]]
 
 
+def seen(refusal: Refusal, *, viewer: str | None) -> Refusal:
+    """The refusal as the account `viewer` may know it; the operator (None) may know all.
+
+    Whom a key of another account refuses is not told if there is such a key, what its policies say, nor what it is
+    like: the refusal is decided again without all that, and looks the same if there is none.
+    """
+    if _hidden(refusal, viewer) is not _OF_THE_RESOURCE:
+        return refusal
+    asked, policies = refusal.refused.request, refusal.refused.policies
+    decision = refusal.refused.decision
+    told = decision.decided_by.policy_type not in _HIDING
+    # Where the caller's own side is what lacks, the message has told that the other one allows.
+    opened = told and decision.effect == "implicitDeny"
+    policies = msgspec.structs.replace(
+        policies, resource=_OPEN if opened else None, resource_control=(), grants=()
+    )
+    context = asked.context if told else _of_the_call(asked)
+    asked = msgspec.structs.replace(asked, resource=_as_named(asked), context=context, description=_ANY_KEY)
+    decision = decide(recorded_request(asked), recorded_policies(policies))
+    return msgspec.structs.replace(refusal, refused=Refused(asked, policies, decision))
+
+
+def _of_the_call(asked: RecordedRequest) -> dict[str, str | tuple[str, ...]]:
+    """The condition keys that say nothing of the key, nor of the grant that is to be retired."""
+    dropped = _OF_KEYS + (_OF_GRANTS if asked.action == "kms:RetireGrant" else ())
+    kept = {name: value for name, value in asked.context.items() if not name.startswith(dropped)}
+    return {**kept, "kms:calleraccount": asked.principal.account}
+
+
+def _as_named(asked: RecordedRequest) -> str:
+    """The key by the name that the caller gave: an alias does not tell which key it stands for."""
+    alias = asked.context.get("kms:requestalias")
+    return asked.resource if not isinstance(alias, str) else ":".join([*asked.resource.split(":")[:5], alias])
+
+
 def explained(refusal: Refusal, *, viewer: str | None) -> Explained:
     """Why a request was refused, for the account `viewer`, or for the operator (None), who sees all."""
+    refusal = seen(refusal, viewer=viewer)
     kept = refusal.refused.request
     request = recorded_request(kept)
     explanation = explain_decision(request, recorded_policies(refusal.refused.policies))

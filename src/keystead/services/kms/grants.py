@@ -298,7 +298,7 @@ def _of_key(call: Call, key: Key, grant_id: str, permission: str) -> Grant:
     if grant is not None:
         return grant
     if key.account != call.account:  # say no more of a key of another account than that
-        raise hidden(call, permission)
+        raise hidden(call, Target(permission, key.arn, key.account))
     raise _missing(key, grant_id)
 
 

@@ -76,12 +76,21 @@ def named_key(
         errors.InvalidArn: the ARN names something else than a key (or alias, where allowed).
     """
     ref = parse_key_ref(identifier, call.account, call.region)
-    if ref.account != call.account and not cross_account:
-        raise hidden(call, permission)
-    if ref.alias is not None and not aliases:
+    crosses = ref.account == call.account or cross_account
+    if crosses and ref.alias is not None and not aliases:
         raise _alias_refused(identifier)
-    key = find_key(call, ref, permission)
+    key = _find_key(call, ref) if crosses else None
+    if key is None:
+        asked = Target(permission, _named_arn(ref), ref.account, None, ref.alias, context, facts)
+        raise hidden(call, asked)
     return Target(permission, key.arn, key.account, key, ref.alias, context, facts)
+
+
+def _named_arn(ref: KeyRef) -> str:
+    """The ARN of what the caller named, which need not be there."""
+    if ref.alias is not None:
+        return arn.alias_arn(ref.region, ref.account, ref.alias)
+    return arn.key_arn(ref.region, ref.account, ref.key_id or "")
 
 
 def _alias_refused(identifier: str) -> errors.ApiError:
@@ -90,12 +99,11 @@ def _alias_refused(identifier: str) -> errors.ApiError:
     return errors.NotFound(f"Invalid keyId '{identifier}'")
 
 
-def find_key(call: Call, ref: KeyRef, permission: str) -> Key:
-    """The key that `ref` points to.
+def _find_key(call: Call, ref: KeyRef) -> Key | None:
+    """The key that `ref` points to, None if there is none in another account.
 
     Raises:
         errors.NotFound: there is none in the caller's own account.
-        errors.AccessDenied: there is none in another account.
     """
     key_id = ref.key_id
     if ref.alias is not None:
@@ -104,7 +112,7 @@ def find_key(call: Call, ref: KeyRef, permission: str) -> Key:
         alias = call.tx.get(ALIASES, f"{ref.account}/{ref.region}/{ref.alias}") if named else None
         if alias is None:
             if ref.account != call.account:
-                raise hidden(call, permission)
+                return None
             made = default_key(call, ref.alias) if ref.region == call.region else None
             if made is not None:
                 return made
@@ -114,6 +122,6 @@ def find_key(call: Call, ref: KeyRef, permission: str) -> Key:
     key = call.tx.get(KEYS, f"{ref.account}/{ref.region}/{key_id}")
     if key is None:
         if ref.account != call.account:
-            raise hidden(call, permission)
+            return None
         raise errors.NotFound(f"Key '{arn.key_arn(ref.region, ref.account, key_id)}' does not exist")
     return key

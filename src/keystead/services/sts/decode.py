@@ -12,7 +12,7 @@ from typing import Any
 from keystead import errors
 from keystead.api import Call, Target, operation
 from keystead.api.decisions import Refusal
-from keystead.api.why import explained
+from keystead.api.why import explained, seen
 from keystead.policy.record import RecordedRequest
 from keystead.services.sts.restrictions import refuse_session
 from keystead.wire.models import sts as wire
@@ -44,6 +44,7 @@ def _concerned(refusal: Refusal) -> set[str]:
 
 def _shown(call: Call, refusal: Refusal) -> dict[str, Any]:
     """In the form that AWS's decoded messages have, with the explanation besides."""
+    refusal = seen(refusal, viewer=call.account)
     asked = refusal.refused.request
     explanation = explained(refusal, viewer=call.account)
     return {
@@ -71,7 +72,10 @@ def _conditions(asked: RecordedRequest) -> list[dict[str, Any]]:
             "values": {"items": [{"value": v} for v in (value if isinstance(value, tuple) else (value,))]},
         }
         for name, value in sorted(asked.context.items())
-        if own or not name.startswith(("aws:resource", "kms:key", "kms:multiregion", "kms:resource"))
+        if own
+        or not name.startswith(
+            ("aws:resource", "kms:key", "kms:multiregion", "kms:resource", "kms:customermasterkey")
+        )
     ]
 
 
