@@ -112,8 +112,8 @@ class Courier:
     def _prune(self, now: float) -> None:
         if not self._settings.retention_days or now - self._pruned < _PRUNING:
             return
-        self._pruned = now
         done = prune(self._route, self._settings, now, self._entropy)
-        if done is not None:
+        if done is not None:  # else there is no log yet
+            self._pruned = now
             LogFiles(self._route.directory).tidy(done.size)
             log.info("pruned", bundles=done.pruned.bundles, segments=len(done.segments))
