@@ -52,7 +52,9 @@ class OsFiles:
     """`Files` of the operating system: readable by their owner only."""
 
     def make_directory(self, path: Path) -> None:
-        path.mkdir(mode=_PRIVATE_DIRECTORY, parents=True, exist_ok=True)
+        # `parents=True` would make those above with the process's usual rights.
+        for missing in reversed([each for each in (path, *path.parents) if not each.exists()]):
+            missing.mkdir(mode=_PRIVATE_DIRECTORY, exist_ok=True)
 
     def create(self, path: Path) -> int:
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _PRIVATE_FILE)
