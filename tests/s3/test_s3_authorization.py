@@ -152,3 +152,71 @@ def test_a_policy_demands_encryption_with_a_key(
         writer.put_object(Bucket=bucket, Key="k", Body=b"x")
     assert denied(caught)
     writer.put_object(Bucket=bucket, Key="k", Body=b"x", ServerSideEncryption="aws:kms")
+
+
+def test_tags_of_objects_and_requests_decide(server: RunningServer, s3: Any, bucket: str, made: Any) -> None:
+    document = allow("s3:*")
+    for key, actions in (
+        ("s3:ExistingObjectTag/secret", "s3:GetObject"),
+        ("s3:RequestObjectTag/secret", "s3:PutObject*"),
+    ):
+        condition = {"StringEquals": {key: "yes"}}
+        document["Statement"].append(
+            {"Effect": "Deny", "Action": actions, "Resource": "*", "Condition": condition}
+        )
+    person = made(server.user("by-tags", {"p": document}))
+    s3.put_object(Bucket=bucket, Key="open", Body=b"x", Tagging="secret=no")
+    s3.put_object(Bucket=bucket, Key="shut", Body=b"x", Tagging="secret=yes")
+    assert person.get_object(Bucket=bucket, Key="open")["Body"].read() == b"x"
+    secret = {"TagSet": [{"Key": "Secret", "Value": "yes"}]}
+    for call in (
+        lambda: person.get_object(Bucket=bucket, Key="shut"),
+        lambda: person.copy_object(Bucket=bucket, Key="copy", CopySource={"Bucket": bucket, "Key": "shut"}),
+        lambda: person.put_object(Bucket=bucket, Key="new", Body=b"x", Tagging="secret=yes"),
+        lambda: person.put_object_tagging(Bucket=bucket, Key="open", Tagging=secret),
+    ):
+        with pytest.raises(ClientError) as caught:
+            call()
+        assert denied(caught)
+
+
+def test_whoever_deletes_many_leaves_an_event_with_the_buckets_owner(
+    server: RunningServer, s3: Any, bucket: str, made: Any
+) -> None:
+    for name in "ab":
+        s3.put_object(Bucket=bucket, Key=name, Body=b"x")
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"AWS": OTHER},
+        "Action": "s3:DeleteObject",
+        "Resource": f"arn:aws:s3:::{bucket}/a",
+    }
+    server.credential(OTHER)
+    s3.put_bucket_policy(
+        Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    )
+    answer = made(server.root(OTHER)).delete_objects(
+        Bucket=bucket, Delete={"Objects": [{"Key": "a"}, {"Key": "b"}]}
+    )
+    assert [row["Key"] for row in answer["Deleted"]] == ["a"]
+    assert [(row["Key"], row["Code"]) for row in answer["Errors"]] == [("b", "AccessDenied")]
+    told = [
+        e
+        for e in server.events()
+        if e["eventName"] == "DeleteObjects" and e["requestParameters"]["bucketName"] == bucket
+    ]
+    assert sorted(event["recipientAccountId"] for event in told) == sorted(
+        [OTHER, server.settings.account_id]
+    )
+    assert len({event["sharedEventID"] for event in told}) == 1
+
+
+def test_trails_and_lookups_tell_of_buckets_and_not_of_objects(
+    server: RunningServer, s3: Any, bucket: str
+) -> None:
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    by_source = {"AttributeKey": "EventSource", "AttributeValue": "s3.amazonaws.com"}
+    pages = server.client("cloudtrail").get_paginator("lookup_events").paginate(LookupAttributes=[by_source])
+    names = {event["EventName"] for page in pages for event in page["Events"]}
+    assert "CreateBucket" in names
+    assert "PutObject" not in names

@@ -16,6 +16,7 @@ from keystead.api.operation import Targets
 from keystead.policy import CompiledPolicy, compile_policy, parse
 from keystead.services.s3.publicness import is_public
 from keystead.services.s3.tables import BUCKETS, Bucket
+from keystead.services.s3.versions import peek
 
 BUCKET_TYPE: Final = "AWS::S3::Bucket"
 OBJECT_TYPE: Final = "AWS::S3::Object"
@@ -108,14 +109,50 @@ def on_bucket(action: str) -> Targets:
     return targets
 
 
+_BY_TAGS: Final = frozenset(
+    [
+        "GetObject",
+        "GetObjectAcl",
+        "GetObjectVersion",
+        "GetObjectVersionAcl",
+        "GetObjectTagging",
+        "GetObjectVersionTagging",
+        "PutObjectTagging",
+        "PutObjectVersionTagging",
+        "DeleteObjectTagging",
+        "DeleteObjectVersionTagging",
+    ]
+)
+"""Permissions whose conditions can ask for the tags of the object (`s3:ExistingObjectTag/…`)."""
+
+
+def existing_tags(call: Call, bucket: Bucket, key: str, version_id: str | None, action: str) -> Facts:
+    """What conditions can ask of the tags that the object has."""
+    found = peek(call, bucket, key, version_id) if action in _BY_TAGS else None
+    return {} if found is None else tag_facts(found.tags, "s3:ExistingObjectTag")
+
+
+def request_tags(request: Any) -> Facts:
+    """What conditions can ask of the tags in the request's document."""
+    given = getattr(getattr(request, "tagging", None), "tag_set", None)
+    tags = {tag.key or "": tag.value or "" for tag in given or ()}
+    facts = tag_facts(tags, "s3:RequestObjectTag")
+    if tags:
+        facts["s3:RequestObjectTagKeys"] = list(tags)
+    return facts
+
+
 def on_object(action: str, versioned: str = "") -> Targets:
     """The object that the request names; `versioned` is the permission that a version takes."""
 
     def targets(call: Call, request: Any) -> tuple[Target, ...]:
         bucket = bucket_named(call, request.bucket)
         _check_owner(bucket, request)
-        used = versioned if versioned and getattr(request, "version_id", None) else action
-        return (object_target(call, bucket, object_key(request.key), used, facts_of(call, request)),)
+        version_id = getattr(request, "version_id", None)
+        used, key = versioned if versioned and version_id else action, object_key(request.key)
+        tags = existing_tags(call, bucket, key, version_id, used)
+        facts = facts_of(call, request) | request_tags(request) | tags
+        return (object_target(call, bucket, key, used, facts),)
 
     return targets
 

@@ -15,6 +15,7 @@ from keystead.crypto import checksum
 from keystead.objects import Place
 from keystead.services.s3.access import (
     bucket_named,
+    existing_tags,
     facts_of,
     object_key,
     object_target,
@@ -89,7 +90,13 @@ def _on_both(call: Call, request: Any) -> tuple[Target, ...]:
     key, read = object_key(request.key), "GetObject" if source.version is None else "GetObjectVersion"
     facts = facts_of(call, request)
     targets = [
-        object_target(call, theirs, object_key(source.key), read),
+        object_target(
+            call,
+            theirs,
+            object_key(source.key),
+            read,
+            facts_of(call, None) | existing_tags(call, theirs, source.key, source.version, read),
+        ),
         object_target(call, ours, key, "PutObject", facts),
     ]
     if getattr(request, "tagging_directive", None) == _REPLACE and request.tagging:

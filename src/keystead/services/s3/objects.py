@@ -10,7 +10,6 @@ from keystead.api import Call, Target, operation
 from keystead.api.authorize import check
 from keystead.services.s3.access import (
     bucket_named,
-    bucket_target,
     facts_of,
     object_key,
     object_target,
@@ -246,14 +245,29 @@ def delete_object(call: Call, request: wire.DeleteObjectRequest, _object: Target
 
 
 def _on_many(call: Call, request: Any) -> tuple[Target, ...]:
-    """Nothing is decided for the whole: each object is decided on by itself, and told by itself."""
+    """The first object that may be deleted, so that the event names whose it is; each is decided on by itself."""
     bucket = bucket_named(call, request.bucket)
     named = request.delete.objects if request.delete is not None else None
     if not named or len(named) > _MOST_DELETED:
         raise errors.MalformedXml
-    if bucket.account != call.account and not bucket.policy:
-        return (bucket_target(call, bucket, "DeleteObject"),)
-    return ()
+    targets = (_target_of(call, bucket, each) for each in named)
+    allowed = next((target for target in targets if _is_allowed(call, target)), None)
+    if allowed is None and not call.account:
+        raise errors.S3AccessDenied
+    return () if allowed is None else (allowed,)
+
+
+def _target_of(call: Call, bucket: Bucket, named: wire.ObjectIdentifier) -> Target:
+    action = "DeleteObject" if named.version_id is None else "DeleteObjectVersion"
+    return object_target(call, bucket, object_key(named.key), action, facts_of(call, named))
+
+
+def _is_allowed(call: Call, target: Target) -> bool:
+    try:
+        check(call, target)
+    except errors.AccessDenied:
+        return False
+    return True
 
 
 _MOST_DELETED: Final = 1000
@@ -286,8 +300,7 @@ def delete_objects(
 
 def _delete_one(call: Call, bucket: Bucket, named: wire.ObjectIdentifier) -> wire.DeletedObject:
     key = object_key(named.key)
-    action = "DeleteObject" if named.version_id is None else "DeleteObjectVersion"
-    check(call, object_target(call, bucket, key, action, facts_of(call, named)))
+    check(call, _target_of(call, bucket, named))
     gone = remove(call, bucket, key, named.version_id)
     if gone is None or not gone.marker:
         return wire.DeletedObject(key=key, version_id=named.version_id)

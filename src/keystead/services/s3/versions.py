@@ -34,6 +34,14 @@ def current(call: Call, bucket: Bucket, key: str) -> Version | None:
     return call.tx.get(OBJECTS, object_place(bucket.id, key))
 
 
+def peek(call: Call, bucket: Bucket, key: str, version_id: str | None) -> Version | None:
+    """The version that a request names, or the newest, if it is there."""
+    newest = current(call, bucket, key)
+    if version_id is None or (newest is not None and newest.id == version_id):
+        return newest
+    return _older(call, bucket, key, version_id)
+
+
 def find(call: Call, bucket: Bucket, key: str, version_id: str | None) -> Version:
     """The version that a request names, or the newest.
 
