@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from botocore.config import Config
+from evidence import findings
 
 from keystead.testing.server import RunningServer
 
@@ -18,6 +19,7 @@ _numbers = itertools.count()
 def server() -> Iterator[RunningServer]:
     with RunningServer() as running:
         yield running
+        assert findings(running.data_dir) == ()
 
 
 @pytest.fixture(scope="module")
