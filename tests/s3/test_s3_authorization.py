@@ -132,6 +132,10 @@ def test_calls_and_uses_of_keys_are_recorded(server: RunningServer, s3: Any, buc
     assert put["requestParameters"]["bucketName"] == bucket
     assert put["requestParameters"]["key"] == "k"
     assert put["requestParameters"]["x-amz-server-side-encryption"] == "aws:kms"
+    assert [(each["type"], each["ARN"]) for each in put["resources"]] == [
+        ("AWS::S3::Object", f"arn:aws:s3:::{bucket}/k"),
+        ("AWS::S3::Bucket", f"arn:aws:s3:::{bucket}"),
+    ]
     assert (put["eventCategory"], put["managementEvent"], put["readOnly"]) == ("Data", False, False)
     use = mine[0]
     assert use["userIdentity"]["invokedBy"] == "s3.amazonaws.com"

@@ -14,7 +14,9 @@ from keystead.api.operation import Also
 from keystead.api.schedule import DueEvent
 from keystead.audit.event import (
     ALIAS_TYPE,
+    BUCKET_TYPE,
     KEY_TYPE,
+    OBJECT_TYPE,
     ROLE_TYPE,
     call_event,
     identity_elsewhere,
@@ -151,10 +153,17 @@ def _resources(targets: tuple[Target, ...]) -> list[Resource]:
         if target.key is not None:
             found.append(Resource(target.account, KEY_TYPE, target.resource))
         elif (kind := _kind(target)) is not None:
-            resource = Resource(target.account, kind, target.resource)
-            if resource not in found:  # a role is a target once for each permission
-                found.append(resource)
+            for resource in (Resource(target.account, kind, target.resource), *_around(target)):
+                if resource not in found:  # a role is a target once for each permission
+                    found.append(resource)
     return found
+
+
+def _around(target: Target) -> tuple[Resource, ...]:
+    """The bucket that an object is in, which its events name as well (Amazon S3 User Guide, "CloudTrail events")."""
+    if target.kind != OBJECT_TYPE:
+        return ()
+    return (Resource(target.account, BUCKET_TYPE, target.resource.partition("/")[0]),)
 
 
 def _kind(target: Target) -> str | None:

@@ -39,6 +39,8 @@ from keystead.wire.model import Shape
 KEY_TYPE = "AWS::KMS::Key"
 ALIAS_TYPE = "AWS::KMS::Alias"
 ROLE_TYPE = "AWS::IAM::Role"
+BUCKET_TYPE = "AWS::S3::Bucket"
+OBJECT_TYPE = "AWS::S3::Object"
 
 _ACCESS_DENIED = "AccessDeniedException"
 _INTERNAL = "AWS Internal"

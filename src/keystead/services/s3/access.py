@@ -13,13 +13,12 @@ from keystead import errors
 from keystead.api import Call, Target
 from keystead.api.authorize import check
 from keystead.api.operation import Targets
+from keystead.audit.event import BUCKET_TYPE, OBJECT_TYPE
 from keystead.policy import CompiledPolicy, compile_policy, parse
 from keystead.services.s3.publicness import is_public
 from keystead.services.s3.tables import BUCKETS, Bucket
 from keystead.services.s3.versions import peek
 
-BUCKET_TYPE: Final = "AWS::S3::Bucket"
-OBJECT_TYPE: Final = "AWS::S3::Object"
 LONGEST_KEY: Final = 1024
 _MOST_COMPILED: Final = 1024
 

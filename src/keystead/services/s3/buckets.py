@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from keystead import errors
 from keystead.api import Call, Target, operation
-from keystead.services.s3.access import BUCKET_TYPE, bucket_named, facts_of, on_bucket, on_service, owner_id
+from keystead.audit.event import BUCKET_TYPE
+from keystead.services.s3.access import bucket_named, facts_of, on_bucket, on_service, owner_id
 from keystead.services.s3.garbage import discard_pieces
 from keystead.services.s3.settings import OWNERSHIPS
 from keystead.services.s3.tables import BUCKETS, OBJECTS, PARTS, UPLOADS, VERSIONS, Bucket, Piece
