@@ -18,7 +18,7 @@ from keystead.audit.logfiles import LogFiles
 from keystead.audit.sink import sink_of
 from keystead.cli.main import cli
 from keystead.keyring import Keyring
-from keystead.services.cloudtrail.delivery import Route, deliver, trails_of
+from keystead.services.cloudtrail.delivery import Route, deliver, trails_of, turn
 from keystead.services.cloudtrail.retention import planned
 from keystead.testing import RunningServer
 from keystead_verify.main import run
@@ -169,8 +169,9 @@ def test_a_trail_that_has_not_delivered_and_alarms_that_have_not_looked_are_wait
             return plan.kept[-1].reason
 
         assert reason() == f"the trail {arn} has not read all of it yet"
-        for trail in trails_of(server.store):
-            deliver(route, trail, server.clock.now(), digest_every=0)
+        with turn(data, wait=True):
+            for trail in trails_of(server.store):
+                deliver(route, trail, server.clock.now(), digest_every=0)
         assert "always stays" in reason()
         assert reason(alarms="alarms.toml") == "the alarms has not read all of it yet"
 

@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 from keystead.audit.index import Index
 from keystead.audit.sink import sink_of
 from keystead.keyring import Keyring
-from keystead.services.cloudtrail.delivery import Route, deliver, trails_of
+from keystead.services.cloudtrail.delivery import Route, deliver, trails_of, turn
 from keystead.testing import RunningServer
 
 NAMES = {
@@ -43,8 +43,9 @@ def send(server, digest_every=0):
     keyring = Keyring.open(server.store, server.entropy)
     sink = sink_of(server.settings)
     route = Route(server.store, keyring, Index(server.data_dir), sink, server.data_dir)
-    for trail in trails_of(server.store):
-        deliver(route, trail, server.clock.now(), digest_every=digest_every)
+    with turn(server.data_dir, wait=True):  # the server delivers by itself when its clock is moved
+        for trail in trails_of(server.store):
+            deliver(route, trail, server.clock.now(), digest_every=digest_every)
 
 
 def delivered(root):
