@@ -11,7 +11,7 @@ import random_policies
 from keystead.analysis import Budget, Universe, new_access
 from keystead.analysis.condition import OPERATORS
 from keystead.errors import Undecided
-from keystead.policy import condition
+from keystead.policy import compile_policy, condition, parse
 from keystead.policy.keypolicy import compile_key_policy
 
 DATA = json.loads((Path(__file__).parents[1] / "policies" / "analysis.json").read_text())
@@ -50,6 +50,50 @@ def test_the_statement_and_what_denied_before_are_named():
     (found,) = new_access(old, key_policy(allow()), KEY)
     assert (found.statement, found.denied_by) == (0, 1)
     assert found.witness.principal.account == "111122223333"
+
+
+PEOPLE = Universe(types=("user", "assumedRole", "federatedUser"))
+HOME, BUCKET = "arn:aws:s3:::b/${aws:username}/*", "arn:aws:s3:::b/*"
+
+
+def identity(resource="*", **condition):
+    made = {"Effect": "Allow", "Action": "s3:*", "Resource": resource, "Condition": condition}
+    return compile_policy(parse(json.dumps({"Version": "2012-10-17", "Statement": [made]})))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "wider"),
+    [
+        (identity(BUCKET), identity(HOME), False),
+        (identity(HOME), identity(BUCKET), True),
+        (identity("arn:aws:s3:::c/*"), identity(HOME), True),
+        (identity(HOME), identity(HOME), False),
+        (
+            identity(StringLike={"s3:prefix": "home/*"}),
+            identity(StringLike={"s3:prefix": "home/${aws:username}/*"}),
+            False,
+        ),
+        (
+            identity(StringLike={"s3:prefix": "x/${aws:username}"}),
+            identity(StringLike={"s3:prefix": "x/*"}),
+            True,
+        ),
+        (identity(), identity(StringNotEquals={"aws:ResourceTag/o": "${aws:username}"}), False),
+        (identity(StringNotEquals={"aws:ResourceTag/o": "${aws:username}"}), identity(), True),
+        (
+            identity(StringNotLike={"aws:ResourceTag/o": "x${aws:username}"}),
+            identity(StringLike={"aws:ResourceTag/o": "y*"}),
+            False,
+        ),
+        (
+            identity(StringLike={"s3:prefix": "a${*}*"}),
+            identity(StringEquals={"s3:prefix": "a*${aws:username}"}),
+            False,
+        ),
+    ],
+)
+def test_variables_are_bounded_by_a_star_in_their_place(old, new, wider):
+    assert bool(new_access(old, new, PEOPLE, naming=False)) is wider
 
 
 def words(count, length):

@@ -17,8 +17,9 @@ from keystead.analysis.condition import Test, open_variables, values
 from keystead.analysis.condition_keys import CALLER_KEYS, absent_for, has_key, kind, of_caller
 from keystead.analysis.resources import ResourceTest
 from keystead.analysis.solver import Box, Part, part
+from keystead.analysis.variables import relaxed, widest_resources
 from keystead.policy.compiled import CompiledPolicy, CompiledStatement
-from keystead.policy.document import PrincipalElement, Statement
+from keystead.policy.document import Condition, PrincipalElement, Statement
 from keystead.policy.request import Principal, PrincipalType, Value
 from keystead.policy.variables import VERSION_WITH_VARIABLES
 
@@ -112,7 +113,9 @@ class Space:
         found = [test for statement, flag in written for test in tests_of(statement, with_variables=flag)]
         tests = list(dict.fromkeys([*found, *probes]))
         self.open_tests = [test for test in tests if open_variables(test)]
-        closed = [test for test in tests if not open_variables(test)]
+        self._relaxed = self._bounds(tests)
+        bounds = [Test(wider, with_variables=True) for wider, _ in self._relaxed.values()]
+        closed = list(dict.fromkeys([*(test for test in tests if not open_variables(test)), *bounds]))
         self._keys(closed)
         self._callers(rows, [test for test in closed if test.key in CALLER_KEYS], caller_probes, elements)
         self._actions(rows, acting)
@@ -124,7 +127,12 @@ class Space:
             *(classes.full for classes in self.keys.values()),
             *(0b11 for _ in (*self.open_tests, *self.open_resources)),
         )  # fmt: skip
-        self.impossible = [*self._absent_by_caller(), *self._absent_by_action(), *self._absent_open()]
+        self.impossible = [
+            *self._absent_by_caller(),
+            *self._absent_by_action(),
+            *self._absent_open(),
+            *self._bounded(),
+        ]
 
     # ------------------------------------------------------------------- dimensions
 
@@ -198,7 +206,13 @@ class Space:
             dict.fromkeys(ResourceTest(one.resources, one.not_resources, flag) for one, flag in written)
         )
         self.open_resources = [test for test in tests if test.has_open_variables]
+        self._wider = {
+            test: ResourceTest(widest_resources(test.listed), None, with_variables=True)
+            for test in self.open_resources
+            if test.listed is not None and test.not_listed is None
+        }
         closed = [test for test in tests if not test.has_open_variables]
+        closed = list(dict.fromkeys([*closed, *self._wider.values()]))
         only = self.universe.resource
         found = [only] if only else resources.resources(closed, self._budget, kms_only=self.universe.kms_only)
         self._resource_tests = {test: index for index, test in enumerate(closed)}
@@ -225,6 +239,34 @@ class Space:
                 absent = self.keys[test.key].full & ~self.present(test.key)
                 other = 0b01 if test.check({}) else 0b10
                 yield from _possible({self.place[test.key]: absent, self.place[test]: other})
+
+    def _bounds(self, tests: Sequence[Test]) -> dict[Test, tuple[Condition, bool]]:
+        """The open tests of keys that hold one text, with what bounds each."""
+        bounds: dict[Test, tuple[Condition, bool]] = {}
+        for test in self.open_tests:
+            held = kind(test.key, [other.condition.operator for other in tests if other.key == test.key])
+            wider = relaxed(test.condition) if held.type in _TEXTS and not held.multi else None
+            if wider is not None:
+                bounds[test] = wider
+        return bounds
+
+    def _bounded(self) -> Iterator[Part]:
+        """What matches a value with variables also matches it with a star in place of each."""
+        for test, (wider, negated) in self._relaxed.items():
+            narrowed = list(self.full)
+            self.narrow(narrowed, Test(wider, with_variables=True))
+            index = CALLER if test.key in CALLER_KEYS else self.place[test.key]
+            there = self._callers_with(test.key) if index == CALLER else self.present(test.key)
+            beyond = there & ~narrowed[index]
+            yield from _possible({index: beyond, self.place[test]: 0b01 if negated else 0b10})
+        for entries, wide in self._wider.items():
+            beyond = self.full[RESOURCE] & ~self.resources.where(self._resource_tests[wide])
+            yield from _possible({RESOURCE: beyond, self.place[entries]: 0b10})
+
+    def _callers_with(self, key: str) -> int:
+        """The callers who have a key."""
+        members = self.callers.members
+        return sum(1 << index for index, alike in enumerate(members) if key in of_caller(alike[0]))
 
     def present(self, key: str) -> int:
         """The classes of a key's values in which it is not absent."""
@@ -277,6 +319,7 @@ class Space:
         return part(box, self.full)
 
 
+_TEXTS: Final = frozenset({"string", "arn", None})
 _TYPES: Final[tuple[PrincipalType, ...]] = condition_keys.CALLER_TYPES
 
 
