@@ -164,6 +164,7 @@ def test_a_trail_that_has_not_delivered_and_alarms_that_have_not_looked_are_wait
         route = Route(server.store, keyring, Index(data), sink_of(server.settings), data)
 
         def reason(**changed):
+            route.index.catch_up()  # as the command does
             asked = msgspec.structs.replace(server.settings, **changed)
             plan = planned(route, asked, keys, server.clock.now() + 90 * DAY)
             return plan.kept[-1].reason
