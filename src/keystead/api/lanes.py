@@ -7,6 +7,7 @@ Round-Robin", 1995): requests cost about the same, so a count does.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -53,7 +54,18 @@ class Lanes(Generic[T]):
         Raises:
             IndexError: nothing waits.
         """
-        lane = self._turns.popleft()
+        return self._take(self._turns.popleft())
+
+    def take_from(self, may: Callable[[str], bool]) -> tuple[str, T] | None:
+        """What is next of the lanes that `may` have their turn now, and its lane; None if there is nothing."""
+        for _ in range(len(self._turns)):
+            lane = self._turns.popleft()
+            if may(lane):
+                return lane, self._take(lane)
+            self._turns.append(lane)
+        return None
+
+    def _take(self, lane: str) -> T:
         waiting = self._lanes[lane]
         item = waiting.popleft()
         self._waiting -= 1

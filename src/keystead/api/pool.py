@@ -30,12 +30,16 @@ class Work(msgspec.Struct, frozen=True, gc=False):
 class FairPool:
     """At most `threads` pieces of work at a time; of what waits, each lane's next is taken in turn.
 
+    With `each`, one lane has at most so many threads, so that work which waits long leaves some to others.
+
     Concurrency: any thread may submit.
     """
 
-    def __init__(self, threads: int, most: int) -> None:
+    def __init__(self, threads: int, most: int, each: int | None = None) -> None:
         self.executor = ThreadPoolExecutor(threads, "keystead-slow", _step_back)
         self._free = threads
+        self._each = threads if each is None else each
+        self._running: dict[str, int] = {}
         self._lanes: Lanes[Work] = Lanes(most)
         self._lock = threading.Lock()
 
@@ -55,13 +59,28 @@ class FairPool:
         self.executor.shutdown()
 
     def _run(self) -> None:
+        lane: str | None = None
         while True:
             with self._lock:
-                if not self._lanes:
+                if lane is not None:
+                    self._end(lane)
+                found = self._lanes.take_from(self._may)
+                if found is None:
                     self._free += 1
                     return
-                work = self._lanes.take()
+                lane, work = found
+                self._running[lane] = self._running.get(lane, 0) + 1
             work.do()
+
+    def _may(self, lane: str) -> bool:
+        return self._running.get(lane, 0) < self._each
+
+    def _end(self, lane: str) -> None:
+        left = self._running[lane] - 1
+        if left:
+            self._running[lane] = left
+        else:
+            del self._running[lane]
 
 
 def _step_back() -> None:

@@ -76,6 +76,8 @@ _TRACKED = frozenset(
 )
 BODIES = 64
 """Threads that wait for bodies of requests; most of the time they do just that."""
+BODIES_EACH = 48
+"""Of these, at most so many for one caller: slow uploads of one must not keep out the others."""
 DOMAINS = ("localhost",)
 """Hosts before which the name of a bucket may stand, beside those of Amazon."""
 _TICK = 1.0
@@ -121,7 +123,7 @@ class App:
         self._leader = Leader(directory)
         self._sequencing: Sequencing | None = None
         self._pool = FairPool(settings.threads, settings.max_waiting)
-        self._bodies = FairPool(BODIES, settings.max_waiting)
+        self._bodies = FairPool(BODIES, settings.max_waiting, each=BODIES_EACH)
         self._answers = FairPool(settings.threads, settings.max_waiting)
         self._blobs = blobs
         self._collector = Collector(store, blobs, clock)
