@@ -24,8 +24,8 @@ from keystead_verify.main import run
 def recorded(tmp_path_factory):
     """A data directory in which a server has run that was called; its log's keys."""
     data = tmp_path_factory.mktemp("recorded")
-    with RunningServer(data) as server:
-        kms = server.client("kms")
+    with RunningServer(data, receipt_wait=300) as server:
+        kms = bundles.patient(server)
         key = kms.create_key()["KeyMetadata"]["Arn"]
         kms.encrypt(KeyId=key, Plaintext=b"x", EncryptionContext={"patient": "Jane Roe", "ward": "7"})
         keys = known_log_keys(server.store)

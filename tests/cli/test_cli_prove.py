@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from bundles import patient
 from click.testing import CliRunner
 
 from keystead.cli.main import cli
@@ -15,8 +16,8 @@ from keystead_verify.main import run
 def data(tmp_path_factory):
     """A data directory in which somebody encrypted for ann, and then for bob."""
     directory = tmp_path_factory.mktemp("prove") / "d"
-    with RunningServer(directory) as server:
-        kms = server.client("kms")
+    with RunningServer(directory, receipt_wait=300) as server:
+        kms = patient(server)
         key = kms.create_key()["KeyMetadata"]["Arn"]
         for user in ("ann", "bob"):
             kms.encrypt(KeyId=key, Plaintext=b"x", EncryptionContext={"user": user})

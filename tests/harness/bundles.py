@@ -7,8 +7,10 @@ import tarfile
 import msgspec
 
 from keystead.audit import read_journal
+from keystead.audit.custody import known_log_keys
 from keystead.audit.segment import Kind
 from keystead.crypto import Secret
+from keystead.receipts import Receipts
 from keystead.testing import RunningServer
 from keystead.tlog import (
     Checkpoint,
@@ -33,9 +35,16 @@ WITNESSES = [Signer(f"witness.example/w{n}", WITNESS, Secret(bytes([10 + n]) * 3
 SALTS = Salts(Secret(bytes(range(32))))
 
 
+def patient(server):
+    """A client of KMS, each answer to which waits until the log has its event: the server must wait for it, too."""
+    keys, client = known_log_keys(server.store), server.client("kms")
+    Receipts(keys.signer(keys.origin(None)).key.text).register(client.meta.events)
+    return client
+
+
 def record(data_dir, calls=300):
-    """A key's ARN, after a server has recorded `calls` and a few calls more in `data_dir`, and was stopped."""
-    with RunningServer(data_dir) as server:
+    """A key's ARN, after a server has recorded and logged `calls` and a few more in `data_dir`, and was stopped."""
+    with RunningServer(data_dir, receipt_wait=300) as server:
         kms = server.client("kms")
         key = kms.create_key()["KeyMetadata"]["Arn"]
         kms.create_alias(AliasName="alias/payroll", TargetKeyId=key)
@@ -44,6 +53,7 @@ def record(data_dir, calls=300):
                 kms.encrypt(KeyId="alias/payroll", Plaintext=b"x", EncryptionContext={"patient": "Jane Roe"})
             else:
                 kms.generate_random(NumberOfBytes=1)
+        patient(server).generate_random(NumberOfBytes=1)
     return key
 
 
