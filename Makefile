@@ -3,6 +3,8 @@
 #   make serve      run `keystead dev` (ARGS="--listen 127.0.0.1:5000" passes options)
 #   make test       all tests (ARGS="tests/crypto -k rsa" passes options to pytest)
 #   make test-fast  the tests that are neither slow nor drive other people's clients
+#   make wheel-compiled  a wheel in dist/ with its busiest modules compiled; needs a C compiler and Python's headers
+#   make test-compiled   the tests of those modules' rooms, on such a wheel in an environment of its own
 #   make check      formatting, lint, types, direction of imports, generated files
 #   make docs       the documentation as HTML, in docs/_build/html
 #   make bench      requests per second and CPU time per request
@@ -28,12 +30,18 @@ FUZZ_PAIRS ?= 100000
 TEST_PROCESSES ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile
 
+# Of each compiled room; the whole suite takes as long as it does on the plain code.
+COMPILED_TESTS := tests/test_project_compiled.py tests/api/test_api_pipeline.py tests/audit/test_audit_event.py \
+	tests/audit/test_audit_redact.py tests/http tests/storage tests/wire/test_hostile_signatures.py tests/wire_room
+WHEEL := KEYSTEAD_COMPILE=1 $(BIN)/python -m pip --disable-pip-version-check -qq wheel \
+	--no-deps --no-build-isolation
+
 # An environment whose Python was upgraded away is made anew.
-$(shell for environment in .venv .venv-docs .venv-ansible; do \
+$(shell for environment in .venv .venv-compiled .venv-docs .venv-ansible; do \
 	test -e $$environment/bin/python || rm -rf $$environment; done)
 
 .DELETE_ON_ERROR:
-.PHONY: setup serve check test test-fast bench profile docs fuzz ansible lock
+.PHONY: setup serve check test test-fast wheel-compiled test-compiled bench profile docs fuzz ansible lock
 
 setup: .venv/.run .venv/.dev .venv-docs/.docs
 
@@ -55,6 +63,13 @@ test: .venv/.dev
 
 test-fast: .venv/.dev
 	$(PYTEST) -m "not slow and not client" $(ARGS)
+
+wheel-compiled: .venv/.dev
+	$(WHEEL) --wheel-dir dist .
+
+test-compiled: .venv-compiled/.compiled
+	KEYSTEAD_TEST_COMPILED=1 .venv-compiled/bin/python -m pytest -n $(TEST_PROCESSES) --dist loadfile \
+		-m "not slow and not client" $(or $(ARGS),$(COMPILED_TESTS))
 
 bench: .venv/.dev
 	$(BIN)/python bench/run $(ARGS)
@@ -81,7 +96,7 @@ lock: .venv/.dev
 
 # Each stamp is newer than what it installed, so that a second run installs nothing.
 
-.venv/bin/python .venv-docs/bin/python .venv-ansible/bin/python:
+.venv/bin/python .venv-compiled/bin/python .venv-docs/bin/python .venv-ansible/bin/python:
 	@test -n "$(PYTHON)" || { echo "Keystead needs Python >= 3.11 with its venv module" \
 		"(Debian: apt-get install python3 python3-venv)" >&2; exit 1; }
 	$(PYTHON) -m venv --clear $(@:/bin/python=)
@@ -96,6 +111,20 @@ lock: .venv/.dev
 .venv/.dev: requirements/dev.txt requirements/clients.txt .venv/.run
 	@echo "Installing what checks and tests need into .venv"
 	@$(BIN)/python $(INSTALL) -r requirements/dev.txt -r requirements/clients.txt
+	@touch $@
+
+.venv-compiled/.tests: requirements/run.txt requirements/dev.txt .venv-compiled/bin/python
+	@echo "Installing what tests of a compiled wheel need into .venv-compiled"
+	@.venv-compiled/bin/python $(INSTALL) -r requirements/run.txt -r requirements/dev.txt
+	@touch $@
+
+.venv-compiled/.compiled: $(shell find src -name '*.py') pyproject.toml tools/hatch_build.py .venv/.dev \
+		.venv-compiled/.tests
+	@echo "Compiling a wheel and installing it into .venv-compiled"
+	@rm -rf .venv-compiled/dist
+	@$(WHEEL) --wheel-dir .venv-compiled/dist .
+	@.venv-compiled/bin/python -m pip --disable-pip-version-check -qq install \
+		--no-deps --force-reinstall .venv-compiled/dist/*.whl
 	@touch $@
 
 .venv/.fuzz: requirements/fuzz.txt .venv/.dev

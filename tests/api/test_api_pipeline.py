@@ -82,6 +82,7 @@ def test_what_fails_on_the_way_does_not_concern_the_others(server):
     ]
 
 
+@pytest.mark.skipif(pipeline.__file__.endswith(".so"), reason="nothing in a compiled module can be replaced")
 @pytest.mark.parametrize("step", ["authorize", "records_of"])
 def test_a_defect_in_one_keeps_nobody_waiting(server, monkeypatch, step):
     kms = server.client("kms")

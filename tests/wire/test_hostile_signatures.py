@@ -14,6 +14,7 @@ from keystead.entropy import SystemEntropy
 from keystead.errors import InvalidSignature, UnrecognizedClient
 from keystead.keyring import Keyring
 from keystead.storage import MemoryBackend, Store
+from keystead.wire import sigv4
 from keystead.wire.http import Request
 
 pytestmark = pytest.mark.usefixtures("unchanged")
@@ -236,6 +237,7 @@ def test_signed_in_both_ways(raw, key_id):
 # --------------------------------------------------------------------------- same path
 
 
+@pytest.mark.skipif(sigv4.__file__.endswith(".so"), reason="a compiled module has no frames to count")
 def test_an_unknown_access_key_is_handled_by_the_same_steps_as_a_wrong_secret(raw):
     """Not measured in seconds, which prove nothing on a busy machine, but in functions that run."""
     entropy = SystemEntropy()
