@@ -48,16 +48,28 @@ class Located(msgspec.Struct, frozen=True, gc=False):
 
 
 class Part(msgspec.Struct, frozen=True):
-    """What came next, durable: `events`, all `records` (notes too), and the place behind them.
+    """What came next, durable: all `records`, notes too, and the place behind them.
 
     `gone` is set when records that were read before turned out to have been abandoned by the writer
     after a failure: those with this index and larger ones do not count, and come again.
     """
 
-    events: tuple[Located, ...]
     cursor: Cursor
     gone: int | None = None
     records: tuple[Frame, ...] = ()
+    begin: Cursor | None = None
+
+    @property
+    def events(self) -> tuple[Located, ...]:
+        """Those of the records that are events, each with its place."""
+        begin = self.begin
+        if begin is None:
+            return ()
+        return tuple(
+            Located(frame.index, begin.sequence, begin.offset + _begin(frame), frame.payload)
+            for frame in self.records
+            if frame.kind is Kind.EVENT
+        )
 
 
 def parts(root: Path, worker: str, cursor: Cursor | None, disk: Disk | None = None) -> Iterator[Part]:
@@ -98,7 +110,7 @@ def _from_oldest(disk: Disk, directory: Path, worker: str, cursor: Cursor | None
         raise JournalError(f"journal {directory}: cannot be read: {error.strerror}") from error
     oldest = next((number for number in numbers if number > after), None)
     header = None if oldest is None else _header(disk, directory, worker, oldest)
-    return None if header is None else Part((), _start(header))
+    return None if header is None else Part(_start(header))
 
 
 def _numbered(name: str) -> bool:
@@ -134,11 +146,7 @@ def _whole_groups(disk: Disk, directory: Path, cursor: Cursor) -> Part | None:
             frames, end = _groups(data, Position(0, cursor.index, cursor.chain))
             if end.offset:
                 file.sync()
-                return Part(
-                    _events(frames, cursor),
-                    Cursor(cursor.sequence, cursor.offset + end.offset, end.index, end.chain),
-                    records=_records(frames),
-                )
+                return _part(frames, cursor, end)
             if len(data) < length or not any(data[:4]):
                 return None
             length *= _GROWTH  # the group is longer
@@ -162,17 +170,22 @@ def _rest(disk: Disk, directory: Path, cursor: Cursor, following: Header) -> Par
     """What is left of a segment up to the place where the next one continues."""
     stop, at = following.start, Position(0, cursor.index, cursor.chain)
     if at.same_record(stop):
-        return Part((), _start(following))
+        return Part(_start(following))
     if at.index >= stop.index:
-        return Part((), _start(following), gone=stop.index)
+        return Part(_start(following), gone=stop.index)
     found: list[Frame] = []
     with _opened(disk, directory / _name(cursor.sequence)) as file:
+        # A piece first, so that whoever reads on can give way to calls in between.
+        frames, end = _groups(file.read(_CHUNK, cursor.offset), at)
+        if end.offset and end.index < stop.index:
+            file.sync()
+            return _part(frames, cursor, end)
         data = file.read(following.size, cursor.offset)
         for frame in walk(data, at):
             found.append(frame)
             if frame.after.same_record(stop):
                 file.sync()
-                return Part(_events(found, cursor), _start(following), records=_records(found))
+                return Part(_start(following), None, _records(found), cursor)
     raise JournalError(
         f"journal segment {_name(cursor.sequence)}: the chain is broken behind offset {cursor.offset}"
     )
@@ -182,17 +195,10 @@ def _records(frames: list[Frame]) -> tuple[Frame, ...]:
     return tuple(frame for frame in frames if frame.kind is not Kind.MARKER)
 
 
-def _events(frames: list[Frame], cursor: Cursor) -> tuple[Located, ...]:
-    return tuple(
-        Located(
-            frame.index,
-            cursor.sequence,
-            cursor.offset + _begin(frame),
-            frame.payload,
-        )
-        for frame in frames
-        if frame.kind is Kind.EVENT
-    )
+def _part(frames: list[Frame], cursor: Cursor, end: Position) -> Part:
+    """The groups behind `cursor` in the same segment, up to `end`, an offset from the cursor's."""
+    after = Cursor(cursor.sequence, cursor.offset + end.offset, end.index, end.chain)
+    return Part(after, None, _records(frames), cursor)
 
 
 @contextmanager

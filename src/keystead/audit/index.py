@@ -202,8 +202,7 @@ class Index:
             part = next(parts(self.root, worker, cursor, self._disk), None)
             if part is None:
                 return None
-            _record(connection, number, part)
-        return len(part.events)
+            return _record(connection, number, part)
 
 
 def _workers(root: Path) -> list[str]:
@@ -279,7 +278,8 @@ def _cursor(connection: sqlite3.Connection, worker: str) -> tuple[int, Cursor | 
     return number, None
 
 
-def _record(connection: sqlite3.Connection, number: int, part: Part) -> None:
+def _record(connection: sqlite3.Connection, number: int, part: Part) -> int:
+    """How many events the part had; they are in the index."""
     base = number << WORKER_BITS
     if part.gone is not None:
         for table, column in (("event", "id"), ("posting", "event")):
@@ -287,7 +287,8 @@ def _record(connection: sqlite3.Connection, number: int, part: Part) -> None:
                 f"DELETE FROM {table} WHERE {column} >= ? AND {column} < ?",  # noqa: S608  names from above
                 (base + part.gone, base + (1 << WORKER_BITS)),
             )
-    entries = [entry for found in part.events if (entry := _entry(base, found)) is not None]
+    events = part.events
+    entries = [entry for found in events if (entry := _entry(base, found)) is not None]
     numbers = _numbers(connection, entries)
     _insert(connection, "event", [_event_row(entry, numbers) for entry in entries])
     _insert(connection, "posting", sorted(_postings(entries, numbers)))
@@ -296,6 +297,7 @@ def _record(connection: sqlite3.Connection, number: int, part: Part) -> None:
         "UPDATE worker SET sequence = ?, offset = ?, next = ?, chain = ? WHERE id = ?",
         (at.sequence, at.offset, at.index, at.chain, number),
     )
+    return len(events)
 
 
 def _entry(base: int, found: Located) -> _Entry | None:

@@ -19,6 +19,7 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
+from copy import copy
 from functools import lru_cache
 from hashlib import sha256, shake_256
 from types import MappingProxyType
@@ -150,7 +151,7 @@ class _Leaf(msgspec.Struct, gc=False, kw_only=True):
     commitments: dict[str, bytes] | UnsetType = UNSET
     errorCode: str | UnsetType  # noqa: N815
     event: bytes
-    eventID: str | UnsetType  # noqa: N815
+    eventID: str | UnsetType = UNSET  # noqa: N815
     eventName: str | UnsetType  # noqa: N815
     eventSource: str | UnsetType  # noqa: N815
     eventTime: str | UnsetType  # noqa: N815
@@ -162,8 +163,8 @@ class _Leaf(msgspec.Struct, gc=False, kw_only=True):
     keys: tuple[str, ...]
     readOnly: bool | UnsetType  # noqa: N815
     recipientAccountId: str | UnsetType  # noqa: N815
-    requestID: str | UnsetType  # noqa: N815
-    sharedEventID: str | UnsetType  # noqa: N815
+    requestID: str | UnsetType = UNSET  # noqa: N815
+    sharedEventID: str | UnsetType = UNSET  # noqa: N815
     v: int = VERSION
     writes: Sequence[Write] | UnsetType = UNSET
     writesDigest: bytes | UnsetType = UNSET  # noqa: N815
@@ -172,6 +173,7 @@ class _Leaf(msgspec.Struct, gc=False, kw_only=True):
 _read: Final = msgspec.json.Decoder(_Event).decode
 _UNREADABLE: Final = _Event()
 
+_Text = str | UnsetType
 _Value = tuple[bytes, bytes | Raw]
 """The pointer and the text of a value that is committed to by itself."""
 
@@ -219,23 +221,54 @@ def _seen(event: bytes) -> _Event:
 
 
 def _leaf(seen: _Event, journal: str, index: int, whole: bytes) -> _Leaf:
+    leaf = copy(
+        _alike(
+            seen.awsRegion,
+            seen.errorCode,
+            seen.eventName,
+            seen.eventSource,
+            seen.eventTime,
+            seen.eventType,
+            seen.recipientAccountId,
+            seen.readOnly,
+            bytes(seen.userIdentity),
+            bytes(seen.resources),
+        )
+    )
+    leaf.event, leaf.index, leaf.journal = whole, index, journal
+    leaf.eventID, leaf.requestID = _shown("eventID", seen.eventID), _shown("requestID", seen.requestID)
+    leaf.sharedEventID = _shown("sharedEventID", seen.sharedEventID)
+    return leaf
+
+
+@lru_cache(maxsize=4096)
+def _alike(
+    region: _Text,
+    error: _Text,
+    name: _Text,
+    source: _Text,
+    time: _Text,
+    kind: _Text,
+    account: _Text,
+    read_only: bool | UnsetType,
+    identity: bytes,
+    resources: bytes,
+) -> _Leaf:
+    """What the leaves of many events have alike; to be copied."""
     return _Leaf(
-        awsRegion=_common("awsRegion", seen.awsRegion),
-        errorCode=_common("errorCode", seen.errorCode),
-        event=whole,
-        eventID=_shown("eventID", seen.eventID),
-        eventName=_common("eventName", seen.eventName),
-        eventSource=_common("eventSource", seen.eventSource),
-        eventTime=_common("eventTime", seen.eventTime),
-        eventType=_common("eventType", seen.eventType),
-        identityType=_identity_type(bytes(seen.userIdentity)),
-        index=index,
-        journal=journal,
-        keys=_resources(bytes(seen.resources))[0],
-        readOnly=seen.readOnly,
-        recipientAccountId=_common("recipientAccountId", seen.recipientAccountId),
-        requestID=_shown("requestID", seen.requestID),
-        sharedEventID=_shown("sharedEventID", seen.sharedEventID),
+        awsRegion=_shown("awsRegion", region),
+        errorCode=_shown("errorCode", error),
+        event=b"",
+        eventName=_shown("eventName", name),
+        eventSource=_shown("eventSource", source),
+        eventTime=_shown("eventTime", time),
+        eventType=_shown("eventType", kind),
+        identityType=_identity_type(identity),
+        index=0,
+        journal="",
+        keys=_resources(resources)[0],
+        readOnly=read_only,
+        recipientAccountId=_shown("recipientAccountId", account),
     )
 
 
@@ -283,11 +316,6 @@ def _shown(name: str, value: str | UnsetType) -> str | UnsetType:
     return value if isinstance(value, str) and PLAIN[name].fullmatch(value) else UNSET
 
 
-_common: Final = lru_cache(maxsize=4096)(_shown)
-"""The same of a member that many events have alike."""
-
-
-@lru_cache(maxsize=4096)
 def _identity_type(identity: bytes) -> str | UnsetType:
     kind = _members(identity).get("type")
     return kind if isinstance(kind, str) and _IDENTITY_TYPE.fullmatch(kind) else UNSET
