@@ -30,7 +30,8 @@ from keystead.tlog.checkpoint import (
     parse_vkey,
     verify_signature,
 )
-from keystead.tlog.entry import VERSION, check_event, check_opening
+from keystead.tlog.entry import VERSION
+from keystead.tlog.opening import check_event, check_opening
 
 HEADER: Final = "x-keystead-receipt"
 """In a request it asks for a receipt (`1`, or `1; cosignatures=N`), in an answer it is one."""

@@ -45,9 +45,14 @@ def test_health_readiness_and_metrics(server):
 
 @pytest.mark.parametrize("path", ["/", "/keys", "/healthz/", "/dev", "/metrics?x=1"])
 def test_nothing_else_answers_without_authentication(server, path):
+    """A path may be a bucket's: then S3 refuses who does not say who calls."""
     status, body = server.get(path)
-    assert status == 400
-    assert json.loads(body)["__type"] in {"UnknownOperationException", "MissingAuthenticationTokenException"}
+    assert status in {400, 403}
+    assert (
+        b"UnknownOperationException" in body
+        or b"MissingAuthenticationToken" in body
+        or b"AccessDenied" in body
+    )
 
 
 def test_the_clock_runs_what_falls_due_before_it_answers(fresh_server):

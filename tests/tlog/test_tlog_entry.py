@@ -10,15 +10,8 @@ from hypothesis import strategies as st
 from keystead.crypto import Secret
 from keystead.errors import LogError
 from keystead.tlog.digests import StateDigests
-from keystead.tlog.entry import (
-    Opening,
-    Salts,
-    check_opening,
-    commitment,
-    event_leaf,
-    note_leaf,
-    openings,
-)
+from keystead.tlog.entry import Salts, commitment, event_leaf, note_leaf
+from keystead.tlog.opening import Opening, check_opening, openings
 
 SALTS = Salts(Secret(bytes(range(32))))
 KEY = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"

@@ -7,9 +7,10 @@ what it needs it reads through a function that it is given.
 
 from keystead.tlog.checkpoint import Checkpoint, Signer, VerifierKey, open_checkpoint, sign_checkpoint
 from keystead.tlog.digests import StateDigests
-from keystead.tlog.entry import Opening, Salts, event_leaf, note_leaf, openings
+from keystead.tlog.entry import Salts, event_leaf, note_leaf
 from keystead.tlog.grow import Growth, append, root_of
 from keystead.tlog.merkle import EMPTY_ROOT, leaf_hash
+from keystead.tlog.opening import Opening, openings
 from keystead.tlog.proof import consistency, inclusion, verify_consistency, verify_inclusion
 from keystead.tlog.pruned import Pruned, Start, open_pruned, sign_pruned
 from keystead.tlog.tile import Tile, hash_reader, parse_path, tile_at, tiles_of

@@ -17,7 +17,6 @@ the value `["name","value"]`. Salts are dealt out in the order whole event, memb
 from __future__ import annotations
 
 import re
-from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from copy import copy
 from functools import lru_cache
@@ -62,9 +61,6 @@ PLAIN: Final = MappingProxyType(
 )
 """Members that a leaf shows if they have this shape."""
 
-_OPEN: Final = (*PLAIN, "readOnly", "identityType", "keys")
-"""Members that a leaf takes from its event as they are."""
-
 COMMITTED: Final = (
     "requestParameters",
     "resources",
@@ -98,18 +94,6 @@ class Salts(Opaque):
         shake.update(event_id.encode())
         stream = shake.digest(SALT_BYTES * count)
         return [stream[at : at + SALT_BYTES] for at in range(0, len(stream), SALT_BYTES)]
-
-
-class Opening(msgspec.Struct, frozen=True):
-    """One value of the event that is the log's entry number `index`, with what proves it: a line of openings.jsonl.
-
-    `value` is the value's JSON text as the journal has it.
-    """
-
-    index: int
-    pointer: str
-    salt: bytes
-    value: str
 
 
 def commitment(salt: bytes, pointer: bytes, value: bytes | Raw) -> bytes:
@@ -174,7 +158,7 @@ _read: Final = msgspec.json.Decoder(_Event).decode
 _UNREADABLE: Final = _Event()
 
 _Text = str | UnsetType
-_Value = tuple[bytes, bytes | Raw]
+Value = tuple[bytes, bytes | Raw]
 """The pointer and the text of a value that is committed to by itself."""
 
 
@@ -193,8 +177,8 @@ def event_leaf(
     that do not fit even then are told by the SHA-256 of their JSON. `commit` says which commit of the store
     they were made by: `commit`, or `commitUpTo` where only that is known.
     """
-    seen = _seen(event)
-    values = _committed(seen)
+    seen = seen_in(event)
+    values = committed_in(seen)
     fits = 0 < len(values) <= MOST_COMMITMENTS
     salt, *others = salts.salts(seen.eventID or "", 1 + len(values) if fits else 1)
     leaf = _leaf(seen, journal, index, commitment(salt, b"", event))
@@ -212,12 +196,17 @@ def event_leaf(
     return _folded(leaf)
 
 
-def _seen(event: bytes) -> _Event:
+def seen_in(event: bytes) -> _Event:
     """What can be shown of the record, nothing if it has not the form of an event."""
     try:
         return _read(event)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return _UNREADABLE
+
+
+def shown_of(event: bytes) -> dict[str, Any]:
+    """The members that a leaf of the event shows, and some of its own."""
+    return members_of(_encode(_leaf(seen_in(event), "", 0, b"")))
 
 
 def _leaf(seen: _Event, journal: str, index: int, whole: bytes) -> _Leaf:
@@ -295,7 +284,7 @@ def note_leaf(
     Raises:
         LogError: the note is no JSON object, or too long.
     """
-    members = _members(note)
+    members = members_of(note)
     written = {"writes": writes, **commit} if writes else {}
     leaf = _encode({"v": VERSION, "journal": journal, "index": index, "note": members, **written})
     if not members or len(leaf) > LONGEST_ENTRY:
@@ -303,7 +292,7 @@ def note_leaf(
     return leaf
 
 
-def _members(record: bytes) -> dict[str, Any]:
+def members_of(record: bytes) -> dict[str, Any]:
     """The members of the record, none if it is no JSON object."""
     try:
         return msgspec.json.decode(record, type=dict[str, Any])
@@ -317,7 +306,7 @@ def _shown(name: str, value: str | UnsetType) -> str | UnsetType:
 
 
 def _identity_type(identity: bytes) -> str | UnsetType:
-    kind = _members(identity).get("type")
+    kind = members_of(identity).get("type")
     return kind if isinstance(kind, str) and _IDENTITY_TYPE.fullmatch(kind) else UNSET
 
 
@@ -340,9 +329,9 @@ def _key_arn(resource: Any) -> str:
 # ------------------------------------------------------------------------- commitments
 
 
-def _committed(seen: _Event) -> list[_Value]:
+def committed_in(seen: _Event) -> list[Value]:
     """The pointer and text of all that is committed to by itself, in the order of their salts."""
-    found: list[_Value] = []
+    found: list[Value] = []
     parameters = bytes(seen.requestParameters)
     if _says(parameters):
         found.append((b"/requestParameters", parameters))
@@ -373,7 +362,7 @@ class _Parameters(msgspec.Struct, frozen=True, gc=False):
 _read_parameters: Final = msgspec.json.Decoder(_Parameters).decode
 
 
-def _pairs(parameters: bytes) -> list[_Value]:
+def _pairs(parameters: bytes) -> list[Value]:
     try:
         context = _read_parameters(parameters).encryptionContext
     except (msgspec.MsgspecError, UnicodeDecodeError):
@@ -382,46 +371,3 @@ def _pairs(parameters: bytes) -> list[_Value]:
         (b"%s%d" % (_CONTEXT, number), _encode(pair))
         for number, pair in enumerate(sorted((context or {}).items()))
     ]
-
-
-def openings(event: bytes, index: int, salts: Salts) -> list[Opening]:
-    """The whole event and each of its committed values with their salts: choose which of them to show.
-
-    `index` is the number of the event's entry in the log.
-    """
-    seen = _seen(event)
-    values: list[_Value] = [(b"", event), *_committed(seen)]
-    return [
-        Opening(index, pointer.decode(), salt, bytes(value).decode("utf-8", "replace"))
-        for salt, (pointer, value) in zip(salts.salts(seen.eventID or "", len(values)), values, strict=True)
-    ]
-
-
-def check_opening(leaf: bytes, opening: Opening) -> None:
-    """Nothing, if the opening's value is what the leaf committed to at its pointer.
-
-    Raises:
-        LogError: it is not, or the leaf has no commitment there.
-    """
-    members = _members(leaf)
-    held = (
-        members.get("event") if not opening.pointer else members.get("commitments", {}).get(opening.pointer)
-    )
-    expected = commitment(opening.salt, opening.pointer.encode(), opening.value.encode())
-    if held is None or held != b64encode(expected).decode():
-        raise LogError("the value is not what the entry committed to")
-
-
-def check_event(leaf: bytes, event: str) -> dict[str, Any]:
-    """The members of the whole event, if what the leaf shows in plain is what they say.
-
-    That the leaf commits to the event is checked by `check_opening`.
-
-    Raises:
-        LogError: the leaf shows something else.
-    """
-    data = event.encode()
-    shown, expected = _members(leaf), _members(_encode(_leaf(_seen(data), "", 0, b"")))
-    if any(shown.get(name, UNSET) != expected.get(name, UNSET) for name in _OPEN):
-        raise LogError("the entry shows something else than its event says")
-    return _members(data)
