@@ -34,6 +34,7 @@ from signed_http import Client
 
 from keystead import app as apps
 from keystead.api.authorize import authorize
+from keystead.api.calls import Known, call_of
 from keystead.api.evidence import records_of
 from keystead.audit.segment import Position, encode_group
 from keystead.clock import SystemClock
@@ -168,8 +169,9 @@ class Bench:
             standing, claim, via = case.claimed
             parts.usage.callers.note(standing.caller, case.now, case.route.service.name, claim.region)
             ids = uuid_pair(parts.entropy)
-            case.call = pipeline._call(
-                case.request, case.route, standing, claim.region, ids, case.tx, case.now, via
+            known = Known(standing, claim.region, via)
+            case.call = call_of(
+                parts, pipeline.perform, case.request, case.route, known, ids, case.tx, case.now
             )
 
         def decode(case: Case) -> None:

@@ -91,11 +91,11 @@ _S3: Final = """
     if-None-Match if-Unmodified-Since ignorePublicAcls kMSMasterKeyID key key-marker lastModified
     lastModifiedTime lifecycleConfiguration location locationConstraint marker max-buckets max-keys max-parts
     max-uploads maxAgeSeconds message mfaDelete name newerNoncurrentVersions noncurrentDays
-    noncurrentVersionExpiration noncurrentVersionTransition object objectOwnership objectSizeGreaterThan
-    objectSizeLessThan ownershipControls part part-number-marker partNumber policy prefix
+    noncurrentVersionExpiration noncurrentVersionTransition object objectEncryption objectOwnership
+    objectSizeGreaterThan objectSizeLessThan ownershipControls part part-number-marker partNumber policy prefix
     publicAccessBlockConfiguration quiet range response-cache-control response-content-disposition
     response-content-encoding response-content-language response-content-type response-expires
-    restrictPublicBuckets rule sSEAlgorithm serverSideEncryptionConfiguration size start-after status
+    restrictPublicBuckets rule sSE-KMS sSEAlgorithm serverSideEncryptionConfiguration size start-after status
     storageClass tag tagSet tagging tags transition type upload-id-marker uploadId value version-id-marker
     versionId versioningConfiguration x-amz-abort-date x-amz-abort-rule-id x-amz-acl x-amz-bucket-arn
     x-amz-bucket-namespace x-amz-bucket-object-lock-enabled x-amz-bypass-governance-retention
