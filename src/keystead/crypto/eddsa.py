@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from Crypto.Hash import SHA512
-from Crypto.PublicKey import ECC
-from Crypto.Signature import eddsa
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -39,10 +36,9 @@ class Ed25519Key(Opaque):
         self._private = _load(material)
         self._public = self._private.public_key()
         self.public_der = der.public_der(self._public)
-        key = ECC.construct(curve="Ed25519", seed=self._private.private_bytes_raw())
-        # Computed lazily by pycryptodome: now, so that threads share a finished object.
-        key.public_key()
-        self._prehashed = eddsa.new(key, "rfc8032")
+        from keystead.crypto.ed25519ph import Prehashed  # noqa: PLC0415  loaded by the first such key
+
+        self._prehashed = Prehashed(self._private.private_bytes_raw())
 
     def sign(self, message: bytes, algorithm: str, message_type: str) -> bytes:
         """The 64-byte signature of a RAW message (pure) or of a 64-byte DIGEST (prehashed).
@@ -58,7 +54,7 @@ class Ed25519Key(Opaque):
         if algorithm == PURE:
             return self._private.sign(message)
         require_length(message, _DIGEST_BYTES)
-        return self._prehashed.sign(SHA512.new(message))
+        return self._prehashed.sign(message)
 
     def verify(self, message: bytes, signature: bytes, algorithm: str, message_type: str) -> None:
         """Nothing, if `signature` is the message's.
@@ -74,18 +70,12 @@ class Ed25519Key(Opaque):
             self._verify_pure(message, signature)
         else:
             require_length(message, _DIGEST_BYTES)
-            self._verify_prehashed(message, signature)
+            self._prehashed.verify(message, signature)
 
     def _verify_pure(self, message: bytes, signature: bytes) -> None:
         try:
             self._public.verify(signature, message)
         except InvalidSignature:
-            raise VerificationFailed from None
-
-    def _verify_prehashed(self, digest: bytes, signature: bytes) -> None:
-        try:
-            self._prehashed.verify(SHA512.new(digest), signature)
-        except ValueError:
             raise VerificationFailed from None
 
 
