@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from calendar import timegm
-from collections.abc import Mapping
 from functools import lru_cache
 from hashlib import sha256
 from time import strptime
@@ -53,8 +52,8 @@ class _Resource(msgspec.Struct, gc=False):
     arn: str = msgspec.field(default="", name="ARN")
 
 
-class Event(msgspec.Struct, gc=False):
-    """The members of an event that queries look at."""
+class _Members(msgspec.Struct, gc=False):
+    """The members of an event that every look at it takes as they are."""
 
     eventTime: str  # noqa: N815  CloudTrail's names, here and below
     eventName: str  # noqa: N815
@@ -64,9 +63,21 @@ class Event(msgspec.Struct, gc=False):
     recipientAccountId: str = ""  # noqa: N815
     errorCode: str = ""  # noqa: N815
     readOnly: bool = False  # noqa: N815
+    requestParameters: dict[str, Any] | None = None  # noqa: N815
+
+    @property
+    def context(self) -> list[tuple[str, str]]:
+        """The pairs of the encryption contexts."""
+        asked = self.requestParameters
+        contexts = [] if asked is None else (asked.get(member) for member in _CONTEXTS)
+        return [pair for context in contexts if isinstance(context, dict) for pair in context.items()]
+
+
+class Event(_Members, gc=False):
+    """The members of an event that queries look at."""
+
     managementEvent: bool = True  # noqa: N815
     userIdentity: _Identity = msgspec.field(default_factory=_Identity)  # noqa: N815
-    requestParameters: dict[str, Any] | None = None  # noqa: N815
     resources: list[_Resource] | None = None
 
     @property
@@ -101,11 +112,6 @@ class Event(msgspec.Struct, gc=False):
             *((ALIAS_TYPE, name) for name in sorted(aliases) if (ALIAS_TYPE, name) not in listed),
         ]
 
-    @property
-    def context(self) -> list[tuple[str, str]]:
-        """The pairs of the encryption contexts."""
-        return _pairs(self.requestParameters)
-
 
 read_event = msgspec.json.Decoder(Event).decode
 
@@ -117,19 +123,10 @@ class Words(msgspec.Struct, frozen=True, gc=False):
     posted: frozenset[Word]
 
 
-class Indexed(msgspec.Struct, gc=False):
+class Indexed(_Members, gc=False):
     """An event as the index takes it in: what many events have alike is not looked at each time."""
 
-    eventTime: str  # noqa: N815  CloudTrail's names, here and below
-    eventName: str  # noqa: N815
-    eventID: str  # noqa: N815
-    eventSource: str = ""  # noqa: N815
-    awsRegion: str = ""  # noqa: N815
-    recipientAccountId: str = ""  # noqa: N815
-    errorCode: str = ""  # noqa: N815
-    readOnly: bool = False  # noqa: N815
     userIdentity: msgspec.Raw = msgspec.Raw(b"{}")  # noqa: N815
-    requestParameters: dict[str, Any] | None = None  # noqa: N815
     resources: msgspec.Raw = msgspec.Raw(b"null")
 
     @property
@@ -152,11 +149,6 @@ class Indexed(msgspec.Struct, gc=False):
                 name for member in _ALIASES if isinstance(name := asked.get(member), str) and _is_alias(name)
             ),
         )
-
-    @property
-    def context(self) -> list[tuple[str, str]]:
-        """The pairs of the encryption contexts."""
-        return _pairs(self.requestParameters)
 
 
 read_indexed = msgspec.json.Decoder(Indexed).decode
@@ -186,11 +178,6 @@ def _words(
         requestParameters=dict(zip(_ALIASES, aliases, strict=False)),
     )
     return Words(columns(event), frozenset(posted(event)))
-
-
-def _pairs(asked: Mapping[str, Any] | None) -> list[tuple[str, str]]:
-    contexts = [] if asked is None else (asked.get(member) for member in _CONTEXTS)
-    return [pair for context in contexts if isinstance(context, dict) for pair in context.items()]
 
 
 @lru_cache(4096)
