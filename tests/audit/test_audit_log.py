@@ -240,10 +240,12 @@ def test_a_log_that_is_removed_under_the_server_is_not_begun_anew(tmp_path, jour
     assert not (tmp_path / "log/head").exists()
 
 
-def test_a_log_whose_head_is_missing_is_not_begun_anew(tmp_path, journals):
+@pytest.mark.parametrize("missing", [["head"], ["head", "checkpoint"]])
+def test_a_log_whose_head_is_missing_is_not_begun_anew(tmp_path, journals, missing):
     journals[0].append([event(1)])
     sequencer(tmp_path).run()
-    (tmp_path / "log/head").unlink()
+    for name in missing:
+        (tmp_path / "log" / name).unlink()
     with pytest.raises(LogError, match="log/head is gone"):
         sequencer(tmp_path).run()
 

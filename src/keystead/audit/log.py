@@ -1,8 +1,9 @@
 """The sequencer: merges the journals of all workers into one Merkle log.
 
 Only whole groups that were synced are taken up. Tiles and bundles are durable before the head tells of them, the head
-before its public copy does. Each run begins from the head, so going on and recovering are the same: a crash
-anywhere loses nothing, for the journals hold the evidence, and what was written without a head is written again.
+before its public copy does; the first head, of no entries, is there before any tile. Each run begins from the head, so
+going on and recovering are the same: a crash anywhere loses nothing, for the journals hold the evidence, and what was
+written beyond the head is written again.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from keystead.tlog import (
     root_of,
 )
 from keystead.tlog.checkpoint import sign_checkpoint
+from keystead.tlog.merkle import EMPTY_ROOT
 from keystead.tlog.tile import WIDTH
 
 log = structlog.get_logger("keystead.log")
@@ -114,17 +116,26 @@ class Sequencer:
 
     def _resume(self) -> None:
         """Begin from the head on disk; a log that does not fit it is not continued."""
-        head = self._files.head()
-        if head is None:
-            if self._begun or self._files.shown() is not None:
-                raise LogError("log/head is gone; the log is not begun anew")
-            self._head, self._size = Head("", {}), 0
-            return
+        head = self._files.head() or self._begin()
         checkpoint = open_checkpoint(head.checkpoint, [self._signer.key])
         if root_of(checkpoint.size, self._files.read) != checkpoint.root:
             raise LogError("the tiles at the log's edge are not those of log/head")
         self._files.repair(head)
         self._head, self._size, self._begun = head, checkpoint.size, True
+
+    def _begin(self) -> Head:
+        """The head of the log without entries: it is told of before the first tile is written.
+
+        So tiles without a head are never what a crash left: the head was removed.
+        """
+        if self._begun or self._files.written:
+            raise LogError("log/head is gone; the log is not begun anew")
+        head = Head(self._sign(0, EMPTY_ROOT), {})
+        self._files.publish(head)
+        return head
+
+    def _sign(self, size: int, root: bytes) -> str:
+        return sign_checkpoint(Checkpoint(self._origin, size, root), self._signer)
 
     def _add(self) -> int:
         assert self._head is not None
@@ -165,8 +176,7 @@ class Sequencer:
         for tile, data in growth.writes:
             self._files.write(tile, data)
         # A crash here: nobody was told of these tiles; the next run writes the same again.
-        note = sign_checkpoint(Checkpoint(self._origin, growth.size, growth.root), self._signer)
-        head = Head(note, journals)
+        head = Head(self._sign(growth.size, growth.root), journals)
         with self._showing:
             self._files.publish(head)
             old, self._head, self._size, self._begun = self._size, head, growth.size, True

@@ -43,6 +43,11 @@ class LogFiles:
         """Whether something was published, damaged or not."""
         return (self.root / _HEAD).exists()
 
+    @property
+    def written(self) -> bool:
+        """Whether a log was ever begun here: tiles, or a checkpoint, are there."""
+        return (self.root / "tile").exists() or self.shown() is not None
+
     def head(self) -> Head | None:
         """What was published last, None before the first time.
 
