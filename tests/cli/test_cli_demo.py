@@ -7,21 +7,31 @@ from pathlib import Path
 
 KEYSTEAD = Path(sys.executable).with_name("keystead")
 
+GET = "$ aws s3api get-object --bucket documents --key"
+
 OUTCOMES = [
-    "Batch > GET /letter\n    Dear partner, the merger is on for Friday.",
+    f"Batch {GET} letter letter.txt\n    Dear partner, the merger is on for Friday.",
     "Nor can it be disabled in an emergency",
     "    # finance.json\n    Effect: Allow\n",
     "--policy file://finance.json",
-    "App > GET /invoice\n    Invoice 7: 1,200",
-    "Batch > GET /invoice\n    AccessDeniedException",
+    "--ssekms-key-id alias/documents",
+    f"App {GET} invoice invoice.txt\n    Invoice 7: 1,200",
+    f"Batch {GET} invoice invoice.txt\n    AccessDenied: User: ",
+    "asked for kms:Decrypt",
+    "Principal wants arn:aws:iam::000000000000:role/App; it is arn:aws:iam::000000000000:role/Batch",
+    "thief $ grep",
+    "    nothing, in ",
+    "App $ aws kms generate-data-key",
     "Condition StringEquals kms:ViaService wants s3.us-east-1.amazonaws.com; it is absent",
     "make the request with kms:EncryptionContext:department = finance",
-    "KeyAdmin looks after the key but cannot read what it protects.",
-    "auditor of account 111122223333 $ aws kms decrypt",
+    f"KeyAdmin {GET} invoice invoice.txt\n    AccessDenied: User: ",
+    f"auditor of account 111122223333 {GET} invoice invoice.txt\n    Invoice 7: 1,200",
+    f"auditor of account 111122223333 {GET} letter letter.txt\n    AccessDenied",
     "stored, under the new key",
-    "App > GET /invoice\n    DisabledException",
-    "App > GET /invoice\n    InvalidCiphertextException\n",
-    "App > GET /invoice-8\n    Invoice 8: 340",
+    f"App {GET} invoice invoice.txt\n    KMS.DisabledException",
+    f"App {GET} invoice invoice.txt\n    KMS.KMSInvalidStateException",
+    f"App {GET} invoice invoice.txt\n    KMS.NotFoundException",
+    f"App {GET} invoice-8 invoice-8.txt\n    Invoice 8: 340",
 ]
 """What the reader sees, in this order."""
 

@@ -1,62 +1,68 @@
-"""The service of the story: it keeps documents, encrypted under a KMS key, for whoever may ask it.
-
-It stands for S3. Like S3 it has no access to keys of its own: it calls KMS with the permissions of its
-caller, whose signed request it forwards.
-"""
+"""The documents of the story: objects in a bucket of the server's own S3 gateway."""
 
 from __future__ import annotations
 
+import base64
+import json
+from pathlib import Path
 from typing import Any
-
-import msgspec
 
 from keystead.cli.demo.stage import Credentials, Stage
 
-PRINCIPAL = "s3.amazonaws.com"
-
-
-class Document(msgspec.Struct, frozen=True):
-    """An object as the service keeps it: nobody can read it without the key."""
-
-    blob: bytes
-    context: dict[str, str]
+BUCKET = "documents"
 
 
 class Documents:
-    """The service, registered with the server of the stage."""
+    """A bucket of the stage's server; `policy` says who may come from outside the account."""
 
-    def __init__(self, stage: Stage) -> None:
-        made = stage.keystead("service", "register", PRINCIPAL)
+    def __init__(self, stage: Stage, policy: str) -> None:
         self._stage = stage
-        self.own = Credentials(PRINCIPAL, made["access_key_id"], made["secret_access_key"])
-        self._kept: dict[str, Document] = {}
+        stage.quietly(stage.root, "s3", "create_bucket", Bucket=BUCKET)
+        stage.quietly(stage.root, "s3", "put_bucket_policy", Bucket=BUCKET, Policy=policy)
 
-    def put(self, who: Credentials, name: str, text: bytes, key: str, **context: str) -> Any:
-        """Keep a document for `who`; what KMS answered."""
-        print(f"\n{who.name} > PUT /{name}, to be encrypted under {key}")
-        bound = {"object": name, **context}
-        answer = self._call(who, "PUT", name, "encrypt", KeyId=key, Plaintext=text, EncryptionContext=bound)
-        self._kept[name] = Document(answer["CiphertextBlob"], bound)
-        return answer
+    def put(self, who: Credentials, name: str, text: bytes, key: str | None, **context: str) -> Any:
+        """What S3 answers to `who`, who puts a document; without `key` S3 takes the default key of KMS."""
+        members, shown = _encryption(key, context)
+        return self._stage.run(
+            who, "s3", "put_object", {"Body": f"{name}.txt"} | shown,
+            Bucket=BUCKET, Key=name, Body=text, **members,
+        )  # fmt: skip
+
+    def put_refused(self, who: Credentials, name: str, key: str, **context: str) -> str:
+        """The code with which `who` is refused to put a document."""
+        members, shown = _encryption(key, context)
+        return self._stage.refused(
+            who, "s3", "put_object", {"Body": f"{name}.txt"} | shown,
+            Bucket=BUCKET, Key=name, Body=b"psst", **members,
+        )  # fmt: skip
 
     def get(self, who: Credentials, name: str) -> bytes:
         """The document, decrypted for `who`."""
-        print(f"\n{who.name} > GET /{name}")
-        return self.read(who, name)
+        answer = self._stage.run(who, "s3", "get_object", _into(name), Bucket=BUCKET, Key=name)
+        body: bytes = answer["Body"].read()
+        return body
 
-    def read(self, who: Credentials, name: str) -> bytes:
-        """As `get`, without a word."""
-        kept = self._kept[name]
-        answer = self._call(
-            who, "GET", name, "decrypt", CiphertextBlob=kept.blob, EncryptionContext=kept.context
-        )
-        plaintext: bytes = answer["Plaintext"]
-        return plaintext
+    def get_refused(self, who: Credentials, name: str) -> str:
+        """The code with which `who` is refused to read the document."""
+        return self._stage.refused(who, "s3", "get_object", _into(name), Bucket=BUCKET, Key=name)
 
-    def stolen(self, name: str) -> Document:
-        """The document as it lies on the service's disks."""
-        return self._kept[name]
+    def on_disk(self) -> list[Path]:
+        """What the server keeps of them, and of all else."""
+        return sorted(path for path in self._stage.data_dir.rglob("*") if path.is_file())
 
-    def _call(self, who: Credentials, method: str, name: str, operation: str, **members: Any) -> Any:
-        signed = self._stage.signed_for(who, PRINCIPAL.partition(".")[0], method, f"/{name}")
-        return self._stage.forwarded(self.own, signed, operation, **members)
+
+def _into(name: str) -> dict[str, str]:
+    """The file that the aws command writes to, which has no option's name."""
+    return {"": f"{name}.txt"}
+
+
+def _encryption(key: str | None, context: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """The members that ask for a key, and how some of them are shown."""
+    members = {"ServerSideEncryption": "aws:kms"}
+    if key is not None:
+        members["SSEKMSKeyId"] = key
+    if not context:
+        return members, {}
+    text = json.dumps(context)
+    members["SSEKMSEncryptionContext"] = base64.b64encode(text.encode()).decode()
+    return members, {"SSEKMSEncryptionContext": f"$(base64 <<< '{text}')"}

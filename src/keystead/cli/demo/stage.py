@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import os
 import shutil
@@ -19,13 +18,15 @@ from typing import Any, Self
 
 import msgspec
 
-from keystead.api.forward import FORWARDED, ForwardedRequest, write_forwarded
 from keystead.cli.output import Failed
 
 WIDTH = 100
 _SPACE = "\N{NO-BREAK SPACE}"
 """Where a line must not be broken."""
 REGION = "us-east-1"
+_COMMANDS = {"s3": "s3api"}
+"""Services that the aws command calls otherwise."""
+_DENIED = frozenset({"AccessDenied", "AccessDeniedException"})
 _KEYSTEAD = [sys.executable, "-c", "from keystead.cli.main import main; main()"]
 
 
@@ -152,9 +153,16 @@ class Stage:
         except self._failures.ClientError as error:
             raise Failed(f"the story fails here: {error}") from None
 
-    def refused(self, who: Credentials, service: str, operation: str, **members: Any) -> str:
+    def refused(
+        self,
+        who: Credentials,
+        service: str,
+        operation: str,
+        shown: dict[str, str] | None = None,
+        **members: Any,
+    ) -> str:
         """Show a call that must be refused, and by which rule; the error's code."""
-        self._print_command(who, service, operation, members)
+        self._print_command(who, service, operation, {**members, **(shown or {})})
         return self.is_refused(lambda: self.quietly(who, service, operation, **members))
 
     def is_refused(self, call: Any) -> str:
@@ -175,7 +183,7 @@ class Stage:
                     break_on_hyphens=False,
                 )
             )
-            if code == "AccessDeniedException":
+            if code in _DENIED:
                 self.why(error.response["ResponseMetadata"]["RequestId"])
             return str(code)
         raise Failed("the story fails here: the call should have been refused")
@@ -202,8 +210,8 @@ class Stage:
         sender.close()
 
     def _print_command(self, who: Credentials, service: str, operation: str, members: dict[str, Any]) -> None:
-        options = [f"--{_dashed(name)} {_shown(value)}" for name, value in members.items()]
-        words = [f"{who.name} $ aws {service}", operation.replace("_", "-"), *options]
+        options = [f"--{_dashed(name)} {_shown(value)}" if name else value for name, value in members.items()]
+        words = [f"{who.name} $ aws {_COMMANDS.get(service, service)}", operation.replace("_", "-"), *options]
         print("\n" + _wrapped(words))
 
     def _client(self, who: Credentials, service: str) -> Any:
@@ -220,29 +228,6 @@ class Stage:
                 config=config,
             )
         return self._clients[place]
-
-    # --------------------------------------------------------------------- services
-
-    def forwarded(self, service: Credentials, signed: str, operation: str, **members: Any) -> Any:
-        """The answer of KMS to a service that forwards `signed`, the request of its caller."""
-        client = self._client(service, "kms")
-
-        def forward(request: Any, **_: Any) -> None:
-            request.headers[FORWARDED] = signed
-
-        client.meta.events.register("before-sign.kms.*", forward)
-        try:
-            return getattr(client, operation)(**members)
-        finally:
-            client.meta.events.unregister("before-sign.kms.*", forward)
-
-    def signed_for(self, who: Credentials, service: str, method: str, path: str) -> str:
-        """A request that `who` signs for a service, as the service forwards it."""
-        host = f"{service}.{REGION}.example.com"
-        request = self._signed(who, service, method, f"https://{host}{path}", b"")
-        headers = {name.lower(): str(value) for name, value in request.headers.items()} | {"host": host}
-        payload = headers.get("x-amz-content-sha256", hashlib.sha256(b"").hexdigest())
-        return write_forwarded(ForwardedRequest(method, path, headers, payload))
 
     def _signed(self, who: Credentials, service: str, method: str, url: str, body: bytes) -> Any:
         requests, auth = import_module("botocore.awsrequest"), import_module("botocore.auth")
@@ -267,6 +252,8 @@ def _shown(value: Any) -> str:
         return str(value)
     if isinstance(value, bytes):
         return f"fileb://<({len(value)} bytes {base64.b64encode(value[:6]).decode()}…)"
+    if isinstance(value, str) and value.startswith("$("):
+        return value
     if isinstance(value, str):
         return value if value and " " not in value and not value.startswith("{") else f"'{_compact(value)}'"
     return f"'{json.dumps(value)}'"

@@ -219,7 +219,7 @@ def _ask(call: Call, operation: str, request: Any) -> Any:
     try:
         return Client(call, PRINCIPAL).call("kms", operation, request)
     except errors.AccessDenied as error:
-        raise errors.AccessDenied(error.message) from None
+        raise errors.AccessDenied(error.message, error.refused) from None
     except errors.ApiError as error:
         told = _TOLD.get(error.code)
         if told is None:
