@@ -51,6 +51,27 @@ def test_what_nobody_touched_is_verified(exported, verify):
     assert [use["eventName"] for use in report["uses"]].count("Encrypt") == 6
 
 
+def test_the_operators_command_verifies_it_too(exported, unpacked):
+    def verified(*more):
+        done = subprocess.run(
+            [KEYSTEAD, "audit", "verify", *more], capture_output=True, text=True, check=False
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    file, signer, _ = exported
+    code, shown, _ = verified("--bundle", file, "--vkey", signer.key.text)
+    assert (code, shown.splitlines()[-1]) == (0, "VERIFIED")
+    code, shown, _ = verified("--bundle", file, "--output", "json")
+    assert (code, json.loads(shown)["trust"]) == (0, "own")
+    unpacked.write("log/checkpoint", unpacked.read("log/checkpoint").replace(b"\n", b"\n\n", 1))
+    code, shown, _ = verified("--bundle", unpacked.path)
+    assert (code, shown.splitlines()[-1]) == (1, "TAMPERING FOUND")
+    code, _, refused = verified("--bundle", file, "--state")
+    assert (code, "--bundle excludes --state" in refused) == (2, True)
+    code, _, refused = verified("--vkey", signer.key.text)
+    assert (code, "--vkey needs --bundle" in refused) == (2, True)
+
+
 def test_it_names_nobody_but_in_its_openings(unpacked):
     for name in unpacked.files():
         content = unpacked.read(name)

@@ -26,14 +26,21 @@ F = TypeVar("F", bound=Callable[..., Any])
 SEAL_KEY: Final = "seal.key"
 JOURNALS: Final = "journal"
 
-data_dir_option = click.option(
-    "--data-dir",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    default="keystead-dev",
-    envvar="KEYSTEAD_DATA_DIR",
-    show_default=True,
-    help="Directory that holds the deployment.",
-)
+
+def _data_dir(*, exists: bool) -> Callable[[F], F]:
+    return click.option(
+        "--data-dir",
+        type=click.Path(exists=exists, file_okay=False, path_type=Path),
+        default="keystead-dev",
+        envvar="KEYSTEAD_DATA_DIR",
+        show_default=True,
+        help="Directory that holds the deployment.",
+    )
+
+
+data_dir_option = _data_dir(exists=True)
+data_dir_unless_other_option = _data_dir(exists=False)
+"""The same where something else may be looked at in its place."""
 
 passphrase_option = click.option(
     "--passphrase-file",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
 import sys
 from pathlib import Path
 from typing import Final
 
 import click
 import msgspec
+from click.core import ParameterSource
 
 from keystead import errors
 from keystead.app import TABLES
@@ -17,11 +19,12 @@ from keystead.audit.logfiles import LOG
 from keystead.audit.state import StateCheck, StateChecked
 from keystead.audit.verify import LogChecked, check_log
 from keystead.cli import journals
-from keystead.cli.deployment import data_dir_option, opened, passphrase_option, the_seal, workers
+from keystead.cli.deployment import data_dir_unless_other_option, opened, passphrase_option, the_seal, workers
 from keystead.cli.output import Failed, output_option, show
 from keystead.storage import Store, Verification
 
 _MOST_SHOWN: Final = 100
+_NEED_DIRECTORY: Final = ("data_dir", "passphrase_file", "journals_only", "state", "checkpoints")
 
 
 class Verified(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,7 +39,7 @@ class Verified(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @click.command()
-@data_dir_option
+@data_dir_unless_other_option
 @passphrase_option
 @click.option("--journals-only", is_flag=True, help="Leave log and store out, for which the seal is needed.")
 @click.option(
@@ -51,14 +54,29 @@ class Verified(msgspec.Struct, frozen=True, kw_only=True):
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A checkpoint of the log that was kept elsewhere: the log must still begin so. Repeatable.",
 )
+@click.option(
+    "--bundle",
+    type=click.Path(exists=True, path_type=Path),
+    help="Check this bundle in place of a data directory, by keystead-verify, which shares no code with the server.",
+)
+@click.option(
+    "--vkey",
+    "vkeys",
+    multiple=True,
+    help="With --bundle: the log's verifier key, known from elsewhere. Repeatable.",
+)
 @output_option
+@click.pass_context
 def verify(
+    context: click.Context,
     *,
     data_dir: Path,
     passphrase_file: Path | None,
     journals_only: bool,
     state: bool,
     checkpoints: tuple[Path, ...],
+    bundle: Path | None,
+    vkeys: tuple[str, ...],
     output: str,
 ) -> None:
     """Check the whole evidence and every record of the store; also beside a running server.
@@ -71,6 +89,11 @@ def verify(
 
     Exit status: 0 all is in order, 1 something is not, 2 it could not be checked (bad option, no seal's key).
     """
+    if bundle is not None:
+        _refuse_with_bundle(context)
+        sys.exit(_bundle(bundle, vkeys, output))
+    if vkeys:
+        raise click.UsageError("--vkey needs --bundle: a data directory has the log's keys")
     if not workers(data_dir) and not (data_dir / LOG).exists():
         raise Failed(f"{data_dir} holds no journal")
     if state and journals_only:
@@ -82,6 +105,21 @@ def verify(
         _report(found)
     if found.findings:
         sys.exit(1)
+
+
+def _refuse_with_bundle(context: click.Context) -> None:
+    """Nothing, if no option was given that asks for more than a bundle holds."""
+    for name in _NEED_DIRECTORY:
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            option = next(param.opts[0] for param in context.command.params if param.name == name)
+            raise click.UsageError(f"--bundle excludes {option}: a bundle holds the log alone")
+
+
+def _bundle(bundle: Path, vkeys: tuple[str, ...], output: str) -> int:
+    """The exit status of the independent verifier, which has told what it found."""
+    known = itertools.chain.from_iterable(("--vkey", vkey) for vkey in vkeys)
+    command = [sys.executable, "-m", "keystead_verify", "bundle", str(bundle), *known, "--output", output]
+    return subprocess.run(command, check=False).returncode  # noqa: S603  this program's own verifier, no shell
 
 
 def verified(
