@@ -54,11 +54,12 @@ from keystead.services.cloudtrail import CLOUDTRAIL
 from keystead.services.cloudtrail.courier import Courier
 from keystead.services.cloudtrail.delivery import Route
 from keystead.services.iam import IAM
-from keystead.services.kms.due import handlers
+from keystead.services.kms import due as kms_due
 from keystead.services.kms.service import KMS, KeyRelations
 from keystead.services.kms.tables import KEYS
 from keystead.services.organizations import ORGANIZATIONS
 from keystead.services.s3 import S3
+from keystead.services.s3 import due as s3_due
 from keystead.services.s3.garbage import Collector
 from keystead.services.sts import STS
 from keystead.settings import Settings
@@ -174,7 +175,7 @@ class App:
                 wall=self.wall,
                 entropy=self.entropy,
                 pool=self._pool.executor,
-                handlers=handlers(keyring),
+                handlers={**kms_due.handlers(keyring), **s3_due.handlers()},
                 exists=lambda tx, place: tx.get(KEYS, place) is not None,
                 worker=self.journal.worker,
                 position=lambda: self.journal.next_index,

@@ -30,6 +30,7 @@ from keystead.services.kms.grants import NAMED_GRANTS
 from keystead.services.kms.key_stores import KEY_STORES
 from keystead.services.kms.tables import ALIASES, GRANTS, KEYS
 from keystead.services.organizations.tables import CREATIONS, HANDSHAKES
+from keystead.services.s3.endings import COMPLETIONS
 from keystead.services.s3.garbage import GARBAGE
 from keystead.services.s3.tables import BUCKETS, OBJECTS, PARTS, UPLOADS, VERSIONS
 from keystead.storage.table import Table
@@ -40,6 +41,7 @@ TABLES: Final[tuple[Table[Any], ...]] = (
     ALIASES,
     BUCKETS,
     CALLER_USE,
+    COMPLETIONS,
     COUNTERS,
     CREATIONS,
     CREDENTIALS,

@@ -11,7 +11,16 @@ from keystead.audit.event import BUCKET_TYPE
 from keystead.services.s3.access import bucket_named, facts_of, on_bucket, on_service, owner_id
 from keystead.services.s3.garbage import discard_pieces
 from keystead.services.s3.settings import OWNERSHIPS
-from keystead.services.s3.tables import BUCKETS, OBJECTS, PARTS, UPLOADS, VERSIONS, Bucket, Piece
+from keystead.services.s3.tables import (
+    BUCKETS,
+    OBJECTS,
+    PARTS,
+    UPLOADS,
+    VERSIONS,
+    Bucket,
+    Piece,
+    expect_no_arrival,
+)
 from keystead.wire.models import s3 as wire
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
@@ -115,6 +124,7 @@ def delete_bucket(call: Call, request: wire.DeleteBucketRequest, _bucket: Target
     """Remove a bucket that holds nothing."""
     bucket = bucket_named(call, request.bucket)
     prefix = f"{bucket.id}/"
+    expect_no_arrival(call, bucket.id)  # before it is looked whether there is anything
     if any(call.tx.scan(table, prefix, limit=1) for table in (OBJECTS, VERSIONS)):
         raise errors.BucketNotEmpty(about={"BucketName": bucket.name})
     for place, upload in call.tx.scan(UPLOADS, prefix):

@@ -267,7 +267,7 @@ def upload_part_copy(
         algorithm = upload.algorithm or DEFAULT_CHECKSUM
         payload.kept = take(call, content, data_key, upload.envelope, place, algorithm)
     written: Written = payload.kept
-    part = put_part(call, upload, number, written)
+    part = put_part(call, bucket, upload, number, written)
     told = checksums(written)
     told.pop("checksum_type", None)
     return wire.UploadPartCopyOutput(

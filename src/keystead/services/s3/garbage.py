@@ -7,17 +7,16 @@ durable with the change, and deleting twice does no harm.
 from __future__ import annotations
 
 from concurrent.futures import Executor, Future
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 import structlog
 
 from keystead import errors
-from keystead.api import Call
 from keystead.clock import Clock
 from keystead.objects import Blobs
 from keystead.services.s3.tables import Piece, Version
-from keystead.storage import Store, Table
+from keystead.storage import Store, Table, Transaction
 
 log = structlog.get_logger("keystead.objects")
 
@@ -37,12 +36,22 @@ GARBAGE: Table[Garbage] = Table("s3_garbage", Garbage, evident=False)  # a note 
 """when it is due in epoch seconds (12 digits)/blob"""
 
 
-def discard(call: Call, version: Version) -> None:
+class Change(Protocol):
+    """What a change is made in: a call, or work that has fallen due."""
+
+    @property
+    def tx(self) -> Transaction: ...
+
+    @property
+    def now(self) -> float: ...
+
+
+def discard(call: Change, version: Version) -> None:
     """Have the version's blobs deleted, once the call is durable."""
     discard_pieces(call, version.pieces)
 
 
-def discard_pieces(call: Call, pieces: tuple[Piece, ...]) -> None:
+def discard_pieces(call: Change, pieces: tuple[Piece, ...]) -> None:
     """The same for the pieces of an object that never was."""
     due = int(call.now) + GRACE
     for piece in pieces:

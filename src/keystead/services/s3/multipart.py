@@ -20,6 +20,7 @@ from keystead.services.s3.access import (
 )
 from keystead.services.s3.datakeys import again, fresh
 from keystead.services.s3.encryption import OWN, chosen, customer_key
+from keystead.services.s3.endings import answered, keep, sweep_later
 from keystead.services.s3.garbage import discard_pieces
 from keystead.services.s3.kept import (
     CHECKSUM_ATTRIBUTES,
@@ -40,6 +41,7 @@ from keystead.services.s3.tables import (
     Piece,
     Upload,
     Version,
+    arrive,
     part_place,
     version_place,
 )
@@ -125,6 +127,7 @@ def create_multipart_upload(
         checksum_type=kind,
         initiator=call.caller.arn,
     )
+    arrive(call, bucket.id)
     call.tx.insert(UPLOADS, version_place(bucket.id, key, upload_id), upload)
     return wire.CreateMultipartUploadOutput(
         bucket=bucket.name,
@@ -154,10 +157,12 @@ def part_number(request: Any) -> int:
     return number
 
 
-def put_part(call: Call, upload: Upload, number: int, written: Written) -> Part:
+def put_part(call: Call, bucket: Bucket, upload: Upload, number: int, written: Written) -> Part:
     """The part, stored in place of one that came before with its number."""
     place = part_place(upload.id, number)
     before = call.tx.get(PARTS, place)
+    if before is None:
+        arrive(call, bucket.id)
     if before is not None and before.blob != written.piece.blob:
         discard_pieces(call, (Piece(before.blob, before.size),))
     part = Part(
@@ -186,7 +191,7 @@ def upload_part(call: Call, request: wire.UploadPartRequest, _object: Target) ->
         place = Place(bucket.name, key, upload.id, number)
         payload.kept = take(call, payload, data_key, upload.envelope, place, algorithm)
     written: Written = payload.kept
-    part = put_part(call, upload, number, written)
+    part = put_part(call, bucket, upload, number, written)
     told = checksums(written)
     told.pop("checksum_type", None)
     return wire.UploadPartOutput(e_tag=f'"{part.etag}"', **encrypted(upload.envelope), **told)
@@ -265,6 +270,9 @@ def complete_multipart_upload(
 ) -> wire.CompleteMultipartUploadOutput:
     """Make an object of the parts; none of their bytes is moved."""
     bucket, key = bucket_named(call, request.bucket), object_key(request.key)
+    before = answered(call, bucket, request)
+    if before is not None:
+        return before
     upload = upload_of(call, bucket, key, request.upload_id)
     check_write(call, bucket, key, request)
     parts = _listed(call, upload, request)
@@ -294,7 +302,7 @@ def complete_multipart_upload(
     )
     _end(call, bucket, upload, kept={part.number for part in parts})
     made = publish(call, bucket, key, version)
-    return wire.CompleteMultipartUploadOutput(
+    answer = wire.CompleteMultipartUploadOutput(
         location=f"/{bucket.name}/{key}",
         bucket=bucket.name,
         key=key,
@@ -303,10 +311,13 @@ def complete_multipart_upload(
         **encrypted(made.envelope),
         **checksums(made),
     )
+    keep(call, bucket, upload, request, answer)
+    return answer
 
 
 def _end(call: Call, bucket: Bucket, upload: Upload, kept: set[int]) -> None:
-    """Remove the upload, and of its parts what is not kept."""
+    """Remove the upload, and of its parts what is not kept; those that arrive meanwhile a while later."""
+    sweep_later(call, upload)
     call.tx.delete(UPLOADS, version_place(bucket.id, upload.key, upload.id))
     for place, part in call.tx.scan(PARTS, f"{upload.id}/"):
         # Read as well, so that a part that is replaced meanwhile makes this run again.

@@ -10,7 +10,9 @@ from typing import Final
 
 import msgspec
 
+from keystead.api.call import Call
 from keystead.storage import Table
+from keystead.storage.write import COUNTERS
 
 NULL: Final = "null"
 """The version id of what was put while the bucket was not versioned."""
@@ -173,6 +175,24 @@ UPLOADS: Table[Upload] = Table("s3_upload", Upload)
 
 PARTS: Table[Part] = Table("s3_part", Part)
 """upload id/part number (5 digits)"""
+
+
+def arrive(call: Call, bucket: str) -> None:
+    """None; something of the bucket with this id begins to be, which a simultaneous deletion of the bucket must see.
+
+    Scans are no conditions of a commit, so a counter is: arrivals move it without conflicts among themselves.
+    """
+    call.tx.bump(_arrivals(bucket), 1)
+
+
+def expect_no_arrival(call: Call, bucket: str) -> None:
+    """None; from now until the commit nothing of the bucket may `arrive`, or the call runs again. The count is dropped."""
+    call.tx.get(COUNTERS, _arrivals(bucket))
+    call.tx.delete(COUNTERS, _arrivals(bucket))
+
+
+def _arrivals(bucket: str) -> str:
+    return f"s3_arrivals/{bucket}"
 
 
 def object_place(bucket: str, key: str) -> str:

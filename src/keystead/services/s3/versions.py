@@ -15,6 +15,7 @@ from keystead.services.s3.tables import (
     VERSIONS,
     Bucket,
     Version,
+    arrive,
     object_place,
     split_place,
     version_place,
@@ -104,6 +105,8 @@ def new_stamp(call: Call, newest: Version | None) -> str:
 def publish(call: Call, bucket: Bucket, key: str, made: Version) -> Version:
     """The version as it is stored: the newest from now on; id and stamp are given to it here."""
     newest = current(call, bucket, key)
+    if newest is None:
+        arrive(call, bucket.id)
     stamp = new_stamp(call, newest)
     made = msgspec.structs.replace(made, id=stamp if bucket.versioning == ENABLED else NULL, stamp=stamp)
     if made.id == NULL:
