@@ -106,17 +106,25 @@ class Transaction:
         self.writes[table.name, key] = Write(table, key, table.place(key), None, b"", frozenset())
 
     def scan(
-        self, table: Table[R], prefix: str, after: str | None = None, limit: int | None = None
+        self,
+        table: Table[R],
+        prefix: str,
+        after: str | None = None,
+        limit: int | None = None,
+        *,
+        start: str | None = None,
     ) -> list[tuple[str, R]]:
         """Keys that start with `prefix`, with their records, in the order of their UTF-8 bytes.
 
-        `after` is the last key that the caller has already. Shows committed records only; a long
-        answer may show a commit that happened meanwhile in its later part.
+        `after` is the last key that the caller has already, `start` the first that it wants. Shows committed
+        records only; a long answer may show a commit that happened meanwhile in its later part.
         """
-        start, end = table.rows(prefix)
+        first, end = table.rows(prefix)
         if after is not None:
-            start = max(start, _next(table.place(after)))
-        return self._reader.read_rows(table, start, end, limit)
+            first = max(first, _next(table.place(after)))
+        if start is not None:
+            first = max(first, table.place(start))
+        return self._reader.read_rows(table, first, end, limit)
 
     def scan_index(
         self,

@@ -13,14 +13,14 @@ import msgspec
 from keystead import errors
 from keystead.api import Call, Target, operation
 from keystead.services.s3.access import bucket_named, on_bucket, owner_id
-from keystead.services.s3.tables import OBJECTS, VERSIONS, Bucket, Version, object_place, split_place
+from keystead.services.s3.tables import NULL, OBJECTS, Bucket, Version
+from keystead.services.s3.versions import PAST_ALL, older, peek
+from keystead.services.s3.walking import FEWEST, Walk, common_prefix, told_before
+from keystead.storage import Table
+from keystead.storage.table import R
 from keystead.wire.models import s3 as wire
 
 MOST: Final = 1000
-_BATCH: Final = 1000
-_FIRST_SURROGATE: Final = 0xD800
-_AFTER_SURROGATES: Final = 0xE000
-_LAST: Final = 0x10FFFF
 
 
 class Page(msgspec.Struct, kw_only=True):
@@ -65,78 +65,36 @@ def page_of(call: Call, bucket: Bucket, asked: Asked) -> Page:
     page = Page(found=[], prefixes=[])
     if not asked.most:
         return page
-    walk = _Walk(call, bucket, asked)
+    walk = walk_of(call, OBJECTS, bucket, asked)
     for key, version in walk:
-        common = _common(key, asked)
-        if common is not None:
-            walk.skip(common)
-            if common <= asked.after and asked.after.startswith(common):
-                continue  # told on the page before
+        if version.marker:
+            continue
+        common = common_prefix(key, asked.prefix, asked.delimiter)
         if len(page.found) + len(page.prefixes) >= asked.most:
             page.truncated = True
             break
         if common is None:
             page.found.append((key, version))
         else:
+            walk.skip(common)
             page.prefixes.append(common)
         page.last = common or key
     return page
 
 
-def _common(key: str, asked: Asked) -> str | None:
-    if not asked.delimiter:
-        return None
-    end = key.find(asked.delimiter, len(asked.prefix))
-    return None if end < 0 else key[: end + len(asked.delimiter)]
+def walk_of(call: Call, table: Table[R], bucket: Bucket, asked: Asked, *, including: bool = False) -> Walk[R]:
+    """The records behind those that the page before had; with `including`, those of its last key again.
 
-
-class _Walk:
-    """The keys of a bucket in order, delete markers aside; what begins alike can be passed over."""
-
-    def __init__(self, call: Call, bucket: Bucket, asked: Asked) -> None:
-        self._call = call
-        self._bucket = bucket
-        self._asked = asked
-        self._past = ""
-
-    def skip(self, prefix: str) -> None:
-        """None; no more keys that begin with `prefix` come."""
-        self._past = prefix
-
-    def __iter__(self) -> Iterator[tuple[str, Version]]:
-        place, cut = object_place(self._bucket.id, self._asked.prefix), len(self._bucket.id) + 1
-        after: str | None = object_place(self._bucket.id, self._asked.after) if self._asked.after else None
-        while True:
-            rows = self._call.tx.scan(OBJECTS, place, after=after, limit=_BATCH)
-            for row, version in rows:
-                key = row[cut:]
-                if version.marker or (self._past and key.startswith(self._past)):
-                    continue
-                yield key, version
-            if len(rows) < _BATCH:
-                return
-            after = rows[-1][0]
-            if self._past and after[cut:].startswith(self._past):
-                yield from self._at(_behind(self._past))
-                end = _behind(self._past)
-                after = object_place(self._bucket.id, end) if end is not None else after
-
-    def _at(self, key: str | None) -> Iterator[tuple[str, Version]]:
-        """The object with exactly this key, which reading on behind it would leave out."""
-        if key is None or not key.startswith(self._asked.prefix):
-            return
-        version = self._call.tx.get(OBJECTS, object_place(self._bucket.id, key))
-        if version is not None and not version.marker:
-            yield key, version
-
-
-def _behind(prefix: str) -> str | None:
-    """The least text greater than all that begin with `prefix`; None if there is none."""
-    trimmed = prefix.rstrip(chr(_LAST))
-    if not trimmed:
-        return None
-    code = ord(trimmed[-1]) + 1
-    return trimmed[:-1] + chr(_AFTER_SURROGATES if code == _FIRST_SURROGATE else code)
+    A page that ended with a common prefix, or in the midst of one, told of all that begins so.
+    """
+    told = told_before(asked.after, asked.prefix, asked.delimiter)
+    if told is not None:
+        walk = Walk(call.tx, table, bucket, asked.prefix, start=told)
+        walk.skip(told)
+        return walk
+    size = FEWEST if asked.delimiter else asked.most + 1
+    marks = {"start" if including else "after": asked.after or None}
+    return Walk(call.tx, table, bucket, asked.prefix, size=size, **marks)
 
 
 # ------------------------------------------------------------------------------ answers
@@ -235,17 +193,30 @@ def list_objects(call: Call, request: wire.ListObjectsRequest, _bucket: Target) 
 # ------------------------------------------------------------------------------ versions
 
 
-def _all(call: Call, bucket: Bucket, prefix: str) -> Iterator[tuple[str, Version, bool]]:
-    """Every version of every key with the prefix, newest first; whether it is the newest."""
-    cut = len(bucket.id) + 1
-    older: dict[str, list[Version]] = {}
-    for place, version in call.tx.scan(VERSIONS, object_place(bucket.id, prefix)):
-        older.setdefault(split_place(place[cut:])[0], []).append(version)
-    newest = {place[cut:]: v for place, v in call.tx.scan(OBJECTS, object_place(bucket.id, prefix))}
-    for key in sorted(newest.keys() | older.keys(), key=str.encode):
-        if key in newest:
-            yield key, newest[key], True
-        yield from ((key, version, False) for version in older.get(key, ()))
+def _all(
+    call: Call, bucket: Bucket, walk: Walk[Version], from_: tuple[str, str] | None
+) -> Iterator[tuple[str, Version, bool]]:
+    """Every version of every key of the walk, newest first; whether it is the newest.
+
+    `from_` is the key and stamp of the one that the page before ended with.
+    """
+    for key, newest in walk:
+        stamp = from_[1] if from_ is not None and from_[0] == key else ""
+        if newest.stamp > stamp:
+            yield key, newest, True
+        if bucket.versioning:
+            for version in older(call, bucket, key, stamp):
+                if walk.passes(key):
+                    break
+                yield key, version, False
+
+
+def _last_stamp(call: Call, bucket: Bucket, key: str, version_id: str) -> str:
+    """The stamp of the version that the page before ended with; one that is gone has no name but its stamp."""
+    found = peek(call, bucket, key, version_id)
+    if found is not None:
+        return found.stamp
+    return PAST_ALL if version_id == NULL else version_id
 
 
 @operation("ListObjectVersions", targets=on_bucket("ListBucketVersions"))
@@ -254,17 +225,22 @@ def list_object_versions(
 ) -> wire.ListObjectVersionsOutput:
     """Return a page of all versions and delete markers."""
     bucket = bucket_named(call, request.bucket)
-    asked, write = asked_of(request, ""), _encoder(request)
+    asked, write = asked_of(request, request.key_marker or ""), _encoder(request)
     answer = _Versions(owner=wire.Owner(id=owner_id(bucket.account)), write=write, rows=[], prefixes=[])
-    rows = _all(call, bucket, asked.prefix) if asked.most else iter(())
-    for key, version, latest in _after(rows, request.key_marker or None, request.version_id_marker or None):
-        common = _common(key, asked)
-        if common is not None and (common in answer.prefixes or common == request.key_marker):
+    last = None
+    if asked.after and request.version_id_marker:
+        last = asked.after, _last_stamp(call, bucket, asked.after, request.version_id_marker)
+    walk = walk_of(call, OBJECTS, bucket, asked, including=last is not None)
+    for key, version, latest in _all(call, bucket, walk, last) if asked.most else ():
+        common = common_prefix(key, asked.prefix, asked.delimiter)
+        if common is not None and common in answer.prefixes[-1:]:
             continue
         if len(answer.rows) + len(answer.prefixes) >= asked.most:
             answer.truncated = True
             break
         answer.take(key, version, common, latest=latest)
+        if common is not None:
+            walk.skip(common)
     return wire.ListObjectVersionsOutput(
         name=bucket.name,
         prefix=write(asked.prefix),
@@ -319,22 +295,6 @@ class _Versions(msgspec.Struct, kw_only=True):
                 **shared,
             )
         )
-
-
-def _after(
-    rows: Iterator[tuple[str, Version, bool]], key_marker: str | None, version_marker: str | None
-) -> Iterator[tuple[str, Version, bool]]:
-    """The versions behind those that the page before ended with."""
-    passed = key_marker is None
-    for key, version, latest in rows:
-        if not passed and key_marker is not None:
-            if key == key_marker:
-                passed = version.id == version_marker
-                continue
-            if key.encode() < key_marker.encode():
-                continue
-            passed = True
-        yield key, version, latest
 
 
 OPERATIONS = (list_objects, list_objects_v2, list_object_versions)

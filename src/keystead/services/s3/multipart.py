@@ -49,7 +49,7 @@ from keystead.services.s3.versions import publish
 from keystead.services.s3.writing import DEFAULT_CHECKSUM, Written, new_place, payload_of, take, where
 from keystead.wire.models import s3 as wire
 
-_MOST_PARTS: Final = 10_000
+MOST_PARTS: Final = 10_000
 _LEAST_PART: Final = 5 * 1024 * 1024
 _LARGEST_OBJECT: Final = 5 * 1024**4
 _FULL: Final = "FULL_OBJECT"
@@ -149,7 +149,7 @@ def part_number(request: Any) -> int:
         errors.InvalidS3Argument: it cannot.
     """
     number: int = request.part_number
-    if not 1 <= number <= _MOST_PARTS:
+    if not 1 <= number <= MOST_PARTS:
         raise errors.InvalidS3Argument(
             "Part number must be an integer between 1 and 10000, inclusive",
             {"ArgumentName": "partNumber", "ArgumentValue": str(number)},
@@ -207,7 +207,7 @@ def _listed(call: Call, upload: Upload, request: Any) -> list[Part]:
         errors.MalformedXml, errors.InvalidPartOrder, errors.InvalidPart, errors.EntityTooSmall: they do not fit.
     """
     named = request.multipart_upload.parts if request.multipart_upload is not None else None
-    if not named or len(named) > _MOST_PARTS:
+    if not named or len(named) > MOST_PARTS:
         raise errors.MalformedXml
     numbers = [row.part_number or 0 for row in named]
     if any(first >= second for first, second in pairwise(numbers)):

@@ -202,7 +202,12 @@ def object_place(bucket: str, key: str) -> str:
 
 def version_place(bucket: str, key: str, stamp: str) -> str:
     """The key of an older version's record, or of an upload's by its id."""
-    return f"{bucket}/{key}{_MARK}{stamp}"
+    return object_place(bucket, join_place(key, stamp))
+
+
+def join_place(key: str, stamp: str) -> str:
+    """The same without its bucket."""
+    return f"{key}{_MARK}{stamp}"
 
 
 def split_place(place: str) -> tuple[str, str]:

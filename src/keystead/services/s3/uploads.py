@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from keystead.api import Call, Target, operation
 from keystead.services.s3.access import bucket_named, object_key, on_bucket, on_object, owner_id
 from keystead.services.s3.kept import CHECKSUM_ATTRIBUTES
-from keystead.services.s3.multipart import upload_of
-from keystead.services.s3.tables import PARTS, UPLOADS, Upload, split_place
+from keystead.services.s3.multipart import MOST_PARTS, upload_of
+from keystead.services.s3.tables import PARTS, UPLOADS, Bucket, Upload, join_place, part_place, split_place
+from keystead.services.s3.versions import PAST_ALL
+from keystead.services.s3.walking import FEWEST, Walk, common_prefix, told_before
 from keystead.wire.models import s3 as wire
 
 _PAGE: Final = 1000
@@ -20,7 +22,8 @@ def list_parts(call: Call, request: wire.ListPartsRequest, _object: Target) -> w
     bucket, key = bucket_named(call, request.bucket), object_key(request.key)
     upload = upload_of(call, bucket, key, request.upload_id)
     most, after = min(request.max_parts or _PAGE, _PAGE), request.part_number_marker or 0
-    rows = [part for _, part in call.tx.scan(PARTS, f"{upload.id}/") if part.number > after]
+    begun = part_place(upload.id, min(after, MOST_PARTS)) if after > 0 else None
+    rows = [part for _, part in call.tx.scan(PARTS, f"{upload.id}/", after=begun, limit=most + 1)]
     page, more = rows[:most], len(rows) > most
     owner = wire.Owner(id=owner_id(bucket.account))
     return wire.ListPartsOutput(
@@ -56,28 +59,23 @@ def list_multipart_uploads(
     """Return the uploads that are under way, by key."""
     bucket = bucket_named(call, request.bucket)
     prefix, most = request.prefix or "", min(request.max_uploads or _PAGE, _PAGE)
-    cut = len(bucket.id) + 1
-    rows = [
-        (split_place(place[cut:]), upload) for place, upload in call.tx.scan(UPLOADS, f"{bucket.id}/{prefix}")
-    ]
-    marker = (request.key_marker or "", request.upload_id_marker or "\uffff")
-    left = [(where_, upload) for where_, upload in rows if request.key_marker is None or where_ > marker]
+    walk = _walk(call, bucket, request, most)
     uploads: list[wire.MultipartUpload] = []
     prefixes: list[str] = []
     last, more = ("", ""), False
-    for (key, upload_id), upload in left:
-        end = key.find(request.delimiter, len(prefix)) if request.delimiter else -1
-        common = key[: end + len(request.delimiter or "")] if end >= 0 else None
-        if common is not None and common in prefixes:
-            continue
+    for place, upload in walk:
+        key, upload_id = split_place(place)
         if len(uploads) + len(prefixes) >= most:
             more = True
             break
-        last = (key, upload_id)
+        common = common_prefix(key, prefix, request.delimiter or "")
         if common is not None:
+            walk.skip(common)
             prefixes.append(common)
+            last = (common, "")
         else:
             uploads.append(_upload(upload))
+            last = (key, upload_id)
     return wire.ListMultipartUploadsOutput(
         bucket=bucket.name,
         key_marker=request.key_marker,
@@ -91,6 +89,19 @@ def list_multipart_uploads(
         uploads=uploads or None,
         common_prefixes=[wire.CommonPrefix(prefix=text) for text in prefixes] or None,
     )
+
+
+def _walk(call: Call, bucket: Bucket, request: Any, most: int) -> Walk[Upload]:
+    """The uploads behind those that the page before had: of a key without an upload id, all."""
+    key, prefix = request.key_marker or "", request.prefix or ""
+    told = told_before(key, prefix, request.delimiter or "")
+    if told is not None:
+        walk = Walk(call.tx, UPLOADS, bucket, prefix, start=told)
+        walk.skip(told)
+        return walk
+    size = FEWEST if request.delimiter else most + 1
+    after = join_place(key, request.upload_id_marker or PAST_ALL) if key else None
+    return Walk(call.tx, UPLOADS, bucket, prefix, after=after, size=size)
 
 
 def _upload(upload: Upload) -> wire.MultipartUpload:

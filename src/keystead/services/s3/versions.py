@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 import msgspec
 
 from keystead import errors
 from keystead.api import Call
-from keystead.services.s3.garbage import discard
+from keystead.services.s3.garbage import Change, discard
 from keystead.services.s3.tables import (
     NULL,
     OBJECTS,
@@ -20,6 +21,7 @@ from keystead.services.s3.tables import (
     split_place,
     version_place,
 )
+from keystead.services.s3.walking import FEWEST, MOST
 
 ENABLED: Final = "Enabled"
 SUSPENDED: Final = "Suspended"
@@ -28,6 +30,8 @@ _LATEST: Final = 1 << 60
 _TIME_DIGITS: Final = 16
 _RANDOM_BYTES: Final = 8
 _STAMP_DIGITS: Final = _TIME_DIGITS + 2 * _RANDOM_BYTES
+PAST_ALL: Final = "g"
+"""A text behind all stamps, which are hexadecimal."""
 
 
 def current(call: Call, bucket: Bucket, key: str) -> Version | None:
@@ -82,12 +86,16 @@ def _older(call: Call, bucket: Bucket, key: str, version_id: str) -> Version | N
     return None if stamp is None else call.tx.get(VERSIONS, version_place(bucket.id, key, stamp))
 
 
-def older(call: Call, bucket: Bucket, key: str) -> list[Version]:
-    """All but the newest version of a key, newest first."""
-    prefix = version_place(bucket.id, key, "")
-    rows = call.tx.scan(VERSIONS, prefix)
-    start = len(bucket.id) + 1
-    return [version for place, version in rows if split_place(place[start:])[0] == key]
+def older(call: Change, bucket: Bucket, key: str, stamp: str = "") -> Iterator[Version]:
+    """All but the newest version of a key, newest first; those behind `stamp`. Read as far as they are asked for."""
+    prefix, cut = version_place(bucket.id, key, ""), len(bucket.id) + 1
+    after, size, more = version_place(bucket.id, key, stamp) if stamp else None, FEWEST, True
+    while more:
+        rows = call.tx.scan(VERSIONS, prefix, after=after, limit=size)
+        # Keys may hold the mark themselves, so others' versions can lie between.
+        yield from (version for place, version in rows if split_place(place[cut:])[0] == key)
+        more = len(rows) >= size
+        after, size = rows[-1][0] if rows else None, min(2 * size, MOST)
 
 
 def _is_stamp(text: str) -> bool:
