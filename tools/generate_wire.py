@@ -40,7 +40,7 @@ PYTHON = {
 }
 TRAITS = {"min", "max", "pattern", "enum", "sensitive"}
 OK = 200
-SAID = {"message", "reason", "type"}
+SAID = {"message", "reason", "type", "resourceid", "resourcetype"}
 """What an error may hold; nothing here answers the one error with a `Type` (TooManyRequestsException)."""
 RESERVED = {*keyword.kwlist, *PYTHON.values(), "list", "dict", "field"}
 
@@ -239,7 +239,7 @@ def errors(chosen: dict[str, Any], shapes: Shapes, unanswered: list[str]) -> str
     """ERRORS, as source: the errors that have another code or status on the wire than their name and 400.
 
     Raises:
-        ValueError: an error says more than a message and a reason, which no protocol here can carry.
+        ValueError: an error says more than a message, a reason and a resource, which no protocol here can carry.
     """
     rows = []
     names = {error["shape"] for op in chosen.values() for error in op.get("errors", ())}

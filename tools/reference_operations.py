@@ -231,7 +231,8 @@ SERVICES: Final = (
     Part(
         "AWS IAM Access Analyzer",
         ACCESS_ANALYZER,
-        where="Each permission is asked on `*`. The documents in the request are all that is looked at.",
+        where="Each permission is asked on the analyzer or archive rule that the request names, whether or not it "
+        "exists, and otherwise on `*`. Of checks, the documents in the request are all that is looked at.",
     ),
     Part(
         "Amazon S3",

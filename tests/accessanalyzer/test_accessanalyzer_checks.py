@@ -159,7 +159,7 @@ def test_what_is_too_hard_is_no_pass(analyzer):
 
 def test_what_is_not_offered_is_said_to_be(analyzer):
     with pytest.raises(ClientError) as error:
-        analyzer.list_analyzers()
+        analyzer.create_service_linked_analyzer(type="ACCOUNT")
     assert error.value.response["Error"]["Code"] == "UnsupportedOperationException"
 
 

@@ -36,6 +36,9 @@ HARMLESS = {
     # S3: where listings go on, and what became of one of many objects
     "continuation-token",
     "Code",
+    # Access Analyzer: what makes a repeated request one, and the policy of a resource that happens to be a secret
+    "clientToken",
+    "secretPolicy",
     # names, identifiers, settings, times and public halves
     "AllowUsersToChangePassword",
     "AssertionEncryptionMode",

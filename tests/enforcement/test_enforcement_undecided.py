@@ -94,7 +94,7 @@ HELPERS = {
     "cloudtrail": {"on_any", "on_trail", "on_trails"},
     "sts": set(),
     "s3": {"on_bucket", "on_object", "on_put", "on_service"},
-    "access-analyzer": {"on_any"},
+    "access-analyzer": {"on_analyzer", "on_any", "on_named", "on_rule"},
 }  # fmt: skip
 """The functions that take an action's name without its service."""
 
@@ -137,6 +137,8 @@ CONDITIONS = {
 
 NAMED_OTHERWISE = {
     ("kms", "ReEncrypt"): {"kms:ReEncryptFrom", "kms:ReEncryptTo"},
+    ("access-analyzer", "GetFindingV2"): {"access-analyzer:GetFinding"},
+    ("access-analyzer", "ListFindingsV2"): {"access-analyzer:ListFindings"},
     **{
         ("s3", operation): {f"s3:{permission}"}
         for operation, permission in {
@@ -170,7 +172,8 @@ NAMED_OTHERWISE = {
         }.items()
     },
 }
-"""Operations whose permissions have other names (Amazon S3 User Guide, "Required permissions for Amazon S3 API operations")."""
+"""Operations whose permissions have other names (Amazon S3 User Guide, "Required permissions for Amazon S3 API operations";
+IAM Access Analyzer API reference)."""
 
 
 @pytest.mark.parametrize(("name", "operation"), [(name, op.name) for name, op in OPERATIONS])

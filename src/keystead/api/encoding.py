@@ -65,12 +65,12 @@ class QueryEncoding:
 
 
 class RestJsonEncoding:
-    """REST with JSON, for operations whose paths are fixed."""
+    """REST with JSON."""
 
     _TYPE = ("Content-Type", rest_json.CONTENT_TYPE)
 
     def decode(self, service: model.Service, operation: str, request: Request) -> Any:
-        return rest_json.decode(service, operation, request.body, request.query)
+        return rest_json.decode(service, operation, request.body, request.query, request.path)
 
     def answer(self, service: model.Service, operation: str, answer: Any, request_id: str) -> Response:
         headers = (("x-amzn-RequestId", request_id), self._TYPE, NO_STORE)

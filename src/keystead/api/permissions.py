@@ -15,6 +15,9 @@ from keystead.wire.models import accessanalyzer, cloudtrail, iam, organizations,
 WITHOUT_OPERATION: Final = frozenset({"sts:SetSourceIdentity", "sts:TagSession"})
 """Needed beside AssumeRole and its like, for what these hand on (IAM User Guide, "Pass session tags")."""
 
+WITHOUT_PERMISSION: Final = frozenset({"access-analyzer:GetFindingV2", "access-analyzer:ListFindingsV2"})
+"""Operations that ask for the permission of what they came after (IAM Access Analyzer API reference)."""
+
 S3: Final = frozenset(
     f"s3:{name}"
     for name in [
@@ -82,7 +85,7 @@ PERMISSIONS: Final[frozenset[str]] = (
         )
         for operation in service.operations
     }
-)
+) - WITHOUT_PERMISSION
 """By their full names, in AWS's spelling."""
 
 

@@ -24,6 +24,7 @@ from keystead.audit.custody import LOG_KEYS
 from keystead.audit.holds import HOLDS
 from keystead.audit.outbox import OUTBOX
 from keystead.keyring.keyring import MATERIALS, ROOTS, SCRUBS
+from keystead.services.accessanalyzer.tables import ANALYZERS
 from keystead.services.cloudtrail.tables import DELIVERIES, SIGNING_KEYS, TRAILS
 from keystead.services.iam.credential_report import REPORTS
 from keystead.services.kms.grants import NAMED_GRANTS
@@ -39,6 +40,7 @@ from keystead.storage.write import COUNTERS
 TABLES: Final[tuple[Table[Any], ...]] = (
     ACCOUNTS,
     ALIASES,
+    ANALYZERS,
     BUCKETS,
     CALLER_USE,
     COMPLETIONS,

@@ -122,8 +122,21 @@ _S3: Final = """
 """
 
 _ACCESS_ANALYZER: Final = """
-    access actions locale maxResults nextToken policyDocument policyType resourceType resources
-    validatePolicyResourceType
+    access accessPointPolicy accessPoints accessPreviewId accessRole accountIds actions allRegions
+    analysisRule analyzerArn analyzerName archiveRules arn attributeName attributes bucketAclGrants
+    bucketPolicy bucketPublicAccessBlock clientToken cloudTrailArn cloudTrailDetails configuration
+    configurations constraints contains dynamodbStream dynamodbTable ebsSnapshot ecrRepository
+    efsFileSystem encryptionContextEquals encryptionContextSubset endTime eq exclusions exists
+    fileSystemPolicy filter grantee granteePrincipal grants groups iamRole id ids ignorePublicAcls
+    includeResourcePlaceholders includeServiceLevelTemplate inclusions internalAccess
+    internetConfiguration issuingAccount jobId keyPolicies kmsKey kmsKeyId locale maxResults neq
+    networkOrigin nextToken operations orderBy permission policyDocument policyGenerationDetails
+    policyType principalArn publicAccessBlock queuePolicy rdsDbClusterSnapshot rdsDbSnapshot regions
+    repositoryPolicy resourceArn resourceArns resourceOwnerAccount resourceTags resourceType resourceTypes
+    resources restrictPublicBuckets retiringPrincipal ruleName s3Bucket s3ExpressDirectoryBucket
+    secretPolicy secretsManagerSecret snsTopic sort sqsQueue startTime status streamPolicy tablePolicy
+    tagKeys tags topicPolicy trails trustPolicy type unusedAccess unusedAccessAge uri userIds
+    validatePolicyResourceType vpcConfiguration vpcId
 """
 
 HIDDEN_BY_CHOICE: Final[Mapping[str, frozenset[str]]] = {"s3": frozenset({"body", "x-amz-meta-"})}

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import ClassVar, Final
+
+_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class KeysteadError(Exception):
@@ -17,12 +21,14 @@ class ApiError(KeysteadError):
     IAM); `status` is the status where no model says another.
 
     `message` None means that the answer carries no message at all, which AWS does for a few
-    errors (a failed signature check, for one). `reason` is for clients, where AWS's error has one.
+    errors (a failed signature check, for one). `reason` is for clients, where AWS's error has one; `about`
+    holds what else it has, by name (`resourceId`).
     """
 
     code: ClassVar[str] = "InternalFailure"
     status: ClassVar[int] = 400
     reason: str | None = None
+    about: Mapping[str, str] = _NOTHING
 
     def __init__(self, message: str | None = None, *, reason: str | None = None) -> None:
         super().__init__(message)

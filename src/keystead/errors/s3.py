@@ -20,7 +20,7 @@ class S3Error(ApiError):
 
     def __init__(self, message: str | None = None, about: Mapping[str, str] | None = None) -> None:
         super().__init__(message or self.said)
-        self.about: Mapping[str, str] = about or {}
+        self.about = about or {}
 
 
 # ------------------------------------------------------------------------------ what is not there

@@ -13,10 +13,11 @@ from keystead import errors
 from keystead.analysis import Access, Universe, access_granted, new_access, public_access
 from keystead.analysis.report import sentence
 from keystead.api import Call, Target, operation
-from keystead.api.operation import Targets, always
+from keystead.api.operation import always
 from keystead.policy.compiled import CompiledPolicy, compile_policy
 from keystead.policy.document import parse
 from keystead.policy.request import AuthorizationRequest, PrincipalType
+from keystead.services.accessanalyzer.access import on_any
 from keystead.wire.models import accessanalyzer as wire
 
 _T = TypeVar("_T")
@@ -35,11 +36,6 @@ class _Found(Protocol):
     def sid(self) -> str | None: ...
     @property
     def witness(self) -> AuthorizationRequest: ...
-
-
-def on_any(action: str) -> Targets:
-    """The target of an operation that is about no resource here."""
-    return lambda call, _request: (Target(f"access-analyzer:{action}", "*", call.account),)
 
 
 @operation("CheckNoNewAccess", targets=on_any("CheckNoNewAccess"), slow=always)

@@ -19,7 +19,7 @@ from keystead.policy.compiled import compile_policy
 from keystead.policy.document import Document, parse
 from keystead.policy.issues import Issue, Kind, issues
 from keystead.policy.spans import Path, Span, spans
-from keystead.services.accessanalyzer.checks import on_any
+from keystead.services.accessanalyzer.access import on_any
 from keystead.wire.models import accessanalyzer as wire
 
 _MOST: Final = 1000

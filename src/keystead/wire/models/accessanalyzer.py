@@ -3,7 +3,34 @@
 
 from msgspec import field
 
-from keystead.wire.model import Empty, Member, OperationShape, Rule, Service, Shape
+from keystead.wire.model import Member, OperationShape, Rule, Service, Shape
+
+_AnalyzerArn = Rule("string", pattern="[^:]*:[^:]*:[^:]*:[^:]*:[^:]*:analyzer/.{1,255}")
+
+_Name = Rule("string", minimum=1, maximum=255, pattern="[A-Za-z][A-Za-z0-9_.-]*")
+
+_String = Rule("string")
+
+class ApplyArchiveRuleRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("analyzer_arn", "analyzerArn", "analyzerArn", _AnalyzerArn, required=True),
+        Member("rule_name", "ruleName", "ruleName", _Name, required=True),
+        Member("client_token", "clientToken", "clientToken", _String),
+    )
+    analyzer_arn: str | None = field(default=None, name="analyzerArn")
+    rule_name: str | None = field(default=None, name="ruleName")
+    client_token: str | None = field(default=None, name="clientToken")
+
+_JobId = Rule("string")
+
+class CancelPolicyGenerationRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("job_id", "jobId", "jobId", _JobId, required=True, location="uri"),
+    )
+    job_id: str | None = field(default=None, name="jobId")
+
+class CancelPolicyGenerationResponse(Shape, frozen=True, kw_only=True):
+    pass
 
 _AccessCheckPolicyDocument = Rule("string", sensitive=True)
 
@@ -40,8 +67,6 @@ class CheckAccessNotGrantedRequest(Shape, frozen=True, kw_only=True):
     policy_type: str | None = field(default=None, name="policyType")
 
 _CheckAccessNotGrantedResult = Rule("string", enum=("PASS", "FAIL"))
-
-_String = Rule("string")
 
 _Integer = Rule("integer")
 
@@ -113,9 +138,1830 @@ class CheckNoPublicAccessResponse(Shape, frozen=True, kw_only=True):
     message: str | None = field(default=None, name="message")
     reasons: list[ReasonSummary] | None = field(default=None, name="reasons")
 
-_Locale = Rule("string", enum=("DE", "EN", "ES", "FR", "IT", "JA", "KO", "PT_BR", "ZH_CN", "ZH_TW"))
+_ConfigurationsMapKey = Rule("string")
+
+_EbsUserId = Rule("string")
+
+_EbsUserIdList = Rule("list", item=_EbsUserId)
+
+_EbsGroup = Rule("string")
+
+_EbsGroupList = Rule("list", item=_EbsGroup)
+
+_EbsSnapshotDataEncryptionKeyId = Rule("string")
+
+class EbsSnapshotConfiguration(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("user_ids", "userIds", "userIds", _EbsUserIdList),
+        Member("groups", "groups", "groups", _EbsGroupList),
+        Member("kms_key_id", "kmsKeyId", "kmsKeyId", _EbsSnapshotDataEncryptionKeyId),
+    )
+    user_ids: list[str] | None = field(default=None, name="userIds")
+    groups: list[str] | None = field(default=None, name="groups")
+    kms_key_id: str | None = field(default=None, name="kmsKeyId")
+
+_EbsSnapshotConfiguration = Rule("structure", shape=EbsSnapshotConfiguration)
+
+_EcrRepositoryPolicy = Rule("string")
+
+class EcrRepositoryConfiguration(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("repository_policy", "repositoryPolicy", "repositoryPolicy", _EcrRepositoryPolicy),
+    )
+    repository_policy: str | None = field(default=None, name="repositoryPolicy")
+
+_EcrRepositoryConfiguration = Rule("structure", shape=EcrRepositoryConfiguration)
+
+_IamTrustPolicy = Rule("string")
+
+class IamRoleConfiguration(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("trust_policy", "trustPolicy", "trustPolicy", _IamTrustPolicy),
+    )
+    trust_policy: str | None = field(default=None, name="trustPolicy")
+
+_IamRoleConfiguration = Rule("structure", shape=IamRoleConfiguration)
+
+_EfsFileSystemPolicy = Rule("string")
+
+class EfsFileSystemConfiguration(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("file_system_policy", "fileSystemPolicy", "fileSystemPolicy", _EfsFileSystemPolicy),
+    )
+    file_system_policy: str | None = field(default=None, name="fileSystemPolicy")
+
+_EfsFileSystemConfiguration = Rule("structure", shape=EfsFileSystemConfiguration)
+
+_PolicyName = Rule("string")
+
+_KmsKeyPolicy = Rule("string")
+
+_KmsKeyPoliciesMap = Rule("map", key=_PolicyName, item=_KmsKeyPolicy)
+
+_KmsGrantOperation = Rule("string", enum=("CreateGrant", "Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey", "GenerateDataKeyPair", "GenerateDataKeyPairWithoutPlaintext", "GenerateDataKeyWithoutPlaintext", "GetPublicKey", "ReEncryptFrom", "ReEncryptTo", "RetireGrant", "Sign", "Verify"))
+
+_KmsGrantOperationsList = Rule("list", item=_KmsGrantOperation)
+
+_GranteePrincipal = Rule("string")
+
+_RetiringPrincipal = Rule("string")
+
+_KmsConstraintsKey = Rule("string")
+
+_KmsConstraintsValue = Rule("string")
+
+_KmsConstraintsMap = Rule("map", key=_KmsConstraintsKey, item=_KmsConstraintsValue)
+
+class KmsGrantConstraints(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("encryption_context_equals", "encryptionContextEquals", "encryptionContextEquals", _KmsConstraintsMap),
+        Member("encryption_context_subset", "encryptionContextSubset", "encryptionContextSubset", _KmsConstraintsMap),
+    )
+    encryption_context_equals: dict[str, str] | None = field(default=None, name="encryptionContextEquals")
+    encryption_context_subset: dict[str, str] | None = field(default=None, name="encryptionContextSubset")
+
+_KmsGrantConstraints = Rule("structure", shape=KmsGrantConstraints)
+
+_IssuingAccount = Rule("string")
+
+class KmsGrantConfiguration(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("operations", "operations", "operations", _KmsGrantOperationsList, required=True),
+        Member("grantee_principal", "granteePrincipal", "granteePrincipal", _GranteePrincipal, required=True),
+        Member("retiring_principal", "retiringPrincipal", "retiringPrincipal", _RetiringPrincipal),
+        Member("constraints", "constraints", "constraints", _KmsGrantConstraints),
+        Member("issuing_account", "issuingAccount", "issuingAccount", _IssuingAccount, required=True),
+    )
+    operations: list[str] | None = field(default=None, name="operations")
+    grantee_principal: str | None = field(default=None, name="granteePrincipal")
+    retiring_principal: str | None = field(default=None, name="retiringPrincipal")
+    constraints: KmsGrantConstraints | None = field(default=None, name="constraints")
+    issuing_account: str | None = field(default=None, name="issuingAccount")
+
+_KmsGrantConfiguration = Rule("structure", shape=KmsGrantConfiguration)
+
+_KmsGrantConfigurationsList = Rule("list", item=_KmsGrantConfiguration)
+
+class KmsKeyConfiguration(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("key_policies", "keyPolicies", "keyPolicies", _KmsKeyPoliciesMap),
+        Member("grants", "grants", "grants", _KmsGrantConfigurationsList),
+    )
+    key_policies: dict[str, str] | None = field(default=None, name="keyPolicies")
+    grants: list[KmsGrantConfiguration] | None = field(default=None, name="grants")
+
+_KmsKeyConfiguration = Rule("structure", shape=KmsKeyConfiguration)
+
+_RdsDbClusterSnapshotAttributeName = Rule("string")
+
+_RdsDbClusterSnapshotAccountId = Rule("string")
+
+_RdsDbClusterSnapshotAccountIdsList = Rule("list", item=_RdsDbClusterSnapshotAccountId)
+
+class RdsDbClusterSnapshotAttributeValue(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("account_ids", "accountIds", "accountIds", _RdsDbClusterSnapshotAccountIdsList),
+    )
+    account_ids: list[str] | None = field(default=None, name="accountIds")
+
+_RdsDbClusterSnapshotAttributeValue = Rule("structure", shape=RdsDbClusterSnapshotAttributeValue)
+
+_RdsDbClusterSnapshotAttributesMap = Rule("map", key=_RdsDbClusterSnapshotAttributeName, item=_RdsDbClusterSnapshotAttributeValue)
+
+_RdsDbClusterSnapshotKmsKeyId = Rule("string")
+
+class RdsDbClusterSnapshotConfiguration(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("attributes", "attributes", "attributes", _RdsDbClusterSnapshotAttributesMap),
+        Member("kms_key_id", "kmsKeyId", "kmsKeyId", _RdsDbClusterSnapshotKmsKeyId),
+    )
+    attributes: dict[str, RdsDbClusterSnapshotAttributeValue] | None = field(default=None, name="attributes")
+    kms_key_id: str | None = field(default=None, name="kmsKeyId")
+
+_RdsDbClusterSnapshotConfiguration = Rule("structure", shape=RdsDbClusterSnapshotConfiguration)
+
+_RdsDbSnapshotAttributeName = Rule("string")
+
+_RdsDbSnapshotAccountId = Rule("string")
+
+_RdsDbSnapshotAccountIdsList = Rule("list", item=_RdsDbSnapshotAccountId)
+
+class RdsDbSnapshotAttributeValue(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("account_ids", "accountIds", "accountIds", _RdsDbSnapshotAccountIdsList),
+    )
+    account_ids: list[str] | None = field(default=None, name="accountIds")
+
+_RdsDbSnapshotAttributeValue = Rule("structure", shape=RdsDbSnapshotAttributeValue)
+
+_RdsDbSnapshotAttributesMap = Rule("map", key=_RdsDbSnapshotAttributeName, item=_RdsDbSnapshotAttributeValue)
+
+_RdsDbSnapshotKmsKeyId = Rule("string")
+
+class RdsDbSnapshotConfiguration(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("attributes", "attributes", "attributes", _RdsDbSnapshotAttributesMap),
+        Member("kms_key_id", "kmsKeyId", "kmsKeyId", _RdsDbSnapshotKmsKeyId),
+    )
+    attributes: dict[str, RdsDbSnapshotAttributeValue] | None = field(default=None, name="attributes")
+    kms_key_id: str | None = field(default=None, name="kmsKeyId")
+
+_RdsDbSnapshotConfiguration = Rule("structure", shape=RdsDbSnapshotConfiguration)
+
+_SecretsManagerSecretKmsId = Rule("string")
+
+_SecretsManagerSecretPolicy = Rule("string")
+
+class SecretsManagerSecretConfiguration(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("kms_key_id", "kmsKeyId", "kmsKeyId", _SecretsManagerSecretKmsId),
+        Member("secret_policy", "secretPolicy", "secretPolicy", _SecretsManagerSecretPolicy),
+    )
+    kms_key_id: str | None = field(default=None, name="kmsKeyId")
+    secret_policy: str | None = field(default=None, name="secretPolicy")
+
+_SecretsManagerSecretConfiguration = Rule("structure", shape=SecretsManagerSecretConfiguration)
+
+_S3BucketPolicy = Rule("string")
+
+_AclPermission = Rule("string", enum=("READ", "WRITE", "READ_ACP", "WRITE_ACP", "FULL_CONTROL"))
+
+_AclCanonicalId = Rule("string")
+
+_AclUri = Rule("string")
+
+class AclGrantee(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("id", "id", "id", _AclCanonicalId),
+        Member("uri", "uri", "uri", _AclUri),
+    )
+    id: str | None = field(default=None, name="id")
+    uri: str | None = field(default=None, name="uri")
+
+_AclGrantee = Rule("structure", shape=AclGrantee)
+
+class S3BucketAclGrantConfiguration(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("permission", "permission", "permission", _AclPermission, required=True),
+        Member("grantee", "grantee", "grantee", _AclGrantee, required=True),
+    )
+    permission: str | None = field(default=None, name="permission")
+    grantee: AclGrantee | None = field(default=None, name="grantee")
+
+_S3BucketAclGrantConfiguration = Rule("structure", shape=S3BucketAclGrantConfiguration)
+
+_S3BucketAclGrantConfigurationsList = Rule("list", item=_S3BucketAclGrantConfiguration)
+
+_Boolean = Rule("boolean")
+
+class S3PublicAccessBlockConfiguration(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("ignore_public_acls", "ignorePublicAcls", "ignorePublicAcls", _Boolean, required=True),
+        Member("restrict_public_buckets", "restrictPublicBuckets", "restrictPublicBuckets", _Boolean, required=True),
+    )
+    ignore_public_acls: bool | None = field(default=None, name="ignorePublicAcls")
+    restrict_public_buckets: bool | None = field(default=None, name="restrictPublicBuckets")
+
+_S3PublicAccessBlockConfiguration = Rule("structure", shape=S3PublicAccessBlockConfiguration)
+
+_AccessPointArn = Rule("string", pattern="arn:[^:]*:s3:[^:]*:[^:]*:accesspoint/.*")
+
+_AccessPointPolicy = Rule("string")
+
+_VpcId = Rule("string", pattern="vpc-([0-9a-f]){8}(([0-9a-f]){9})?")
+
+class VpcConfiguration(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("vpc_id", "vpcId", "vpcId", _VpcId, required=True),
+    )
+    vpc_id: str | None = field(default=None, name="vpcId")
+
+_VpcConfiguration = Rule("structure", shape=VpcConfiguration)
+
+class InternetConfiguration(Shape, frozen=True, kw_only=True):
+    pass
+
+_InternetConfiguration = Rule("structure", shape=InternetConfiguration)
+
+class NetworkOriginConfiguration(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("vpc_configuration", "vpcConfiguration", "vpcConfiguration", _VpcConfiguration),
+        Member("internet_configuration", "internetConfiguration", "internetConfiguration", _InternetConfiguration),
+    )
+    vpc_configuration: VpcConfiguration | None = field(default=None, name="vpcConfiguration")
+    internet_configuration: InternetConfiguration | None = field(default=None, name="internetConfiguration")
+
+_NetworkOriginConfiguration = Rule("structure", shape=NetworkOriginConfiguration)
+
+class S3AccessPointConfiguration(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("access_point_policy", "accessPointPolicy", "accessPointPolicy", _AccessPointPolicy),
+        Member("public_access_block", "publicAccessBlock", "publicAccessBlock", _S3PublicAccessBlockConfiguration),
+        Member("network_origin", "networkOrigin", "networkOrigin", _NetworkOriginConfiguration),
+    )
+    access_point_policy: str | None = field(default=None, name="accessPointPolicy")
+    public_access_block: S3PublicAccessBlockConfiguration | None = field(default=None, name="publicAccessBlock")
+    network_origin: NetworkOriginConfiguration | None = field(default=None, name="networkOrigin")
+
+_S3AccessPointConfiguration = Rule("structure", shape=S3AccessPointConfiguration)
+
+_S3AccessPointConfigurationsMap = Rule("map", key=_AccessPointArn, item=_S3AccessPointConfiguration)
+
+class S3BucketConfiguration(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("bucket_policy", "bucketPolicy", "bucketPolicy", _S3BucketPolicy),
+        Member("bucket_acl_grants", "bucketAclGrants", "bucketAclGrants", _S3BucketAclGrantConfigurationsList),
+        Member("bucket_public_access_block", "bucketPublicAccessBlock", "bucketPublicAccessBlock", _S3PublicAccessBlockConfiguration),
+        Member("access_points", "accessPoints", "accessPoints", _S3AccessPointConfigurationsMap),
+    )
+    bucket_policy: str | None = field(default=None, name="bucketPolicy")
+    bucket_acl_grants: list[S3BucketAclGrantConfiguration] | None = field(default=None, name="bucketAclGrants")
+    bucket_public_access_block: S3PublicAccessBlockConfiguration | None = field(default=None, name="bucketPublicAccessBlock")
+    access_points: dict[str, S3AccessPointConfiguration] | None = field(default=None, name="accessPoints")
+
+_S3BucketConfiguration = Rule("structure", shape=S3BucketConfiguration)
+
+_SnsTopicPolicy = Rule("string", maximum=30720)
+
+class SnsTopicConfiguration(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("topic_policy", "topicPolicy", "topicPolicy", _SnsTopicPolicy),
+    )
+    topic_policy: str | None = field(default=None, name="topicPolicy")
+
+_SnsTopicConfiguration = Rule("structure", shape=SnsTopicConfiguration)
+
+_SqsQueuePolicy = Rule("string")
+
+class SqsQueueConfiguration(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("queue_policy", "queuePolicy", "queuePolicy", _SqsQueuePolicy),
+    )
+    queue_policy: str | None = field(default=None, name="queuePolicy")
+
+_SqsQueueConfiguration = Rule("structure", shape=SqsQueueConfiguration)
+
+_S3ExpressDirectoryBucketPolicy = Rule("string")
+
+_S3ExpressDirectoryAccessPointArn = Rule("string", pattern="arn:[^:]*:s3express:[^:]*:[^:]*:accesspoint/.*")
+
+class S3ExpressDirectoryAccessPointConfiguration(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("access_point_policy", "accessPointPolicy", "accessPointPolicy", _AccessPointPolicy),
+        Member("network_origin", "networkOrigin", "networkOrigin", _NetworkOriginConfiguration),
+    )
+    access_point_policy: str | None = field(default=None, name="accessPointPolicy")
+    network_origin: NetworkOriginConfiguration | None = field(default=None, name="networkOrigin")
+
+_S3ExpressDirectoryAccessPointConfiguration = Rule("structure", shape=S3ExpressDirectoryAccessPointConfiguration)
+
+_S3ExpressDirectoryAccessPointConfigurationsMap = Rule("map", key=_S3ExpressDirectoryAccessPointArn, item=_S3ExpressDirectoryAccessPointConfiguration)
+
+class S3ExpressDirectoryBucketConfiguration(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("bucket_policy", "bucketPolicy", "bucketPolicy", _S3ExpressDirectoryBucketPolicy),
+        Member("access_points", "accessPoints", "accessPoints", _S3ExpressDirectoryAccessPointConfigurationsMap),
+    )
+    bucket_policy: str | None = field(default=None, name="bucketPolicy")
+    access_points: dict[str, S3ExpressDirectoryAccessPointConfiguration] | None = field(default=None, name="accessPoints")
+
+_S3ExpressDirectoryBucketConfiguration = Rule("structure", shape=S3ExpressDirectoryBucketConfiguration)
+
+_DynamodbStreamPolicy = Rule("string")
+
+class DynamodbStreamConfiguration(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("stream_policy", "streamPolicy", "streamPolicy", _DynamodbStreamPolicy),
+    )
+    stream_policy: str | None = field(default=None, name="streamPolicy")
+
+_DynamodbStreamConfiguration = Rule("structure", shape=DynamodbStreamConfiguration)
+
+_DynamodbTablePolicy = Rule("string")
+
+class DynamodbTableConfiguration(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("table_policy", "tablePolicy", "tablePolicy", _DynamodbTablePolicy),
+    )
+    table_policy: str | None = field(default=None, name="tablePolicy")
+
+_DynamodbTableConfiguration = Rule("structure", shape=DynamodbTableConfiguration)
+
+class Configuration(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("ebs_snapshot", "ebsSnapshot", "ebsSnapshot", _EbsSnapshotConfiguration),
+        Member("ecr_repository", "ecrRepository", "ecrRepository", _EcrRepositoryConfiguration),
+        Member("iam_role", "iamRole", "iamRole", _IamRoleConfiguration),
+        Member("efs_file_system", "efsFileSystem", "efsFileSystem", _EfsFileSystemConfiguration),
+        Member("kms_key", "kmsKey", "kmsKey", _KmsKeyConfiguration),
+        Member("rds_db_cluster_snapshot", "rdsDbClusterSnapshot", "rdsDbClusterSnapshot", _RdsDbClusterSnapshotConfiguration),
+        Member("rds_db_snapshot", "rdsDbSnapshot", "rdsDbSnapshot", _RdsDbSnapshotConfiguration),
+        Member("secrets_manager_secret", "secretsManagerSecret", "secretsManagerSecret", _SecretsManagerSecretConfiguration),
+        Member("s3_bucket", "s3Bucket", "s3Bucket", _S3BucketConfiguration),
+        Member("sns_topic", "snsTopic", "snsTopic", _SnsTopicConfiguration),
+        Member("sqs_queue", "sqsQueue", "sqsQueue", _SqsQueueConfiguration),
+        Member("s3_express_directory_bucket", "s3ExpressDirectoryBucket", "s3ExpressDirectoryBucket", _S3ExpressDirectoryBucketConfiguration),
+        Member("dynamodb_stream", "dynamodbStream", "dynamodbStream", _DynamodbStreamConfiguration),
+        Member("dynamodb_table", "dynamodbTable", "dynamodbTable", _DynamodbTableConfiguration),
+    )
+    ebs_snapshot: EbsSnapshotConfiguration | None = field(default=None, name="ebsSnapshot")
+    ecr_repository: EcrRepositoryConfiguration | None = field(default=None, name="ecrRepository")
+    iam_role: IamRoleConfiguration | None = field(default=None, name="iamRole")
+    efs_file_system: EfsFileSystemConfiguration | None = field(default=None, name="efsFileSystem")
+    kms_key: KmsKeyConfiguration | None = field(default=None, name="kmsKey")
+    rds_db_cluster_snapshot: RdsDbClusterSnapshotConfiguration | None = field(default=None, name="rdsDbClusterSnapshot")
+    rds_db_snapshot: RdsDbSnapshotConfiguration | None = field(default=None, name="rdsDbSnapshot")
+    secrets_manager_secret: SecretsManagerSecretConfiguration | None = field(default=None, name="secretsManagerSecret")
+    s3_bucket: S3BucketConfiguration | None = field(default=None, name="s3Bucket")
+    sns_topic: SnsTopicConfiguration | None = field(default=None, name="snsTopic")
+    sqs_queue: SqsQueueConfiguration | None = field(default=None, name="sqsQueue")
+    s3_express_directory_bucket: S3ExpressDirectoryBucketConfiguration | None = field(default=None, name="s3ExpressDirectoryBucket")
+    dynamodb_stream: DynamodbStreamConfiguration | None = field(default=None, name="dynamodbStream")
+    dynamodb_table: DynamodbTableConfiguration | None = field(default=None, name="dynamodbTable")
+
+_Configuration = Rule("structure", shape=Configuration)
+
+_ConfigurationsMap = Rule("map", key=_ConfigurationsMapKey, item=_Configuration)
+
+class CreateAccessPreviewRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("analyzer_arn", "analyzerArn", "analyzerArn", _AnalyzerArn, required=True),
+        Member("configurations", "configurations", "configurations", _ConfigurationsMap, required=True),
+        Member("client_token", "clientToken", "clientToken", _String),
+    )
+    analyzer_arn: str | None = field(default=None, name="analyzerArn")
+    configurations: dict[str, Configuration] | None = field(default=None, name="configurations")
+    client_token: str | None = field(default=None, name="clientToken")
+
+_AccessPreviewId = Rule("string", pattern="[a-f0-9]{8}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{12}")
+
+class CreateAccessPreviewResponse(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("id", "id", "id", _AccessPreviewId, required=True),
+    )
+    id: str | None = field(default=None, name="id")
+
+_AnalyzerName = Rule("string", minimum=1, maximum=255, pattern="[A-Za-z_][A-Za-z0-9_.-]*")
+
+_Type = Rule("string", enum=("ACCOUNT", "ORGANIZATION", "ACCOUNT_UNUSED_ACCESS", "ORGANIZATION_UNUSED_ACCESS", "ACCOUNT_INTERNAL_ACCESS", "ORGANIZATION_INTERNAL_ACCESS"))
+
+_ValueList = Rule("list", minimum=1, maximum=20, item=_String)
+
+class Criterion(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("eq", "eq", "eq", _ValueList),
+        Member("neq", "neq", "neq", _ValueList),
+        Member("contains", "contains", "contains", _ValueList),
+        Member("exists", "exists", "exists", _Boolean),
+    )
+    eq: list[str] | None = field(default=None, name="eq")
+    neq: list[str] | None = field(default=None, name="neq")
+    contains: list[str] | None = field(default=None, name="contains")
+    exists: bool | None = field(default=None, name="exists")
+
+_Criterion = Rule("structure", shape=Criterion)
+
+_FilterCriteriaMap = Rule("map", key=_String, item=_Criterion)
+
+class InlineArchiveRule(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("rule_name", "ruleName", "ruleName", _Name, required=True),
+        Member("filter", "filter", "filter", _FilterCriteriaMap, required=True),
+    )
+    rule_name: str | None = field(default=None, name="ruleName")
+    filter: dict[str, Criterion] | None = field(default=None, name="filter")
+
+_InlineArchiveRule = Rule("structure", shape=InlineArchiveRule)
+
+_InlineArchiveRulesList = Rule("list", item=_InlineArchiveRule)
+
+_TagsMap = Rule("map", key=_String, item=_String)
+
+_AccountIdsList = Rule("list", item=_String)
+
+_TagsList = Rule("list", item=_TagsMap)
+
+class AnalysisRuleCriteria(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("account_ids", "accountIds", "accountIds", _AccountIdsList),
+        Member("resource_tags", "resourceTags", "resourceTags", _TagsList),
+    )
+    account_ids: list[str] | None = field(default=None, name="accountIds")
+    resource_tags: list[dict[str, str]] | None = field(default=None, name="resourceTags")
+
+_AnalysisRuleCriteria = Rule("structure", shape=AnalysisRuleCriteria)
+
+_AnalysisRuleCriteriaList = Rule("list", item=_AnalysisRuleCriteria)
+
+class AnalysisRule(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("exclusions", "exclusions", "exclusions", _AnalysisRuleCriteriaList),
+    )
+    exclusions: list[AnalysisRuleCriteria] | None = field(default=None, name="exclusions")
+
+_AnalysisRule = Rule("structure", shape=AnalysisRule)
+
+class UnusedAccessConfiguration(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("unused_access_age", "unusedAccessAge", "unusedAccessAge", _Integer),
+        Member("analysis_rule", "analysisRule", "analysisRule", _AnalysisRule),
+    )
+    unused_access_age: int | None = field(default=None, name="unusedAccessAge")
+    analysis_rule: AnalysisRule | None = field(default=None, name="analysisRule")
+
+_UnusedAccessConfiguration = Rule("structure", shape=UnusedAccessConfiguration)
+
+_ResourceType = Rule("string", enum=("AWS::S3::Bucket", "AWS::IAM::Role", "AWS::SQS::Queue", "AWS::Lambda::Function", "AWS::Lambda::LayerVersion", "AWS::KMS::Key", "AWS::SecretsManager::Secret", "AWS::EFS::FileSystem", "AWS::EC2::Snapshot", "AWS::ECR::Repository", "AWS::RDS::DBSnapshot", "AWS::RDS::DBClusterSnapshot", "AWS::SNS::Topic", "AWS::S3Express::DirectoryBucket", "AWS::DynamoDB::Table", "AWS::DynamoDB::Stream", "AWS::IAM::User"))
+
+_ResourceTypeList = Rule("list", item=_ResourceType)
+
+_ResourceArnsList = Rule("list", item=_String)
+
+class InternalAccessAnalysisRuleCriteria(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("account_ids", "accountIds", "accountIds", _AccountIdsList),
+        Member("resource_types", "resourceTypes", "resourceTypes", _ResourceTypeList),
+        Member("resource_arns", "resourceArns", "resourceArns", _ResourceArnsList),
+    )
+    account_ids: list[str] | None = field(default=None, name="accountIds")
+    resource_types: list[str] | None = field(default=None, name="resourceTypes")
+    resource_arns: list[str] | None = field(default=None, name="resourceArns")
+
+_InternalAccessAnalysisRuleCriteria = Rule("structure", shape=InternalAccessAnalysisRuleCriteria)
+
+_InternalAccessAnalysisRuleCriteriaList = Rule("list", item=_InternalAccessAnalysisRuleCriteria)
+
+class InternalAccessAnalysisRule(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("inclusions", "inclusions", "inclusions", _InternalAccessAnalysisRuleCriteriaList),
+    )
+    inclusions: list[InternalAccessAnalysisRuleCriteria] | None = field(default=None, name="inclusions")
+
+_InternalAccessAnalysisRule = Rule("structure", shape=InternalAccessAnalysisRule)
+
+class InternalAccessConfiguration(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("analysis_rule", "analysisRule", "analysisRule", _InternalAccessAnalysisRule),
+    )
+    analysis_rule: InternalAccessAnalysisRule | None = field(default=None, name="analysisRule")
+
+_InternalAccessConfiguration = Rule("structure", shape=InternalAccessConfiguration)
+
+class AnalyzerConfiguration(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("unused_access", "unusedAccess", "unusedAccess", _UnusedAccessConfiguration),
+        Member("internal_access", "internalAccess", "internalAccess", _InternalAccessConfiguration),
+    )
+    unused_access: UnusedAccessConfiguration | None = field(default=None, name="unusedAccess")
+    internal_access: InternalAccessConfiguration | None = field(default=None, name="internalAccess")
+
+_AnalyzerConfiguration = Rule("structure", shape=AnalyzerConfiguration)
+
+class CreateAnalyzerRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("analyzer_name", "analyzerName", "analyzerName", _AnalyzerName, required=True),
+        Member("type", "type", "type", _Type, required=True),
+        Member("archive_rules", "archiveRules", "archiveRules", _InlineArchiveRulesList),
+        Member("tags", "tags", "tags", _TagsMap),
+        Member("client_token", "clientToken", "clientToken", _String),
+        Member("configuration", "configuration", "configuration", _AnalyzerConfiguration),
+    )
+    analyzer_name: str | None = field(default=None, name="analyzerName")
+    type: str | None = field(default=None, name="type")
+    archive_rules: list[InlineArchiveRule] | None = field(default=None, name="archiveRules")
+    tags: dict[str, str] | None = field(default=None, name="tags")
+    client_token: str | None = field(default=None, name="clientToken")
+    configuration: AnalyzerConfiguration | None = field(default=None, name="configuration")
+
+class CreateAnalyzerResponse(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("arn", "arn", "arn", _AnalyzerArn),
+    )
+    arn: str | None = field(default=None, name="arn")
+
+class CreateArchiveRuleRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("analyzer_name", "analyzerName", "analyzerName", _AnalyzerName, required=True, location="uri"),
+        Member("rule_name", "ruleName", "ruleName", _Name, required=True),
+        Member("filter", "filter", "filter", _FilterCriteriaMap, required=True),
+        Member("client_token", "clientToken", "clientToken", _String),
+    )
+    analyzer_name: str | None = field(default=None, name="analyzerName")
+    rule_name: str | None = field(default=None, name="ruleName")
+    filter: dict[str, Criterion] | None = field(default=None, name="filter")
+    client_token: str | None = field(default=None, name="clientToken")
+
+class CreateServiceLinkedAnalyzerRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("type", "type", "type", _Type, required=True),
+        Member("archive_rules", "archiveRules", "archiveRules", _InlineArchiveRulesList),
+        Member("client_token", "clientToken", "clientToken", _String),
+        Member("configuration", "configuration", "configuration", _AnalyzerConfiguration),
+    )
+    type: str | None = field(default=None, name="type")
+    archive_rules: list[InlineArchiveRule] | None = field(default=None, name="archiveRules")
+    client_token: str | None = field(default=None, name="clientToken")
+    configuration: AnalyzerConfiguration | None = field(default=None, name="configuration")
+
+class CreateServiceLinkedAnalyzerResponse(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("arn", "arn", "arn", _AnalyzerArn),
+    )
+    arn: str | None = field(default=None, name="arn")
+
+class DeleteAnalyzerRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("analyzer_name", "analyzerName", "analyzerName", _AnalyzerName, required=True, location="uri"),
+        Member("client_token", "clientToken", "clientToken", _String, location="querystring"),
+    )
+    analyzer_name: str | None = field(default=None, name="analyzerName")
+    client_token: str | None = field(default=None, name="clientToken")
+
+class DeleteArchiveRuleRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("analyzer_name", "analyzerName", "analyzerName", _AnalyzerName, required=True, location="uri"),
+        Member("rule_name", "ruleName", "ruleName", _Name, required=True, location="uri"),
+        Member("client_token", "clientToken", "clientToken", _String, location="querystring"),
+    )
+    analyzer_name: str | None = field(default=None, name="analyzerName")
+    rule_name: str | None = field(default=None, name="ruleName")
+    client_token: str | None = field(default=None, name="clientToken")
+
+class DeleteServiceLinkedAnalyzerRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("analyzer_name", "analyzerName", "analyzerName", _AnalyzerName, required=True, location="uri"),
+        Member("client_token", "clientToken", "clientToken", _String, location="querystring"),
+    )
+    analyzer_name: str | None = field(default=None, name="analyzerName")
+    client_token: str | None = field(default=None, name="clientToken")
+
+_GenerateFindingRecommendationRequestIdString = Rule("string", minimum=1, maximum=2048)
+
+class GenerateFindingRecommendationRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("analyzer_arn", "analyzerArn", "analyzerArn", _AnalyzerArn, required=True, location="querystring"),
+        Member("id", "id", "id", _GenerateFindingRecommendationRequestIdString, required=True, location="uri"),
+    )
+    analyzer_arn: str | None = field(default=None, name="analyzerArn")
+    id: str | None = field(default=None, name="id")
+
+class GetAccessPreviewRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("access_preview_id", "accessPreviewId", "accessPreviewId", _AccessPreviewId, required=True, location="uri"),
+        Member("analyzer_arn", "analyzerArn", "analyzerArn", _AnalyzerArn, required=True, location="querystring"),
+    )
+    access_preview_id: str | None = field(default=None, name="accessPreviewId")
+    analyzer_arn: str | None = field(default=None, name="analyzerArn")
+
+_Timestamp = Rule("timestamp")
+
+_AccessPreviewStatus = Rule("string", enum=("COMPLETED", "CREATING", "FAILED"))
+
+_AccessPreviewStatusReasonCode = Rule("string", enum=("INTERNAL_ERROR", "INVALID_CONFIGURATION"))
+
+class AccessPreviewStatusReason(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("code", "code", "code", _AccessPreviewStatusReasonCode, required=True),
+    )
+    code: str | None = field(default=None, name="code")
+
+_AccessPreviewStatusReason = Rule("structure", shape=AccessPreviewStatusReason)
+
+class AccessPreview(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("id", "id", "id", _AccessPreviewId, required=True),
+        Member("analyzer_arn", "analyzerArn", "analyzerArn", _AnalyzerArn, required=True),
+        Member("configurations", "configurations", "configurations", _ConfigurationsMap, required=True),
+        Member("created_at", "createdAt", "createdAt", _Timestamp, required=True),
+        Member("status", "status", "status", _AccessPreviewStatus, required=True),
+        Member("status_reason", "statusReason", "statusReason", _AccessPreviewStatusReason),
+    )
+    id: str | None = field(default=None, name="id")
+    analyzer_arn: str | None = field(default=None, name="analyzerArn")
+    configurations: dict[str, Configuration] | None = field(default=None, name="configurations")
+    created_at: float | None = field(default=None, name="createdAt")
+    status: str | None = field(default=None, name="status")
+    status_reason: AccessPreviewStatusReason | None = field(default=None, name="statusReason")
+
+_AccessPreview = Rule("structure", shape=AccessPreview)
+
+class GetAccessPreviewResponse(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("access_preview", "accessPreview", "accessPreview", _AccessPreview, required=True),
+    )
+    access_preview: AccessPreview | None = field(default=None, name="accessPreview")
+
+_ResourceArn = Rule("string", pattern="arn:[^:]*:[^:]*:[^:]*:[^:]*:.*")
+
+class GetAnalyzedResourceRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("analyzer_arn", "analyzerArn", "analyzerArn", _AnalyzerArn, required=True, location="querystring"),
+        Member("resource_arn", "resourceArn", "resourceArn", _ResourceArn, required=True, location="querystring"),
+    )
+    analyzer_arn: str | None = field(default=None, name="analyzerArn")
+    resource_arn: str | None = field(default=None, name="resourceArn")
+
+_ActionList = Rule("list", item=_String)
+
+_SharedViaList = Rule("list", item=_String)
+
+_FindingStatus = Rule("string", enum=("ACTIVE", "ARCHIVED", "RESOLVED"))
+
+class AnalyzedResource(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("resource_arn", "resourceArn", "resourceArn", _ResourceArn, required=True),
+        Member("resource_type", "resourceType", "resourceType", _ResourceType, required=True),
+        Member("created_at", "createdAt", "createdAt", _Timestamp, required=True),
+        Member("analyzed_at", "analyzedAt", "analyzedAt", _Timestamp, required=True),
+        Member("updated_at", "updatedAt", "updatedAt", _Timestamp, required=True),
+        Member("is_public", "isPublic", "isPublic", _Boolean, required=True),
+        Member("actions", "actions", "actions", _ActionList),
+        Member("shared_via", "sharedVia", "sharedVia", _SharedViaList),
+        Member("status", "status", "status", _FindingStatus),
+        Member("resource_owner_account", "resourceOwnerAccount", "resourceOwnerAccount", _String, required=True),
+        Member("error", "error", "error", _String),
+    )
+    resource_arn: str | None = field(default=None, name="resourceArn")
+    resource_type: str | None = field(default=None, name="resourceType")
+    created_at: float | None = field(default=None, name="createdAt")
+    analyzed_at: float | None = field(default=None, name="analyzedAt")
+    updated_at: float | None = field(default=None, name="updatedAt")
+    is_public: bool | None = field(default=None, name="isPublic")
+    actions: list[str] | None = field(default=None, name="actions")
+    shared_via: list[str] | None = field(default=None, name="sharedVia")
+    status: str | None = field(default=None, name="status")
+    resource_owner_account: str | None = field(default=None, name="resourceOwnerAccount")
+    error: str | None = field(default=None, name="error")
+
+_AnalyzedResource = Rule("structure", shape=AnalyzedResource)
+
+class GetAnalyzedResourceResponse(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("resource", "resource", "resource", _AnalyzedResource),
+    )
+    resource: AnalyzedResource | None = field(default=None, name="resource")
+
+class GetAnalyzerRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("analyzer_name", "analyzerName", "analyzerName", _AnalyzerName, required=True, location="uri"),
+    )
+    analyzer_name: str | None = field(default=None, name="analyzerName")
+
+_AnalyzerStatus = Rule("string", enum=("ACTIVE", "CREATING", "DISABLED", "FAILED"))
+
+_ReasonCode = Rule("string", enum=("AWS_SERVICE_ACCESS_DISABLED", "DELEGATED_ADMINISTRATOR_DEREGISTERED", "ORGANIZATION_DELETED", "SERVICE_LINKED_ROLE_CREATION_FAILED"))
+
+class StatusReason(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("code", "code", "code", _ReasonCode, required=True),
+    )
+    code: str | None = field(default=None, name="code")
+
+_StatusReason = Rule("structure", shape=StatusReason)
+
+class AnalyzerSummary(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("arn", "arn", "arn", _AnalyzerArn, required=True),
+        Member("name", "name", "name", _AnalyzerName, required=True),
+        Member("type", "type", "type", _Type, required=True),
+        Member("created_at", "createdAt", "createdAt", _Timestamp, required=True),
+        Member("last_resource_analyzed", "lastResourceAnalyzed", "lastResourceAnalyzed", _String),
+        Member("last_resource_analyzed_at", "lastResourceAnalyzedAt", "lastResourceAnalyzedAt", _Timestamp),
+        Member("tags", "tags", "tags", _TagsMap),
+        Member("status", "status", "status", _AnalyzerStatus, required=True),
+        Member("status_reason", "statusReason", "statusReason", _StatusReason),
+        Member("configuration", "configuration", "configuration", _AnalyzerConfiguration),
+        Member("managed_by", "managedBy", "managedBy", _String),
+    )
+    arn: str | None = field(default=None, name="arn")
+    name: str | None = field(default=None, name="name")
+    type: str | None = field(default=None, name="type")
+    created_at: float | None = field(default=None, name="createdAt")
+    last_resource_analyzed: str | None = field(default=None, name="lastResourceAnalyzed")
+    last_resource_analyzed_at: float | None = field(default=None, name="lastResourceAnalyzedAt")
+    tags: dict[str, str] | None = field(default=None, name="tags")
+    status: str | None = field(default=None, name="status")
+    status_reason: StatusReason | None = field(default=None, name="statusReason")
+    configuration: AnalyzerConfiguration | None = field(default=None, name="configuration")
+    managed_by: str | None = field(default=None, name="managedBy")
+
+_AnalyzerSummary = Rule("structure", shape=AnalyzerSummary)
+
+class GetAnalyzerResponse(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("analyzer", "analyzer", "analyzer", _AnalyzerSummary, required=True),
+    )
+    analyzer: AnalyzerSummary | None = field(default=None, name="analyzer")
+
+class GetArchiveRuleRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("analyzer_name", "analyzerName", "analyzerName", _AnalyzerName, required=True, location="uri"),
+        Member("rule_name", "ruleName", "ruleName", _Name, required=True, location="uri"),
+    )
+    analyzer_name: str | None = field(default=None, name="analyzerName")
+    rule_name: str | None = field(default=None, name="ruleName")
+
+class ArchiveRuleSummary(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("rule_name", "ruleName", "ruleName", _Name, required=True),
+        Member("filter", "filter", "filter", _FilterCriteriaMap, required=True),
+        Member("created_at", "createdAt", "createdAt", _Timestamp, required=True),
+        Member("updated_at", "updatedAt", "updatedAt", _Timestamp, required=True),
+    )
+    rule_name: str | None = field(default=None, name="ruleName")
+    filter: dict[str, Criterion] | None = field(default=None, name="filter")
+    created_at: float | None = field(default=None, name="createdAt")
+    updated_at: float | None = field(default=None, name="updatedAt")
+
+_ArchiveRuleSummary = Rule("structure", shape=ArchiveRuleSummary)
+
+class GetArchiveRuleResponse(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("archive_rule", "archiveRule", "archiveRule", _ArchiveRuleSummary, required=True),
+    )
+    archive_rule: ArchiveRuleSummary | None = field(default=None, name="archiveRule")
+
+_FindingId = Rule("string")
+
+class GetFindingRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("analyzer_arn", "analyzerArn", "analyzerArn", _AnalyzerArn, required=True, location="querystring"),
+        Member("id", "id", "id", _FindingId, required=True, location="uri"),
+    )
+    analyzer_arn: str | None = field(default=None, name="analyzerArn")
+    id: str | None = field(default=None, name="id")
+
+_PrincipalMap = Rule("map", key=_String, item=_String)
+
+_ConditionKeyMap = Rule("map", key=_String, item=_String)
+
+_FindingSourceType = Rule("string", enum=("POLICY", "BUCKET_ACL", "S3_ACCESS_POINT", "S3_ACCESS_POINT_ACCOUNT"))
+
+class FindingSourceDetail(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("access_point_arn", "accessPointArn", "accessPointArn", _String),
+        Member("access_point_account", "accessPointAccount", "accessPointAccount", _String),
+    )
+    access_point_arn: str | None = field(default=None, name="accessPointArn")
+    access_point_account: str | None = field(default=None, name="accessPointAccount")
+
+_FindingSourceDetail = Rule("structure", shape=FindingSourceDetail)
+
+class FindingSource(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("type", "type", "type", _FindingSourceType, required=True),
+        Member("detail", "detail", "detail", _FindingSourceDetail),
+    )
+    type: str | None = field(default=None, name="type")
+    detail: FindingSourceDetail | None = field(default=None, name="detail")
+
+_FindingSource = Rule("structure", shape=FindingSource)
+
+_FindingSourceList = Rule("list", item=_FindingSource)
+
+_ResourceControlPolicyRestriction = Rule("string", enum=("APPLICABLE", "FAILED_TO_EVALUATE_RCP", "NOT_APPLICABLE", "APPLIED"))
+
+class Finding(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("id", "id", "id", _FindingId, required=True),
+        Member("principal", "principal", "principal", _PrincipalMap),
+        Member("action", "action", "action", _ActionList),
+        Member("resource", "resource", "resource", _String),
+        Member("is_public", "isPublic", "isPublic", _Boolean),
+        Member("resource_type", "resourceType", "resourceType", _ResourceType, required=True),
+        Member("condition", "condition", "condition", _ConditionKeyMap, required=True),
+        Member("created_at", "createdAt", "createdAt", _Timestamp, required=True),
+        Member("analyzed_at", "analyzedAt", "analyzedAt", _Timestamp, required=True),
+        Member("updated_at", "updatedAt", "updatedAt", _Timestamp, required=True),
+        Member("status", "status", "status", _FindingStatus, required=True),
+        Member("resource_owner_account", "resourceOwnerAccount", "resourceOwnerAccount", _String, required=True),
+        Member("error", "error", "error", _String),
+        Member("sources", "sources", "sources", _FindingSourceList),
+        Member("resource_control_policy_restriction", "resourceControlPolicyRestriction", "resourceControlPolicyRestriction", _ResourceControlPolicyRestriction),
+    )
+    id: str | None = field(default=None, name="id")
+    principal: dict[str, str] | None = field(default=None, name="principal")
+    action: list[str] | None = field(default=None, name="action")
+    resource: str | None = field(default=None, name="resource")
+    is_public: bool | None = field(default=None, name="isPublic")
+    resource_type: str | None = field(default=None, name="resourceType")
+    condition: dict[str, str] | None = field(default=None, name="condition")
+    created_at: float | None = field(default=None, name="createdAt")
+    analyzed_at: float | None = field(default=None, name="analyzedAt")
+    updated_at: float | None = field(default=None, name="updatedAt")
+    status: str | None = field(default=None, name="status")
+    resource_owner_account: str | None = field(default=None, name="resourceOwnerAccount")
+    error: str | None = field(default=None, name="error")
+    sources: list[FindingSource] | None = field(default=None, name="sources")
+    resource_control_policy_restriction: str | None = field(default=None, name="resourceControlPolicyRestriction")
+
+_Finding = Rule("structure", shape=Finding)
+
+class GetFindingResponse(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("finding", "finding", "finding", _Finding),
+    )
+    finding: Finding | None = field(default=None, name="finding")
+
+_GetFindingRecommendationRequestIdString = Rule("string", minimum=1, maximum=2048)
+
+_GetFindingRecommendationRequestMaxResultsInteger = Rule("integer", minimum=1, maximum=1000)
 
 _Token = Rule("string")
+
+class GetFindingRecommendationRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("analyzer_arn", "analyzerArn", "analyzerArn", _AnalyzerArn, required=True, location="querystring"),
+        Member("id", "id", "id", _GetFindingRecommendationRequestIdString, required=True, location="uri"),
+        Member("max_results", "maxResults", "maxResults", _GetFindingRecommendationRequestMaxResultsInteger, location="querystring"),
+        Member("next_token", "nextToken", "nextToken", _Token, location="querystring"),
+    )
+    analyzer_arn: str | None = field(default=None, name="analyzerArn")
+    id: str | None = field(default=None, name="id")
+    max_results: int | None = field(default=None, name="maxResults")
+    next_token: str | None = field(default=None, name="nextToken")
+
+class RecommendationError(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("code", "code", "code", _String, required=True),
+        Member("message", "message", "message", _String, required=True),
+    )
+    code: str | None = field(default=None, name="code")
+    message: str | None = field(default=None, name="message")
+
+_RecommendationError = Rule("structure", shape=RecommendationError)
+
+_RecommendedRemediationAction = Rule("string", enum=("CREATE_POLICY", "DETACH_POLICY"))
+
+class UnusedPermissionsRecommendedStep(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("policy_updated_at", "policyUpdatedAt", "policyUpdatedAt", _Timestamp),
+        Member("recommended_action", "recommendedAction", "recommendedAction", _RecommendedRemediationAction, required=True),
+        Member("recommended_policy", "recommendedPolicy", "recommendedPolicy", _String),
+        Member("existing_policy_id", "existingPolicyId", "existingPolicyId", _String),
+    )
+    policy_updated_at: float | None = field(default=None, name="policyUpdatedAt")
+    recommended_action: str | None = field(default=None, name="recommendedAction")
+    recommended_policy: str | None = field(default=None, name="recommendedPolicy")
+    existing_policy_id: str | None = field(default=None, name="existingPolicyId")
+
+_UnusedPermissionsRecommendedStep = Rule("structure", shape=UnusedPermissionsRecommendedStep)
+
+class RecommendedStep(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("unused_permissions_recommended_step", "unusedPermissionsRecommendedStep", "unusedPermissionsRecommendedStep", _UnusedPermissionsRecommendedStep),
+    )
+    unused_permissions_recommended_step: UnusedPermissionsRecommendedStep | None = field(default=None, name="unusedPermissionsRecommendedStep")
+
+_RecommendedStep = Rule("structure", shape=RecommendedStep)
+
+_RecommendedStepList = Rule("list", item=_RecommendedStep)
+
+_RecommendationType = Rule("string", enum=("UnusedPermissionRecommendation",))
+
+_Status = Rule("string", enum=("SUCCEEDED", "FAILED", "IN_PROGRESS"))
+
+class GetFindingRecommendationResponse(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("started_at", "startedAt", "startedAt", _Timestamp, required=True),
+        Member("completed_at", "completedAt", "completedAt", _Timestamp),
+        Member("next_token", "nextToken", "nextToken", _Token),
+        Member("error", "error", "error", _RecommendationError),
+        Member("resource_arn", "resourceArn", "resourceArn", _ResourceArn, required=True),
+        Member("recommended_steps", "recommendedSteps", "recommendedSteps", _RecommendedStepList),
+        Member("recommendation_type", "recommendationType", "recommendationType", _RecommendationType, required=True),
+        Member("status", "status", "status", _Status, required=True),
+    )
+    started_at: float | None = field(default=None, name="startedAt")
+    completed_at: float | None = field(default=None, name="completedAt")
+    next_token: str | None = field(default=None, name="nextToken")
+    error: RecommendationError | None = field(default=None, name="error")
+    resource_arn: str | None = field(default=None, name="resourceArn")
+    recommended_steps: list[RecommendedStep] | None = field(default=None, name="recommendedSteps")
+    recommendation_type: str | None = field(default=None, name="recommendationType")
+    status: str | None = field(default=None, name="status")
+
+class GetFindingV2Request(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("analyzer_arn", "analyzerArn", "analyzerArn", _AnalyzerArn, required=True, location="querystring"),
+        Member("id", "id", "id", _FindingId, required=True, location="uri"),
+        Member("max_results", "maxResults", "maxResults", _Integer, location="querystring"),
+        Member("next_token", "nextToken", "nextToken", _Token, location="querystring"),
+    )
+    analyzer_arn: str | None = field(default=None, name="analyzerArn")
+    id: str | None = field(default=None, name="id")
+    max_results: int | None = field(default=None, name="maxResults")
+    next_token: str | None = field(default=None, name="nextToken")
+
+_InternalAccessType = Rule("string", enum=("INTRA_ACCOUNT", "INTRA_ORG"))
+
+_PrincipalType = Rule("string", enum=("IAM_ROLE", "IAM_USER"))
+
+_ServiceControlPolicyRestriction = Rule("string", enum=("APPLICABLE", "FAILED_TO_EVALUATE_SCP", "NOT_APPLICABLE", "APPLIED"))
+
+class InternalAccessDetails(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("action", "action", "action", _ActionList),
+        Member("condition", "condition", "condition", _ConditionKeyMap),
+        Member("principal", "principal", "principal", _PrincipalMap),
+        Member("principal_owner_account", "principalOwnerAccount", "principalOwnerAccount", _String),
+        Member("access_type", "accessType", "accessType", _InternalAccessType),
+        Member("principal_type", "principalType", "principalType", _PrincipalType),
+        Member("sources", "sources", "sources", _FindingSourceList),
+        Member("resource_control_policy_restriction", "resourceControlPolicyRestriction", "resourceControlPolicyRestriction", _ResourceControlPolicyRestriction),
+        Member("service_control_policy_restriction", "serviceControlPolicyRestriction", "serviceControlPolicyRestriction", _ServiceControlPolicyRestriction),
+    )
+    action: list[str] | None = field(default=None, name="action")
+    condition: dict[str, str] | None = field(default=None, name="condition")
+    principal: dict[str, str] | None = field(default=None, name="principal")
+    principal_owner_account: str | None = field(default=None, name="principalOwnerAccount")
+    access_type: str | None = field(default=None, name="accessType")
+    principal_type: str | None = field(default=None, name="principalType")
+    sources: list[FindingSource] | None = field(default=None, name="sources")
+    resource_control_policy_restriction: str | None = field(default=None, name="resourceControlPolicyRestriction")
+    service_control_policy_restriction: str | None = field(default=None, name="serviceControlPolicyRestriction")
+
+_InternalAccessDetails = Rule("structure", shape=InternalAccessDetails)
+
+class ExternalAccessDetails(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("action", "action", "action", _ActionList),
+        Member("condition", "condition", "condition", _ConditionKeyMap, required=True),
+        Member("is_public", "isPublic", "isPublic", _Boolean),
+        Member("principal", "principal", "principal", _PrincipalMap),
+        Member("sources", "sources", "sources", _FindingSourceList),
+        Member("resource_control_policy_restriction", "resourceControlPolicyRestriction", "resourceControlPolicyRestriction", _ResourceControlPolicyRestriction),
+    )
+    action: list[str] | None = field(default=None, name="action")
+    condition: dict[str, str] | None = field(default=None, name="condition")
+    is_public: bool | None = field(default=None, name="isPublic")
+    principal: dict[str, str] | None = field(default=None, name="principal")
+    sources: list[FindingSource] | None = field(default=None, name="sources")
+    resource_control_policy_restriction: str | None = field(default=None, name="resourceControlPolicyRestriction")
+
+_ExternalAccessDetails = Rule("structure", shape=ExternalAccessDetails)
+
+class UnusedAction(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("action", "action", "action", _String, required=True),
+        Member("last_accessed", "lastAccessed", "lastAccessed", _Timestamp),
+    )
+    action: str | None = field(default=None, name="action")
+    last_accessed: float | None = field(default=None, name="lastAccessed")
+
+_UnusedAction = Rule("structure", shape=UnusedAction)
+
+_UnusedActionList = Rule("list", item=_UnusedAction)
+
+class UnusedPermissionDetails(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("actions", "actions", "actions", _UnusedActionList),
+        Member("service_namespace", "serviceNamespace", "serviceNamespace", _String, required=True),
+        Member("last_accessed", "lastAccessed", "lastAccessed", _Timestamp),
+    )
+    actions: list[UnusedAction] | None = field(default=None, name="actions")
+    service_namespace: str | None = field(default=None, name="serviceNamespace")
+    last_accessed: float | None = field(default=None, name="lastAccessed")
+
+_UnusedPermissionDetails = Rule("structure", shape=UnusedPermissionDetails)
+
+class UnusedIamUserAccessKeyDetails(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("access_key_id", "accessKeyId", "accessKeyId", _String, required=True),
+        Member("last_accessed", "lastAccessed", "lastAccessed", _Timestamp),
+    )
+    access_key_id: str | None = field(default=None, name="accessKeyId")
+    last_accessed: float | None = field(default=None, name="lastAccessed")
+
+_UnusedIamUserAccessKeyDetails = Rule("structure", shape=UnusedIamUserAccessKeyDetails)
+
+class UnusedIamRoleDetails(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("last_accessed", "lastAccessed", "lastAccessed", _Timestamp),
+    )
+    last_accessed: float | None = field(default=None, name="lastAccessed")
+
+_UnusedIamRoleDetails = Rule("structure", shape=UnusedIamRoleDetails)
+
+class UnusedIamUserPasswordDetails(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("last_accessed", "lastAccessed", "lastAccessed", _Timestamp),
+    )
+    last_accessed: float | None = field(default=None, name="lastAccessed")
+
+_UnusedIamUserPasswordDetails = Rule("structure", shape=UnusedIamUserPasswordDetails)
+
+class FindingDetails(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("internal_access_details", "internalAccessDetails", "internalAccessDetails", _InternalAccessDetails),
+        Member("external_access_details", "externalAccessDetails", "externalAccessDetails", _ExternalAccessDetails),
+        Member("unused_permission_details", "unusedPermissionDetails", "unusedPermissionDetails", _UnusedPermissionDetails),
+        Member("unused_iam_user_access_key_details", "unusedIamUserAccessKeyDetails", "unusedIamUserAccessKeyDetails", _UnusedIamUserAccessKeyDetails),
+        Member("unused_iam_role_details", "unusedIamRoleDetails", "unusedIamRoleDetails", _UnusedIamRoleDetails),
+        Member("unused_iam_user_password_details", "unusedIamUserPasswordDetails", "unusedIamUserPasswordDetails", _UnusedIamUserPasswordDetails),
+    )
+    internal_access_details: InternalAccessDetails | None = field(default=None, name="internalAccessDetails")
+    external_access_details: ExternalAccessDetails | None = field(default=None, name="externalAccessDetails")
+    unused_permission_details: UnusedPermissionDetails | None = field(default=None, name="unusedPermissionDetails")
+    unused_iam_user_access_key_details: UnusedIamUserAccessKeyDetails | None = field(default=None, name="unusedIamUserAccessKeyDetails")
+    unused_iam_role_details: UnusedIamRoleDetails | None = field(default=None, name="unusedIamRoleDetails")
+    unused_iam_user_password_details: UnusedIamUserPasswordDetails | None = field(default=None, name="unusedIamUserPasswordDetails")
+
+_FindingDetails = Rule("structure", shape=FindingDetails)
+
+_FindingDetailsList = Rule("list", item=_FindingDetails)
+
+_FindingType = Rule("string", enum=("ExternalAccess", "UnusedIAMRole", "UnusedIAMUserAccessKey", "UnusedIAMUserPassword", "UnusedPermission", "InternalAccess"))
+
+class GetFindingV2Response(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("analyzed_at", "analyzedAt", "analyzedAt", _Timestamp, required=True),
+        Member("created_at", "createdAt", "createdAt", _Timestamp, required=True),
+        Member("error", "error", "error", _String),
+        Member("id", "id", "id", _FindingId, required=True),
+        Member("next_token", "nextToken", "nextToken", _Token),
+        Member("resource", "resource", "resource", _String),
+        Member("resource_type", "resourceType", "resourceType", _ResourceType, required=True),
+        Member("resource_owner_account", "resourceOwnerAccount", "resourceOwnerAccount", _String, required=True),
+        Member("status", "status", "status", _FindingStatus, required=True),
+        Member("updated_at", "updatedAt", "updatedAt", _Timestamp, required=True),
+        Member("finding_details", "findingDetails", "findingDetails", _FindingDetailsList, required=True),
+        Member("finding_type", "findingType", "findingType", _FindingType),
+    )
+    analyzed_at: float | None = field(default=None, name="analyzedAt")
+    created_at: float | None = field(default=None, name="createdAt")
+    error: str | None = field(default=None, name="error")
+    id: str | None = field(default=None, name="id")
+    next_token: str | None = field(default=None, name="nextToken")
+    resource: str | None = field(default=None, name="resource")
+    resource_type: str | None = field(default=None, name="resourceType")
+    resource_owner_account: str | None = field(default=None, name="resourceOwnerAccount")
+    status: str | None = field(default=None, name="status")
+    updated_at: float | None = field(default=None, name="updatedAt")
+    finding_details: list[FindingDetails] | None = field(default=None, name="findingDetails")
+    finding_type: str | None = field(default=None, name="findingType")
+
+class GetFindingsStatisticsRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("analyzer_arn", "analyzerArn", "analyzerArn", _AnalyzerArn, required=True),
+    )
+    analyzer_arn: str | None = field(default=None, name="analyzerArn")
+
+class ResourceTypeDetails(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("total_active_public", "totalActivePublic", "totalActivePublic", _Integer),
+        Member("total_active_cross_account", "totalActiveCrossAccount", "totalActiveCrossAccount", _Integer),
+        Member("total_active_errors", "totalActiveErrors", "totalActiveErrors", _Integer),
+    )
+    total_active_public: int | None = field(default=None, name="totalActivePublic")
+    total_active_cross_account: int | None = field(default=None, name="totalActiveCrossAccount")
+    total_active_errors: int | None = field(default=None, name="totalActiveErrors")
+
+_ResourceTypeDetails = Rule("structure", shape=ResourceTypeDetails)
+
+_ResourceTypeStatisticsMap = Rule("map", key=_ResourceType, item=_ResourceTypeDetails)
+
+class ExternalAccessFindingsStatistics(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("resource_type_statistics", "resourceTypeStatistics", "resourceTypeStatistics", _ResourceTypeStatisticsMap),
+        Member("total_active_findings", "totalActiveFindings", "totalActiveFindings", _Integer),
+        Member("total_archived_findings", "totalArchivedFindings", "totalArchivedFindings", _Integer),
+        Member("total_resolved_findings", "totalResolvedFindings", "totalResolvedFindings", _Integer),
+    )
+    resource_type_statistics: dict[str, ResourceTypeDetails] | None = field(default=None, name="resourceTypeStatistics")
+    total_active_findings: int | None = field(default=None, name="totalActiveFindings")
+    total_archived_findings: int | None = field(default=None, name="totalArchivedFindings")
+    total_resolved_findings: int | None = field(default=None, name="totalResolvedFindings")
+
+_ExternalAccessFindingsStatistics = Rule("structure", shape=ExternalAccessFindingsStatistics)
+
+class InternalAccessResourceTypeDetails(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("total_active_findings", "totalActiveFindings", "totalActiveFindings", _Integer),
+        Member("total_resolved_findings", "totalResolvedFindings", "totalResolvedFindings", _Integer),
+        Member("total_archived_findings", "totalArchivedFindings", "totalArchivedFindings", _Integer),
+    )
+    total_active_findings: int | None = field(default=None, name="totalActiveFindings")
+    total_resolved_findings: int | None = field(default=None, name="totalResolvedFindings")
+    total_archived_findings: int | None = field(default=None, name="totalArchivedFindings")
+
+_InternalAccessResourceTypeDetails = Rule("structure", shape=InternalAccessResourceTypeDetails)
+
+_InternalAccessResourceTypeStatisticsMap = Rule("map", key=_ResourceType, item=_InternalAccessResourceTypeDetails)
+
+class InternalAccessFindingsStatistics(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("resource_type_statistics", "resourceTypeStatistics", "resourceTypeStatistics", _InternalAccessResourceTypeStatisticsMap),
+        Member("total_active_findings", "totalActiveFindings", "totalActiveFindings", _Integer),
+        Member("total_archived_findings", "totalArchivedFindings", "totalArchivedFindings", _Integer),
+        Member("total_resolved_findings", "totalResolvedFindings", "totalResolvedFindings", _Integer),
+    )
+    resource_type_statistics: dict[str, InternalAccessResourceTypeDetails] | None = field(default=None, name="resourceTypeStatistics")
+    total_active_findings: int | None = field(default=None, name="totalActiveFindings")
+    total_archived_findings: int | None = field(default=None, name="totalArchivedFindings")
+    total_resolved_findings: int | None = field(default=None, name="totalResolvedFindings")
+
+_InternalAccessFindingsStatistics = Rule("structure", shape=InternalAccessFindingsStatistics)
+
+class UnusedAccessTypeStatistics(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("unused_access_type", "unusedAccessType", "unusedAccessType", _String),
+        Member("total", "total", "total", _Integer),
+    )
+    unused_access_type: str | None = field(default=None, name="unusedAccessType")
+    total: int | None = field(default=None, name="total")
+
+_UnusedAccessTypeStatistics = Rule("structure", shape=UnusedAccessTypeStatistics)
+
+_UnusedAccessTypeStatisticsList = Rule("list", item=_UnusedAccessTypeStatistics)
+
+_FindingAggregationAccountDetailsMap = Rule("map", key=_String, item=_Integer)
+
+class FindingAggregationAccountDetails(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("account", "account", "account", _String),
+        Member("number_of_active_findings", "numberOfActiveFindings", "numberOfActiveFindings", _Integer),
+        Member("details", "details", "details", _FindingAggregationAccountDetailsMap),
+    )
+    account: str | None = field(default=None, name="account")
+    number_of_active_findings: int | None = field(default=None, name="numberOfActiveFindings")
+    details: dict[str, int] | None = field(default=None, name="details")
+
+_FindingAggregationAccountDetails = Rule("structure", shape=FindingAggregationAccountDetails)
+
+_AccountAggregations = Rule("list", minimum=1, maximum=10, item=_FindingAggregationAccountDetails)
+
+class UnusedAccessFindingsStatistics(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("unused_access_type_statistics", "unusedAccessTypeStatistics", "unusedAccessTypeStatistics", _UnusedAccessTypeStatisticsList),
+        Member("top_accounts", "topAccounts", "topAccounts", _AccountAggregations),
+        Member("total_active_findings", "totalActiveFindings", "totalActiveFindings", _Integer),
+        Member("total_archived_findings", "totalArchivedFindings", "totalArchivedFindings", _Integer),
+        Member("total_resolved_findings", "totalResolvedFindings", "totalResolvedFindings", _Integer),
+    )
+    unused_access_type_statistics: list[UnusedAccessTypeStatistics] | None = field(default=None, name="unusedAccessTypeStatistics")
+    top_accounts: list[FindingAggregationAccountDetails] | None = field(default=None, name="topAccounts")
+    total_active_findings: int | None = field(default=None, name="totalActiveFindings")
+    total_archived_findings: int | None = field(default=None, name="totalArchivedFindings")
+    total_resolved_findings: int | None = field(default=None, name="totalResolvedFindings")
+
+_UnusedAccessFindingsStatistics = Rule("structure", shape=UnusedAccessFindingsStatistics)
+
+class FindingsStatistics(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("external_access_findings_statistics", "externalAccessFindingsStatistics", "externalAccessFindingsStatistics", _ExternalAccessFindingsStatistics),
+        Member("internal_access_findings_statistics", "internalAccessFindingsStatistics", "internalAccessFindingsStatistics", _InternalAccessFindingsStatistics),
+        Member("unused_access_findings_statistics", "unusedAccessFindingsStatistics", "unusedAccessFindingsStatistics", _UnusedAccessFindingsStatistics),
+    )
+    external_access_findings_statistics: ExternalAccessFindingsStatistics | None = field(default=None, name="externalAccessFindingsStatistics")
+    internal_access_findings_statistics: InternalAccessFindingsStatistics | None = field(default=None, name="internalAccessFindingsStatistics")
+    unused_access_findings_statistics: UnusedAccessFindingsStatistics | None = field(default=None, name="unusedAccessFindingsStatistics")
+
+_FindingsStatistics = Rule("structure", shape=FindingsStatistics)
+
+_FindingsStatisticsList = Rule("list", item=_FindingsStatistics)
+
+class GetFindingsStatisticsResponse(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("findings_statistics", "findingsStatistics", "findingsStatistics", _FindingsStatisticsList),
+        Member("last_updated_at", "lastUpdatedAt", "lastUpdatedAt", _Timestamp),
+    )
+    findings_statistics: list[FindingsStatistics] | None = field(default=None, name="findingsStatistics")
+    last_updated_at: float | None = field(default=None, name="lastUpdatedAt")
+
+class GetGeneratedPolicyRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("job_id", "jobId", "jobId", _JobId, required=True, location="uri"),
+        Member("include_resource_placeholders", "includeResourcePlaceholders", "includeResourcePlaceholders", _Boolean, location="querystring"),
+        Member("include_service_level_template", "includeServiceLevelTemplate", "includeServiceLevelTemplate", _Boolean, location="querystring"),
+    )
+    job_id: str | None = field(default=None, name="jobId")
+    include_resource_placeholders: bool | None = field(default=None, name="includeResourcePlaceholders")
+    include_service_level_template: bool | None = field(default=None, name="includeServiceLevelTemplate")
+
+_JobStatus = Rule("string", enum=("IN_PROGRESS", "SUCCEEDED", "FAILED", "CANCELED"))
+
+_JobErrorCode = Rule("string", enum=("AUTHORIZATION_ERROR", "RESOURCE_NOT_FOUND_ERROR", "SERVICE_QUOTA_EXCEEDED_ERROR", "SERVICE_ERROR"))
+
+class JobError(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("code", "code", "code", _JobErrorCode, required=True),
+        Member("message", "message", "message", _String, required=True),
+    )
+    code: str | None = field(default=None, name="code")
+    message: str | None = field(default=None, name="message")
+
+_JobError = Rule("structure", shape=JobError)
+
+class JobDetails(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("job_id", "jobId", "jobId", _JobId, required=True),
+        Member("status", "status", "status", _JobStatus, required=True),
+        Member("started_on", "startedOn", "startedOn", _Timestamp, required=True),
+        Member("completed_on", "completedOn", "completedOn", _Timestamp),
+        Member("job_error", "jobError", "jobError", _JobError),
+    )
+    job_id: str | None = field(default=None, name="jobId")
+    status: str | None = field(default=None, name="status")
+    started_on: float | None = field(default=None, name="startedOn")
+    completed_on: float | None = field(default=None, name="completedOn")
+    job_error: JobError | None = field(default=None, name="jobError")
+
+_JobDetails = Rule("structure", shape=JobDetails)
+
+_PrincipalArn = Rule("string", pattern="arn:[^:]*:iam::[^:]*:(role|user)/.{1,576}")
+
+_CloudTrailArn = Rule("string", pattern="arn:[^:]*:cloudtrail:[^:]*:[^:]*:trail/.{1,576}")
+
+_RegionList = Rule("list", item=_String)
+
+class TrailProperties(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("cloud_trail_arn", "cloudTrailArn", "cloudTrailArn", _CloudTrailArn, required=True),
+        Member("regions", "regions", "regions", _RegionList),
+        Member("all_regions", "allRegions", "allRegions", _Boolean),
+    )
+    cloud_trail_arn: str | None = field(default=None, name="cloudTrailArn")
+    regions: list[str] | None = field(default=None, name="regions")
+    all_regions: bool | None = field(default=None, name="allRegions")
+
+_TrailProperties = Rule("structure", shape=TrailProperties)
+
+_TrailPropertiesList = Rule("list", item=_TrailProperties)
+
+class CloudTrailProperties(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("trail_properties", "trailProperties", "trailProperties", _TrailPropertiesList, required=True),
+        Member("start_time", "startTime", "startTime", _Timestamp, required=True),
+        Member("end_time", "endTime", "endTime", _Timestamp, required=True),
+    )
+    trail_properties: list[TrailProperties] | None = field(default=None, name="trailProperties")
+    start_time: float | None = field(default=None, name="startTime")
+    end_time: float | None = field(default=None, name="endTime")
+
+_CloudTrailProperties = Rule("structure", shape=CloudTrailProperties)
+
+class GeneratedPolicyProperties(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("is_complete", "isComplete", "isComplete", _Boolean),
+        Member("principal_arn", "principalArn", "principalArn", _PrincipalArn, required=True),
+        Member("cloud_trail_properties", "cloudTrailProperties", "cloudTrailProperties", _CloudTrailProperties),
+    )
+    is_complete: bool | None = field(default=None, name="isComplete")
+    principal_arn: str | None = field(default=None, name="principalArn")
+    cloud_trail_properties: CloudTrailProperties | None = field(default=None, name="cloudTrailProperties")
+
+_GeneratedPolicyProperties = Rule("structure", shape=GeneratedPolicyProperties)
+
+class GeneratedPolicy(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("policy", "policy", "policy", _String, required=True),
+    )
+    policy: str | None = field(default=None, name="policy")
+
+_GeneratedPolicy = Rule("structure", shape=GeneratedPolicy)
+
+_GeneratedPolicyList = Rule("list", item=_GeneratedPolicy)
+
+class GeneratedPolicyResult(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("properties", "properties", "properties", _GeneratedPolicyProperties, required=True),
+        Member("generated_policies", "generatedPolicies", "generatedPolicies", _GeneratedPolicyList),
+    )
+    properties: GeneratedPolicyProperties | None = field(default=None, name="properties")
+    generated_policies: list[GeneratedPolicy] | None = field(default=None, name="generatedPolicies")
+
+_GeneratedPolicyResult = Rule("structure", shape=GeneratedPolicyResult)
+
+class GetGeneratedPolicyResponse(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("job_details", "jobDetails", "jobDetails", _JobDetails, required=True),
+        Member("generated_policy_result", "generatedPolicyResult", "generatedPolicyResult", _GeneratedPolicyResult, required=True),
+    )
+    job_details: JobDetails | None = field(default=None, name="jobDetails")
+    generated_policy_result: GeneratedPolicyResult | None = field(default=None, name="generatedPolicyResult")
+
+class ListAccessPreviewFindingsRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("access_preview_id", "accessPreviewId", "accessPreviewId", _AccessPreviewId, required=True, location="uri"),
+        Member("analyzer_arn", "analyzerArn", "analyzerArn", _AnalyzerArn, required=True),
+        Member("filter", "filter", "filter", _FilterCriteriaMap),
+        Member("next_token", "nextToken", "nextToken", _Token),
+        Member("max_results", "maxResults", "maxResults", _Integer),
+    )
+    access_preview_id: str | None = field(default=None, name="accessPreviewId")
+    analyzer_arn: str | None = field(default=None, name="analyzerArn")
+    filter: dict[str, Criterion] | None = field(default=None, name="filter")
+    next_token: str | None = field(default=None, name="nextToken")
+    max_results: int | None = field(default=None, name="maxResults")
+
+_AccessPreviewFindingId = Rule("string")
+
+_FindingChangeType = Rule("string", enum=("CHANGED", "NEW", "UNCHANGED"))
+
+class AccessPreviewFinding(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("id", "id", "id", _AccessPreviewFindingId, required=True),
+        Member("existing_finding_id", "existingFindingId", "existingFindingId", _FindingId),
+        Member("existing_finding_status", "existingFindingStatus", "existingFindingStatus", _FindingStatus),
+        Member("principal", "principal", "principal", _PrincipalMap),
+        Member("action", "action", "action", _ActionList),
+        Member("condition", "condition", "condition", _ConditionKeyMap),
+        Member("resource", "resource", "resource", _String),
+        Member("is_public", "isPublic", "isPublic", _Boolean),
+        Member("resource_type", "resourceType", "resourceType", _ResourceType, required=True),
+        Member("created_at", "createdAt", "createdAt", _Timestamp, required=True),
+        Member("change_type", "changeType", "changeType", _FindingChangeType, required=True),
+        Member("status", "status", "status", _FindingStatus, required=True),
+        Member("resource_owner_account", "resourceOwnerAccount", "resourceOwnerAccount", _String, required=True),
+        Member("error", "error", "error", _String),
+        Member("sources", "sources", "sources", _FindingSourceList),
+        Member("resource_control_policy_restriction", "resourceControlPolicyRestriction", "resourceControlPolicyRestriction", _ResourceControlPolicyRestriction),
+    )
+    id: str | None = field(default=None, name="id")
+    existing_finding_id: str | None = field(default=None, name="existingFindingId")
+    existing_finding_status: str | None = field(default=None, name="existingFindingStatus")
+    principal: dict[str, str] | None = field(default=None, name="principal")
+    action: list[str] | None = field(default=None, name="action")
+    condition: dict[str, str] | None = field(default=None, name="condition")
+    resource: str | None = field(default=None, name="resource")
+    is_public: bool | None = field(default=None, name="isPublic")
+    resource_type: str | None = field(default=None, name="resourceType")
+    created_at: float | None = field(default=None, name="createdAt")
+    change_type: str | None = field(default=None, name="changeType")
+    status: str | None = field(default=None, name="status")
+    resource_owner_account: str | None = field(default=None, name="resourceOwnerAccount")
+    error: str | None = field(default=None, name="error")
+    sources: list[FindingSource] | None = field(default=None, name="sources")
+    resource_control_policy_restriction: str | None = field(default=None, name="resourceControlPolicyRestriction")
+
+_AccessPreviewFinding = Rule("structure", shape=AccessPreviewFinding)
+
+_AccessPreviewFindingsList = Rule("list", item=_AccessPreviewFinding)
+
+class ListAccessPreviewFindingsResponse(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("findings", "findings", "findings", _AccessPreviewFindingsList, required=True),
+        Member("next_token", "nextToken", "nextToken", _Token),
+    )
+    findings: list[AccessPreviewFinding] | None = field(default=None, name="findings")
+    next_token: str | None = field(default=None, name="nextToken")
+
+class ListAccessPreviewsRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("analyzer_arn", "analyzerArn", "analyzerArn", _AnalyzerArn, required=True, location="querystring"),
+        Member("next_token", "nextToken", "nextToken", _Token, location="querystring"),
+        Member("max_results", "maxResults", "maxResults", _Integer, location="querystring"),
+    )
+    analyzer_arn: str | None = field(default=None, name="analyzerArn")
+    next_token: str | None = field(default=None, name="nextToken")
+    max_results: int | None = field(default=None, name="maxResults")
+
+class AccessPreviewSummary(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("id", "id", "id", _AccessPreviewId, required=True),
+        Member("analyzer_arn", "analyzerArn", "analyzerArn", _AnalyzerArn, required=True),
+        Member("created_at", "createdAt", "createdAt", _Timestamp, required=True),
+        Member("status", "status", "status", _AccessPreviewStatus, required=True),
+        Member("status_reason", "statusReason", "statusReason", _AccessPreviewStatusReason),
+    )
+    id: str | None = field(default=None, name="id")
+    analyzer_arn: str | None = field(default=None, name="analyzerArn")
+    created_at: float | None = field(default=None, name="createdAt")
+    status: str | None = field(default=None, name="status")
+    status_reason: AccessPreviewStatusReason | None = field(default=None, name="statusReason")
+
+_AccessPreviewSummary = Rule("structure", shape=AccessPreviewSummary)
+
+_AccessPreviewsList = Rule("list", item=_AccessPreviewSummary)
+
+class ListAccessPreviewsResponse(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("access_previews", "accessPreviews", "accessPreviews", _AccessPreviewsList, required=True),
+        Member("next_token", "nextToken", "nextToken", _Token),
+    )
+    access_previews: list[AccessPreviewSummary] | None = field(default=None, name="accessPreviews")
+    next_token: str | None = field(default=None, name="nextToken")
+
+class ListAnalyzedResourcesRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("analyzer_arn", "analyzerArn", "analyzerArn", _AnalyzerArn, required=True),
+        Member("resource_type", "resourceType", "resourceType", _ResourceType),
+        Member("next_token", "nextToken", "nextToken", _Token),
+        Member("max_results", "maxResults", "maxResults", _Integer),
+    )
+    analyzer_arn: str | None = field(default=None, name="analyzerArn")
+    resource_type: str | None = field(default=None, name="resourceType")
+    next_token: str | None = field(default=None, name="nextToken")
+    max_results: int | None = field(default=None, name="maxResults")
+
+class AnalyzedResourceSummary(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("resource_arn", "resourceArn", "resourceArn", _ResourceArn, required=True),
+        Member("resource_owner_account", "resourceOwnerAccount", "resourceOwnerAccount", _String, required=True),
+        Member("resource_type", "resourceType", "resourceType", _ResourceType, required=True),
+    )
+    resource_arn: str | None = field(default=None, name="resourceArn")
+    resource_owner_account: str | None = field(default=None, name="resourceOwnerAccount")
+    resource_type: str | None = field(default=None, name="resourceType")
+
+_AnalyzedResourceSummary = Rule("structure", shape=AnalyzedResourceSummary)
+
+_AnalyzedResourcesList = Rule("list", item=_AnalyzedResourceSummary)
+
+class ListAnalyzedResourcesResponse(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("analyzed_resources", "analyzedResources", "analyzedResources", _AnalyzedResourcesList, required=True),
+        Member("next_token", "nextToken", "nextToken", _Token),
+    )
+    analyzed_resources: list[AnalyzedResourceSummary] | None = field(default=None, name="analyzedResources")
+    next_token: str | None = field(default=None, name="nextToken")
+
+class ListAnalyzersRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("next_token", "nextToken", "nextToken", _Token, location="querystring"),
+        Member("max_results", "maxResults", "maxResults", _Integer, location="querystring"),
+        Member("type", "type", "type", _Type, location="querystring"),
+    )
+    next_token: str | None = field(default=None, name="nextToken")
+    max_results: int | None = field(default=None, name="maxResults")
+    type: str | None = field(default=None, name="type")
+
+_AnalyzersList = Rule("list", item=_AnalyzerSummary)
+
+class ListAnalyzersResponse(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("analyzers", "analyzers", "analyzers", _AnalyzersList, required=True),
+        Member("next_token", "nextToken", "nextToken", _Token),
+    )
+    analyzers: list[AnalyzerSummary] | None = field(default=None, name="analyzers")
+    next_token: str | None = field(default=None, name="nextToken")
+
+class ListArchiveRulesRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("analyzer_name", "analyzerName", "analyzerName", _AnalyzerName, required=True, location="uri"),
+        Member("next_token", "nextToken", "nextToken", _Token, location="querystring"),
+        Member("max_results", "maxResults", "maxResults", _Integer, location="querystring"),
+    )
+    analyzer_name: str | None = field(default=None, name="analyzerName")
+    next_token: str | None = field(default=None, name="nextToken")
+    max_results: int | None = field(default=None, name="maxResults")
+
+_ArchiveRulesList = Rule("list", item=_ArchiveRuleSummary)
+
+class ListArchiveRulesResponse(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("archive_rules", "archiveRules", "archiveRules", _ArchiveRulesList, required=True),
+        Member("next_token", "nextToken", "nextToken", _Token),
+    )
+    archive_rules: list[ArchiveRuleSummary] | None = field(default=None, name="archiveRules")
+    next_token: str | None = field(default=None, name="nextToken")
+
+_OrderBy = Rule("string", enum=("ASC", "DESC"))
+
+class SortCriteria(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("attribute_name", "attributeName", "attributeName", _String),
+        Member("order_by", "orderBy", "orderBy", _OrderBy),
+    )
+    attribute_name: str | None = field(default=None, name="attributeName")
+    order_by: str | None = field(default=None, name="orderBy")
+
+_SortCriteria = Rule("structure", shape=SortCriteria)
+
+class ListFindingsRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("analyzer_arn", "analyzerArn", "analyzerArn", _AnalyzerArn, required=True),
+        Member("filter", "filter", "filter", _FilterCriteriaMap),
+        Member("sort", "sort", "sort", _SortCriteria),
+        Member("next_token", "nextToken", "nextToken", _Token),
+        Member("max_results", "maxResults", "maxResults", _Integer),
+    )
+    analyzer_arn: str | None = field(default=None, name="analyzerArn")
+    filter: dict[str, Criterion] | None = field(default=None, name="filter")
+    sort: SortCriteria | None = field(default=None, name="sort")
+    next_token: str | None = field(default=None, name="nextToken")
+    max_results: int | None = field(default=None, name="maxResults")
+
+class FindingSummary(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("id", "id", "id", _FindingId, required=True),
+        Member("principal", "principal", "principal", _PrincipalMap),
+        Member("action", "action", "action", _ActionList),
+        Member("resource", "resource", "resource", _String),
+        Member("is_public", "isPublic", "isPublic", _Boolean),
+        Member("resource_type", "resourceType", "resourceType", _ResourceType, required=True),
+        Member("condition", "condition", "condition", _ConditionKeyMap, required=True),
+        Member("created_at", "createdAt", "createdAt", _Timestamp, required=True),
+        Member("analyzed_at", "analyzedAt", "analyzedAt", _Timestamp, required=True),
+        Member("updated_at", "updatedAt", "updatedAt", _Timestamp, required=True),
+        Member("status", "status", "status", _FindingStatus, required=True),
+        Member("resource_owner_account", "resourceOwnerAccount", "resourceOwnerAccount", _String, required=True),
+        Member("error", "error", "error", _String),
+        Member("sources", "sources", "sources", _FindingSourceList),
+        Member("resource_control_policy_restriction", "resourceControlPolicyRestriction", "resourceControlPolicyRestriction", _ResourceControlPolicyRestriction),
+    )
+    id: str | None = field(default=None, name="id")
+    principal: dict[str, str] | None = field(default=None, name="principal")
+    action: list[str] | None = field(default=None, name="action")
+    resource: str | None = field(default=None, name="resource")
+    is_public: bool | None = field(default=None, name="isPublic")
+    resource_type: str | None = field(default=None, name="resourceType")
+    condition: dict[str, str] | None = field(default=None, name="condition")
+    created_at: float | None = field(default=None, name="createdAt")
+    analyzed_at: float | None = field(default=None, name="analyzedAt")
+    updated_at: float | None = field(default=None, name="updatedAt")
+    status: str | None = field(default=None, name="status")
+    resource_owner_account: str | None = field(default=None, name="resourceOwnerAccount")
+    error: str | None = field(default=None, name="error")
+    sources: list[FindingSource] | None = field(default=None, name="sources")
+    resource_control_policy_restriction: str | None = field(default=None, name="resourceControlPolicyRestriction")
+
+_FindingSummary = Rule("structure", shape=FindingSummary)
+
+_FindingsList = Rule("list", item=_FindingSummary)
+
+class ListFindingsResponse(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("findings", "findings", "findings", _FindingsList, required=True),
+        Member("next_token", "nextToken", "nextToken", _Token),
+    )
+    findings: list[FindingSummary] | None = field(default=None, name="findings")
+    next_token: str | None = field(default=None, name="nextToken")
+
+class ListFindingsV2Request(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("analyzer_arn", "analyzerArn", "analyzerArn", _AnalyzerArn, required=True),
+        Member("filter", "filter", "filter", _FilterCriteriaMap),
+        Member("max_results", "maxResults", "maxResults", _Integer),
+        Member("next_token", "nextToken", "nextToken", _Token),
+        Member("sort", "sort", "sort", _SortCriteria),
+    )
+    analyzer_arn: str | None = field(default=None, name="analyzerArn")
+    filter: dict[str, Criterion] | None = field(default=None, name="filter")
+    max_results: int | None = field(default=None, name="maxResults")
+    next_token: str | None = field(default=None, name="nextToken")
+    sort: SortCriteria | None = field(default=None, name="sort")
+
+class FindingSummaryV2(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("analyzed_at", "analyzedAt", "analyzedAt", _Timestamp, required=True),
+        Member("created_at", "createdAt", "createdAt", _Timestamp, required=True),
+        Member("error", "error", "error", _String),
+        Member("id", "id", "id", _FindingId, required=True),
+        Member("resource", "resource", "resource", _String),
+        Member("resource_type", "resourceType", "resourceType", _ResourceType, required=True),
+        Member("resource_owner_account", "resourceOwnerAccount", "resourceOwnerAccount", _String, required=True),
+        Member("status", "status", "status", _FindingStatus, required=True),
+        Member("updated_at", "updatedAt", "updatedAt", _Timestamp, required=True),
+        Member("finding_type", "findingType", "findingType", _FindingType),
+    )
+    analyzed_at: float | None = field(default=None, name="analyzedAt")
+    created_at: float | None = field(default=None, name="createdAt")
+    error: str | None = field(default=None, name="error")
+    id: str | None = field(default=None, name="id")
+    resource: str | None = field(default=None, name="resource")
+    resource_type: str | None = field(default=None, name="resourceType")
+    resource_owner_account: str | None = field(default=None, name="resourceOwnerAccount")
+    status: str | None = field(default=None, name="status")
+    updated_at: float | None = field(default=None, name="updatedAt")
+    finding_type: str | None = field(default=None, name="findingType")
+
+_FindingSummaryV2 = Rule("structure", shape=FindingSummaryV2)
+
+_FindingsListV2 = Rule("list", item=_FindingSummaryV2)
+
+class ListFindingsV2Response(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("findings", "findings", "findings", _FindingsListV2, required=True),
+        Member("next_token", "nextToken", "nextToken", _Token),
+    )
+    findings: list[FindingSummaryV2] | None = field(default=None, name="findings")
+    next_token: str | None = field(default=None, name="nextToken")
+
+_ListPolicyGenerationsRequestMaxResultsInteger = Rule("integer", minimum=1)
+
+class ListPolicyGenerationsRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("principal_arn", "principalArn", "principalArn", _PrincipalArn, location="querystring"),
+        Member("max_results", "maxResults", "maxResults", _ListPolicyGenerationsRequestMaxResultsInteger, location="querystring"),
+        Member("next_token", "nextToken", "nextToken", _Token, location="querystring"),
+    )
+    principal_arn: str | None = field(default=None, name="principalArn")
+    max_results: int | None = field(default=None, name="maxResults")
+    next_token: str | None = field(default=None, name="nextToken")
+
+class PolicyGeneration(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("job_id", "jobId", "jobId", _JobId, required=True),
+        Member("principal_arn", "principalArn", "principalArn", _PrincipalArn, required=True),
+        Member("status", "status", "status", _JobStatus, required=True),
+        Member("started_on", "startedOn", "startedOn", _Timestamp, required=True),
+        Member("completed_on", "completedOn", "completedOn", _Timestamp),
+    )
+    job_id: str | None = field(default=None, name="jobId")
+    principal_arn: str | None = field(default=None, name="principalArn")
+    status: str | None = field(default=None, name="status")
+    started_on: float | None = field(default=None, name="startedOn")
+    completed_on: float | None = field(default=None, name="completedOn")
+
+_PolicyGeneration = Rule("structure", shape=PolicyGeneration)
+
+_PolicyGenerationList = Rule("list", item=_PolicyGeneration)
+
+class ListPolicyGenerationsResponse(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("policy_generations", "policyGenerations", "policyGenerations", _PolicyGenerationList, required=True),
+        Member("next_token", "nextToken", "nextToken", _Token),
+    )
+    policy_generations: list[PolicyGeneration] | None = field(default=None, name="policyGenerations")
+    next_token: str | None = field(default=None, name="nextToken")
+
+class ListTagsForResourceRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("resource_arn", "resourceArn", "resourceArn", _String, required=True, location="uri"),
+    )
+    resource_arn: str | None = field(default=None, name="resourceArn")
+
+class ListTagsForResourceResponse(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("tags", "tags", "tags", _TagsMap),
+    )
+    tags: dict[str, str] | None = field(default=None, name="tags")
+
+class PolicyGenerationDetails(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("principal_arn", "principalArn", "principalArn", _PrincipalArn, required=True),
+    )
+    principal_arn: str | None = field(default=None, name="principalArn")
+
+_PolicyGenerationDetails = Rule("structure", shape=PolicyGenerationDetails)
+
+class Trail(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("cloud_trail_arn", "cloudTrailArn", "cloudTrailArn", _CloudTrailArn, required=True),
+        Member("regions", "regions", "regions", _RegionList),
+        Member("all_regions", "allRegions", "allRegions", _Boolean),
+    )
+    cloud_trail_arn: str | None = field(default=None, name="cloudTrailArn")
+    regions: list[str] | None = field(default=None, name="regions")
+    all_regions: bool | None = field(default=None, name="allRegions")
+
+_Trail = Rule("structure", shape=Trail)
+
+_TrailList = Rule("list", item=_Trail)
+
+_RoleArn = Rule("string", pattern="arn:[^:]*:iam::[^:]*:role/.{1,576}")
+
+class CloudTrailDetails(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("trails", "trails", "trails", _TrailList, required=True),
+        Member("access_role", "accessRole", "accessRole", _RoleArn, required=True),
+        Member("start_time", "startTime", "startTime", _Timestamp, required=True),
+        Member("end_time", "endTime", "endTime", _Timestamp),
+    )
+    trails: list[Trail] | None = field(default=None, name="trails")
+    access_role: str | None = field(default=None, name="accessRole")
+    start_time: float | None = field(default=None, name="startTime")
+    end_time: float | None = field(default=None, name="endTime")
+
+_CloudTrailDetails = Rule("structure", shape=CloudTrailDetails)
+
+class StartPolicyGenerationRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("policy_generation_details", "policyGenerationDetails", "policyGenerationDetails", _PolicyGenerationDetails, required=True),
+        Member("cloud_trail_details", "cloudTrailDetails", "cloudTrailDetails", _CloudTrailDetails),
+        Member("client_token", "clientToken", "clientToken", _String),
+    )
+    policy_generation_details: PolicyGenerationDetails | None = field(default=None, name="policyGenerationDetails")
+    cloud_trail_details: CloudTrailDetails | None = field(default=None, name="cloudTrailDetails")
+    client_token: str | None = field(default=None, name="clientToken")
+
+class StartPolicyGenerationResponse(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("job_id", "jobId", "jobId", _JobId, required=True),
+    )
+    job_id: str | None = field(default=None, name="jobId")
+
+class StartResourceScanRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("analyzer_arn", "analyzerArn", "analyzerArn", _AnalyzerArn, required=True),
+        Member("resource_arn", "resourceArn", "resourceArn", _ResourceArn, required=True),
+        Member("resource_owner_account", "resourceOwnerAccount", "resourceOwnerAccount", _String),
+    )
+    analyzer_arn: str | None = field(default=None, name="analyzerArn")
+    resource_arn: str | None = field(default=None, name="resourceArn")
+    resource_owner_account: str | None = field(default=None, name="resourceOwnerAccount")
+
+class TagResourceRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("resource_arn", "resourceArn", "resourceArn", _String, required=True, location="uri"),
+        Member("tags", "tags", "tags", _TagsMap, required=True),
+    )
+    resource_arn: str | None = field(default=None, name="resourceArn")
+    tags: dict[str, str] | None = field(default=None, name="tags")
+
+class TagResourceResponse(Shape, frozen=True, kw_only=True):
+    pass
+
+_TagKeys = Rule("list", item=_String)
+
+class UntagResourceRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("resource_arn", "resourceArn", "resourceArn", _String, required=True, location="uri"),
+        Member("tag_keys", "tagKeys", "tagKeys", _TagKeys, required=True, location="querystring"),
+    )
+    resource_arn: str | None = field(default=None, name="resourceArn")
+    tag_keys: list[str] | None = field(default=None, name="tagKeys")
+
+class UntagResourceResponse(Shape, frozen=True, kw_only=True):
+    pass
+
+class UpdateAnalyzerRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("analyzer_name", "analyzerName", "analyzerName", _AnalyzerName, required=True, location="uri"),
+        Member("configuration", "configuration", "configuration", _AnalyzerConfiguration),
+    )
+    analyzer_name: str | None = field(default=None, name="analyzerName")
+    configuration: AnalyzerConfiguration | None = field(default=None, name="configuration")
+
+class UpdateAnalyzerResponse(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("configuration", "configuration", "configuration", _AnalyzerConfiguration),
+    )
+    configuration: AnalyzerConfiguration | None = field(default=None, name="configuration")
+
+class UpdateArchiveRuleRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("analyzer_name", "analyzerName", "analyzerName", _AnalyzerName, required=True, location="uri"),
+        Member("rule_name", "ruleName", "ruleName", _Name, required=True, location="uri"),
+        Member("filter", "filter", "filter", _FilterCriteriaMap, required=True),
+        Member("client_token", "clientToken", "clientToken", _String),
+    )
+    analyzer_name: str | None = field(default=None, name="analyzerName")
+    rule_name: str | None = field(default=None, name="ruleName")
+    filter: dict[str, Criterion] | None = field(default=None, name="filter")
+    client_token: str | None = field(default=None, name="clientToken")
+
+_FindingStatusUpdate = Rule("string", enum=("ACTIVE", "ARCHIVED"))
+
+_FindingIdList = Rule("list", item=_FindingId)
+
+class UpdateFindingsRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("analyzer_arn", "analyzerArn", "analyzerArn", _AnalyzerArn, required=True),
+        Member("status", "status", "status", _FindingStatusUpdate, required=True),
+        Member("ids", "ids", "ids", _FindingIdList),
+        Member("resource_arn", "resourceArn", "resourceArn", _ResourceArn),
+        Member("client_token", "clientToken", "clientToken", _String),
+    )
+    analyzer_arn: str | None = field(default=None, name="analyzerArn")
+    status: str | None = field(default=None, name="status")
+    ids: list[str] | None = field(default=None, name="ids")
+    resource_arn: str | None = field(default=None, name="resourceArn")
+    client_token: str | None = field(default=None, name="clientToken")
+
+_Locale = Rule("string", enum=("DE", "EN", "ES", "FR", "IT", "JA", "KO", "PT_BR", "ZH_CN", "ZH_TW"))
 
 _PolicyDocument = Rule("string")
 
@@ -232,44 +2078,44 @@ class ValidatePolicyResponse(Shape, frozen=True, kw_only=True):
     next_token: str | None = field(default=None, name="nextToken")
 
 OPERATIONS: dict[str, OperationShape] = {
-    "ApplyArchiveRule": OperationShape("ApplyArchiveRule", Empty, None, (), method="PUT", path="/archive-rule"),
-    "CancelPolicyGeneration": OperationShape("CancelPolicyGeneration", Empty, None, (), method="PUT", path="/policy/generation/{jobId}"),
+    "ApplyArchiveRule": OperationShape("ApplyArchiveRule", ApplyArchiveRuleRequest, None, ("ResourceNotFoundException", "ValidationException", "InternalServerException", "ThrottlingException", "AccessDeniedException"), method="PUT", path="/archive-rule"),
+    "CancelPolicyGeneration": OperationShape("CancelPolicyGeneration", CancelPolicyGenerationRequest, CancelPolicyGenerationResponse, ("InternalServerException", "ValidationException", "ThrottlingException", "AccessDeniedException"), method="PUT", path="/policy/generation/{jobId}"),
     "CheckAccessNotGranted": OperationShape("CheckAccessNotGranted", CheckAccessNotGrantedRequest, CheckAccessNotGrantedResponse, ("InternalServerException", "ValidationException", "InvalidParameterException", "UnprocessableEntityException", "ThrottlingException", "AccessDeniedException"), method="POST", path="/policy/check-access-not-granted"),
     "CheckNoNewAccess": OperationShape("CheckNoNewAccess", CheckNoNewAccessRequest, CheckNoNewAccessResponse, ("InternalServerException", "ValidationException", "InvalidParameterException", "UnprocessableEntityException", "ThrottlingException", "AccessDeniedException"), method="POST", path="/policy/check-no-new-access"),
     "CheckNoPublicAccess": OperationShape("CheckNoPublicAccess", CheckNoPublicAccessRequest, CheckNoPublicAccessResponse, ("InternalServerException", "ValidationException", "InvalidParameterException", "UnprocessableEntityException", "ThrottlingException", "AccessDeniedException"), method="POST", path="/policy/check-no-public-access"),
-    "CreateAccessPreview": OperationShape("CreateAccessPreview", Empty, None, (), method="PUT", path="/access-preview"),
-    "CreateAnalyzer": OperationShape("CreateAnalyzer", Empty, None, (), method="PUT", path="/analyzer"),
-    "CreateArchiveRule": OperationShape("CreateArchiveRule", Empty, None, (), method="PUT", path="/analyzer/{analyzerName}/archive-rule"),
-    "CreateServiceLinkedAnalyzer": OperationShape("CreateServiceLinkedAnalyzer", Empty, None, (), method="PUT", path="/service-linked-analyzer"),
-    "DeleteAnalyzer": OperationShape("DeleteAnalyzer", Empty, None, (), method="DELETE", path="/analyzer/{analyzerName}"),
-    "DeleteArchiveRule": OperationShape("DeleteArchiveRule", Empty, None, (), method="DELETE", path="/analyzer/{analyzerName}/archive-rule/{ruleName}"),
-    "DeleteServiceLinkedAnalyzer": OperationShape("DeleteServiceLinkedAnalyzer", Empty, None, (), method="DELETE", path="/service-linked-analyzer/{analyzerName}"),
-    "GenerateFindingRecommendation": OperationShape("GenerateFindingRecommendation", Empty, None, (), method="POST", path="/recommendation/{id}"),
-    "GetAccessPreview": OperationShape("GetAccessPreview", Empty, None, (), method="GET", path="/access-preview/{accessPreviewId}"),
-    "GetAnalyzedResource": OperationShape("GetAnalyzedResource", Empty, None, (), method="GET", path="/analyzed-resource"),
-    "GetAnalyzer": OperationShape("GetAnalyzer", Empty, None, (), method="GET", path="/analyzer/{analyzerName}"),
-    "GetArchiveRule": OperationShape("GetArchiveRule", Empty, None, (), method="GET", path="/analyzer/{analyzerName}/archive-rule/{ruleName}"),
-    "GetFinding": OperationShape("GetFinding", Empty, None, (), method="GET", path="/finding/{id}"),
-    "GetFindingRecommendation": OperationShape("GetFindingRecommendation", Empty, None, (), method="GET", path="/recommendation/{id}"),
-    "GetFindingV2": OperationShape("GetFindingV2", Empty, None, (), method="GET", path="/findingv2/{id}"),
-    "GetFindingsStatistics": OperationShape("GetFindingsStatistics", Empty, None, (), method="POST", path="/analyzer/findings/statistics"),
-    "GetGeneratedPolicy": OperationShape("GetGeneratedPolicy", Empty, None, (), method="GET", path="/policy/generation/{jobId}"),
-    "ListAccessPreviewFindings": OperationShape("ListAccessPreviewFindings", Empty, None, (), method="POST", path="/access-preview/{accessPreviewId}"),
-    "ListAccessPreviews": OperationShape("ListAccessPreviews", Empty, None, (), method="GET", path="/access-preview"),
-    "ListAnalyzedResources": OperationShape("ListAnalyzedResources", Empty, None, (), method="POST", path="/analyzed-resource"),
-    "ListAnalyzers": OperationShape("ListAnalyzers", Empty, None, (), method="GET", path="/analyzer"),
-    "ListArchiveRules": OperationShape("ListArchiveRules", Empty, None, (), method="GET", path="/analyzer/{analyzerName}/archive-rule"),
-    "ListFindings": OperationShape("ListFindings", Empty, None, (), method="POST", path="/finding"),
-    "ListFindingsV2": OperationShape("ListFindingsV2", Empty, None, (), method="POST", path="/findingv2"),
-    "ListPolicyGenerations": OperationShape("ListPolicyGenerations", Empty, None, (), method="GET", path="/policy/generation"),
-    "ListTagsForResource": OperationShape("ListTagsForResource", Empty, None, (), method="GET", path="/tags/{resourceArn}"),
-    "StartPolicyGeneration": OperationShape("StartPolicyGeneration", Empty, None, (), method="PUT", path="/policy/generation"),
-    "StartResourceScan": OperationShape("StartResourceScan", Empty, None, (), method="POST", path="/resource/scan"),
-    "TagResource": OperationShape("TagResource", Empty, None, (), method="POST", path="/tags/{resourceArn}"),
-    "UntagResource": OperationShape("UntagResource", Empty, None, (), method="DELETE", path="/tags/{resourceArn}"),
-    "UpdateAnalyzer": OperationShape("UpdateAnalyzer", Empty, None, (), method="PUT", path="/analyzer/{analyzerName}"),
-    "UpdateArchiveRule": OperationShape("UpdateArchiveRule", Empty, None, (), method="PUT", path="/analyzer/{analyzerName}/archive-rule/{ruleName}"),
-    "UpdateFindings": OperationShape("UpdateFindings", Empty, None, (), method="PUT", path="/finding"),
+    "CreateAccessPreview": OperationShape("CreateAccessPreview", CreateAccessPreviewRequest, CreateAccessPreviewResponse, ("ConflictException", "ResourceNotFoundException", "InternalServerException", "ValidationException", "ServiceQuotaExceededException", "ThrottlingException", "AccessDeniedException"), method="PUT", path="/access-preview"),
+    "CreateAnalyzer": OperationShape("CreateAnalyzer", CreateAnalyzerRequest, CreateAnalyzerResponse, ("ConflictException", "ValidationException", "InternalServerException", "ServiceQuotaExceededException", "ThrottlingException", "AccessDeniedException"), method="PUT", path="/analyzer"),
+    "CreateArchiveRule": OperationShape("CreateArchiveRule", CreateArchiveRuleRequest, None, ("ConflictException", "ResourceNotFoundException", "ValidationException", "InternalServerException", "ServiceQuotaExceededException", "ThrottlingException", "AccessDeniedException"), method="PUT", path="/analyzer/{analyzerName}/archive-rule"),
+    "CreateServiceLinkedAnalyzer": OperationShape("CreateServiceLinkedAnalyzer", CreateServiceLinkedAnalyzerRequest, CreateServiceLinkedAnalyzerResponse, ("ConflictException", "ValidationException", "InternalServerException", "ServiceQuotaExceededException", "ThrottlingException", "AccessDeniedException"), method="PUT", path="/service-linked-analyzer"),
+    "DeleteAnalyzer": OperationShape("DeleteAnalyzer", DeleteAnalyzerRequest, None, ("ResourceNotFoundException", "ValidationException", "InternalServerException", "ThrottlingException", "AccessDeniedException"), method="DELETE", path="/analyzer/{analyzerName}"),
+    "DeleteArchiveRule": OperationShape("DeleteArchiveRule", DeleteArchiveRuleRequest, None, ("ResourceNotFoundException", "ValidationException", "InternalServerException", "ThrottlingException", "AccessDeniedException"), method="DELETE", path="/analyzer/{analyzerName}/archive-rule/{ruleName}"),
+    "DeleteServiceLinkedAnalyzer": OperationShape("DeleteServiceLinkedAnalyzer", DeleteServiceLinkedAnalyzerRequest, None, ("ResourceNotFoundException", "ConflictException", "ValidationException", "InternalServerException", "ThrottlingException", "AccessDeniedException"), method="DELETE", path="/service-linked-analyzer/{analyzerName}"),
+    "GenerateFindingRecommendation": OperationShape("GenerateFindingRecommendation", GenerateFindingRecommendationRequest, None, ("InternalServerException", "ValidationException", "ThrottlingException", "AccessDeniedException"), method="POST", path="/recommendation/{id}"),
+    "GetAccessPreview": OperationShape("GetAccessPreview", GetAccessPreviewRequest, GetAccessPreviewResponse, ("ResourceNotFoundException", "InternalServerException", "ValidationException", "ThrottlingException", "AccessDeniedException"), method="GET", path="/access-preview/{accessPreviewId}"),
+    "GetAnalyzedResource": OperationShape("GetAnalyzedResource", GetAnalyzedResourceRequest, GetAnalyzedResourceResponse, ("ResourceNotFoundException", "ValidationException", "InternalServerException", "ThrottlingException", "AccessDeniedException"), method="GET", path="/analyzed-resource"),
+    "GetAnalyzer": OperationShape("GetAnalyzer", GetAnalyzerRequest, GetAnalyzerResponse, ("ResourceNotFoundException", "ValidationException", "InternalServerException", "ThrottlingException", "AccessDeniedException"), method="GET", path="/analyzer/{analyzerName}"),
+    "GetArchiveRule": OperationShape("GetArchiveRule", GetArchiveRuleRequest, GetArchiveRuleResponse, ("ResourceNotFoundException", "ValidationException", "InternalServerException", "ThrottlingException", "AccessDeniedException"), method="GET", path="/analyzer/{analyzerName}/archive-rule/{ruleName}"),
+    "GetFinding": OperationShape("GetFinding", GetFindingRequest, GetFindingResponse, ("ResourceNotFoundException", "ValidationException", "InternalServerException", "ThrottlingException", "AccessDeniedException"), method="GET", path="/finding/{id}"),
+    "GetFindingRecommendation": OperationShape("GetFindingRecommendation", GetFindingRecommendationRequest, GetFindingRecommendationResponse, ("ResourceNotFoundException", "ValidationException", "InternalServerException", "ThrottlingException", "AccessDeniedException"), method="GET", path="/recommendation/{id}"),
+    "GetFindingV2": OperationShape("GetFindingV2", GetFindingV2Request, GetFindingV2Response, ("ResourceNotFoundException", "ValidationException", "InternalServerException", "ThrottlingException", "AccessDeniedException"), method="GET", path="/findingv2/{id}"),
+    "GetFindingsStatistics": OperationShape("GetFindingsStatistics", GetFindingsStatisticsRequest, GetFindingsStatisticsResponse, ("ResourceNotFoundException", "ValidationException", "InternalServerException", "ThrottlingException", "AccessDeniedException"), method="POST", path="/analyzer/findings/statistics"),
+    "GetGeneratedPolicy": OperationShape("GetGeneratedPolicy", GetGeneratedPolicyRequest, GetGeneratedPolicyResponse, ("InternalServerException", "ValidationException", "ThrottlingException", "AccessDeniedException"), method="GET", path="/policy/generation/{jobId}"),
+    "ListAccessPreviewFindings": OperationShape("ListAccessPreviewFindings", ListAccessPreviewFindingsRequest, ListAccessPreviewFindingsResponse, ("ConflictException", "ResourceNotFoundException", "InternalServerException", "ValidationException", "ThrottlingException", "AccessDeniedException"), method="POST", path="/access-preview/{accessPreviewId}"),
+    "ListAccessPreviews": OperationShape("ListAccessPreviews", ListAccessPreviewsRequest, ListAccessPreviewsResponse, ("ResourceNotFoundException", "InternalServerException", "ValidationException", "ThrottlingException", "AccessDeniedException"), method="GET", path="/access-preview"),
+    "ListAnalyzedResources": OperationShape("ListAnalyzedResources", ListAnalyzedResourcesRequest, ListAnalyzedResourcesResponse, ("ResourceNotFoundException", "ValidationException", "InternalServerException", "ThrottlingException", "AccessDeniedException"), method="POST", path="/analyzed-resource"),
+    "ListAnalyzers": OperationShape("ListAnalyzers", ListAnalyzersRequest, ListAnalyzersResponse, ("ValidationException", "InternalServerException", "ThrottlingException", "AccessDeniedException"), method="GET", path="/analyzer"),
+    "ListArchiveRules": OperationShape("ListArchiveRules", ListArchiveRulesRequest, ListArchiveRulesResponse, ("ValidationException", "InternalServerException", "ThrottlingException", "AccessDeniedException"), method="GET", path="/analyzer/{analyzerName}/archive-rule"),
+    "ListFindings": OperationShape("ListFindings", ListFindingsRequest, ListFindingsResponse, ("ResourceNotFoundException", "ValidationException", "InternalServerException", "ThrottlingException", "AccessDeniedException"), method="POST", path="/finding"),
+    "ListFindingsV2": OperationShape("ListFindingsV2", ListFindingsV2Request, ListFindingsV2Response, ("ResourceNotFoundException", "ValidationException", "InternalServerException", "ThrottlingException", "AccessDeniedException"), method="POST", path="/findingv2"),
+    "ListPolicyGenerations": OperationShape("ListPolicyGenerations", ListPolicyGenerationsRequest, ListPolicyGenerationsResponse, ("InternalServerException", "ValidationException", "ThrottlingException", "AccessDeniedException"), method="GET", path="/policy/generation"),
+    "ListTagsForResource": OperationShape("ListTagsForResource", ListTagsForResourceRequest, ListTagsForResourceResponse, ("ResourceNotFoundException", "InternalServerException", "ValidationException", "ThrottlingException", "AccessDeniedException"), method="GET", path="/tags/{resourceArn}"),
+    "StartPolicyGeneration": OperationShape("StartPolicyGeneration", StartPolicyGenerationRequest, StartPolicyGenerationResponse, ("ConflictException", "InternalServerException", "ValidationException", "ServiceQuotaExceededException", "ThrottlingException", "AccessDeniedException"), method="PUT", path="/policy/generation"),
+    "StartResourceScan": OperationShape("StartResourceScan", StartResourceScanRequest, None, ("ResourceNotFoundException", "ValidationException", "InternalServerException", "ThrottlingException", "AccessDeniedException"), method="POST", path="/resource/scan"),
+    "TagResource": OperationShape("TagResource", TagResourceRequest, TagResourceResponse, ("ResourceNotFoundException", "InternalServerException", "ValidationException", "ThrottlingException", "AccessDeniedException"), method="POST", path="/tags/{resourceArn}"),
+    "UntagResource": OperationShape("UntagResource", UntagResourceRequest, UntagResourceResponse, ("ResourceNotFoundException", "InternalServerException", "ValidationException", "ThrottlingException", "AccessDeniedException"), method="DELETE", path="/tags/{resourceArn}"),
+    "UpdateAnalyzer": OperationShape("UpdateAnalyzer", UpdateAnalyzerRequest, UpdateAnalyzerResponse, ("ResourceNotFoundException", "ConflictException", "ValidationException", "InternalServerException", "ThrottlingException", "AccessDeniedException"), method="PUT", path="/analyzer/{analyzerName}"),
+    "UpdateArchiveRule": OperationShape("UpdateArchiveRule", UpdateArchiveRuleRequest, None, ("ResourceNotFoundException", "ValidationException", "InternalServerException", "ThrottlingException", "AccessDeniedException"), method="PUT", path="/analyzer/{analyzerName}/archive-rule/{ruleName}"),
+    "UpdateFindings": OperationShape("UpdateFindings", UpdateFindingsRequest, None, ("ResourceNotFoundException", "ValidationException", "InternalServerException", "ThrottlingException", "AccessDeniedException"), method="PUT", path="/finding"),
     "ValidatePolicy": OperationShape("ValidatePolicy", ValidatePolicyRequest, ValidatePolicyResponse, ("InternalServerException", "ValidationException", "ThrottlingException", "AccessDeniedException"), method="POST", path="/policy/validation"),
 }
 
@@ -282,7 +2128,10 @@ SENSITIVE: frozenset[tuple[str, str]] = frozenset({
 
 ERRORS: dict[str, tuple[str, int]] = {
     "AccessDeniedException": ("AccessDeniedException", 403),
+    "ConflictException": ("ConflictException", 409),
     "InternalServerException": ("InternalServerException", 500),
+    "ResourceNotFoundException": ("ResourceNotFoundException", 404),
+    "ServiceQuotaExceededException": ("ServiceQuotaExceededException", 402),
     "ThrottlingException": ("ThrottlingException", 429),
     "UnprocessableEntityException": ("UnprocessableEntityException", 422),
 }

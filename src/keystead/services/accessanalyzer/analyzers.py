@@ -1,0 +1,145 @@
+"""CreateAnalyzer, GetAnalyzer, ListAnalyzers, UpdateAnalyzer, DeleteAnalyzer."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from keystead import errors
+from keystead.api import Call, Target, operation
+from keystead.api.directory import ACCOUNTS, ORGANIZATIONS
+from keystead.entropy import new_uuid
+from keystead.services.accessanalyzer.access import (
+    ANALYZER,
+    named,
+    on_any,
+    on_named,
+    page,
+    tag_facts,
+)
+from keystead.services.accessanalyzer.archive_rules import checked_filter
+from keystead.services.accessanalyzer.tables import ANALYZERS, Analyzer, ArchiveRule, analyzer_arn
+from keystead.services.accessanalyzer.tags import checked_tags
+from keystead.wire.models import accessanalyzer as wire
+
+ACCOUNT: Final = "ACCOUNT"
+ORGANIZATION: Final = "ORGANIZATION"
+_MOST: Final = {ACCOUNT: 1, ORGANIZATION: 5}
+"""Analyzers of each type in one account and Region (API reference, CreateAnalyzer)."""
+
+
+@operation(
+    "CreateAnalyzer",
+    targets=on_named("CreateAnalyzer", lambda request: tag_facts(request.tags)),
+    changes=True,
+)
+def create_analyzer(
+    call: Call, request: wire.CreateAnalyzerRequest, _analyzer: Target
+) -> wire.CreateAnalyzerResponse:
+    """Make an analyzer, which begins at once."""
+    name, kind = request.analyzer_name or "", request.type or ""
+    _check_type(call, kind, request.configuration)
+    others = [one for _, one in call.tx.scan(ANALYZERS, f"{call.account}/{call.region}/")]
+    arn = analyzer_arn(call.account, call.region, name)
+    if any(one.name == name for one in others):
+        raise errors.AnalyzerConflict(f"An analyzer of the name {name} exists already.", arn, ANALYZER)
+    if sum(one.type == kind for one in others) >= _MOST[kind]:
+        raise errors.AnalyzerQuotaExceeded(
+            f"The account has {_MOST[kind]} analyzers of the type {kind} in this Region already.",
+            arn,
+            ANALYZER,
+        )
+    analyzer = Analyzer(
+        account=call.account,
+        region=call.region,
+        name=name,
+        id=new_uuid(call.entropy),
+        type=kind,
+        created=call.now,
+        tags=checked_tags({}, request.tags or {}),
+        rules=tuple(_rule(one, call.now) for one in request.archive_rules or ()),
+    )
+    call.tx.insert(ANALYZERS, analyzer.place, analyzer)
+    return wire.CreateAnalyzerResponse(arn=analyzer.arn)
+
+
+def _rule(given: wire.InlineArchiveRule, now: float) -> ArchiveRule:
+    return ArchiveRule(
+        name=given.rule_name or "", filter=checked_filter(given.filter or {}), created=now, updated=now
+    )
+
+
+def _check_type(call: Call, kind: str, configuration: wire.AnalyzerConfiguration | None) -> None:
+    """None, if the account can have an analyzer of this type.
+
+    Raises:
+        errors.Validation: it cannot.
+    """
+    if kind not in _MOST:
+        raise errors.Validation(f"Analyzers of the type {kind} are not supported.", reason="notSupported")
+    if configuration is not None:
+        raise errors.Validation(f"An analyzer of the type {kind} has no configuration.")
+    if kind == ORGANIZATION and not _manages(call):
+        raise errors.Validation(
+            "An analyzer of an organization can be made by the organization's management account only."
+        )
+
+
+def _manages(call: Call) -> bool:
+    """Whether the caller's account manages an organization."""
+    account = call.tx.get(ACCOUNTS, call.account)
+    organization = (
+        call.tx.get(ORGANIZATIONS, account.organization) if account and account.organization else None
+    )
+    return organization is not None and organization.management == call.account
+
+
+@operation("GetAnalyzer", targets=on_named("GetAnalyzer"))
+def get_analyzer(call: Call, request: wire.GetAnalyzerRequest, _analyzer: Target) -> wire.GetAnalyzerResponse:
+    """Return one analyzer."""
+    return wire.GetAnalyzerResponse(analyzer=_shown(named(call, request.analyzer_name)))
+
+
+@operation("ListAnalyzers", targets=on_any("ListAnalyzers"))
+def list_analyzers(
+    call: Call, request: wire.ListAnalyzersRequest, _any: Target
+) -> wire.ListAnalyzersResponse:
+    """Return the account's analyzers of this Region."""
+    found = [
+        one
+        for _, one in call.tx.scan(ANALYZERS, f"{call.account}/{call.region}/")
+        if request.type in {None, one.type}
+    ]
+    shown, more = page(found, request)
+    return wire.ListAnalyzersResponse(analyzers=[_shown(one) for one in shown], next_token=more)
+
+
+@operation("UpdateAnalyzer", targets=on_named("UpdateAnalyzer"), changes=True)
+def update_analyzer(
+    call: Call, request: wire.UpdateAnalyzerRequest, _analyzer: Target
+) -> wire.UpdateAnalyzerResponse:
+    """Refuse: analyzers of external access have no configuration (API reference, UpdateAnalyzer)."""
+    found = named(call, request.analyzer_name)
+    raise errors.Validation(
+        f"An analyzer of the type {found.type} has no configuration.", reason="notSupported"
+    )
+
+
+@operation("DeleteAnalyzer", targets=on_named("DeleteAnalyzer"), changes=True)
+def delete_analyzer(call: Call, request: wire.DeleteAnalyzerRequest, _analyzer: Target) -> None:
+    """Remove an analyzer with all that it found."""
+    found = named(call, request.analyzer_name)
+    call.tx.delete(ANALYZERS, found.place)
+
+
+def _shown(analyzer: Analyzer) -> wire.AnalyzerSummary:
+    return wire.AnalyzerSummary(
+        arn=analyzer.arn,
+        name=analyzer.name,
+        type=analyzer.type,
+        created_at=analyzer.created,
+        tags=analyzer.tags,
+        status="ACTIVE",
+    )
+
+
+OPERATIONS = (create_analyzer, get_analyzer, list_analyzers, update_analyzer, delete_analyzer)
