@@ -13,6 +13,7 @@ from keystead.errors import OperatorError
 
 COMMANDS = {
     "account": ("keystead.cli.account", "account", "Add accounts, and see which there are."),
+    "advise": ("keystead.cli.advise", "advise", "Advise on default and custom keys."),
     "analyze": ("keystead.cli.analyze", "analyze", "Prove what policies allow."),
     "audit": ("keystead.cli.audit", "audit", "Read and verify the evidence."),
     "backup": ("keystead.cli.backup", "backup", "Create, restore and try out backups."),
