@@ -9,10 +9,11 @@ import pytest
 from botocore.exceptions import ClientError
 
 from keystead.api import verdicts as room
+from keystead.api.call import Target
 from keystead.api.verdicts import Noting, Slot, keep
 from keystead.testing import allow, deny
 
-PLACE, PAIRS = object(), {}
+PLACE, TARGET = object(), Target("kms:Encrypt", "*", "000000000000")
 
 
 @pytest.fixture
@@ -37,17 +38,18 @@ class Asked(dict):
 def passes(slot, key, context, allowed, names):
     """What authorization does with a slot: let through what is known, else decide, and keep a permission."""
     kept = slot.verdicts
-    if kept.hold(key, PLACE) and kept.allow(context):
+    if kept.hold(key, PLACE) and kept.allow(context, TARGET):
         return True
     if not allowed(key, context):
         return False
-    keep(slot, key, PLACE, context.ask(names), grants=None, pairs=PAIRS)
+    asked = context.ask(names)
+    keep(slot, key, PLACE, TARGET, asked, lambda given, _: tuple(map(given.get, names)), grants=None)
     return True
 
 
 def sizes(slot):
     ways = slot.verdicts.ways
-    return len(ways), max(map(len, ways.values()), default=0)
+    return len(ways), max((len(way.values) for way in ways.values()), default=0)
 
 
 def test_threads_that_ask_one_slot_hear_what_the_key_as_they_see_it_allows(often):

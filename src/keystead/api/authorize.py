@@ -13,13 +13,13 @@ import msgspec
 
 from keystead import errors
 from keystead.api.call import Call, Target
-from keystead.api.condition_keys import CheckContext, facts_of
+from keystead.api.condition_keys import CheckContext, facts_of, reader
 from keystead.api.decisions import Refused
 from keystead.api.guardrails import Place
 from keystead.api.permissions import require_known
 from keystead.api.readings import readings
 from keystead.api.standing import Standing
-from keystead.api.verdicts import Noting, keep, slot
+from keystead.api.verdicts import Noting, keep, said, slot
 from keystead.keys import Key
 from keystead.keys import grant as key_grants
 from keystead.keys.key import AWS, CUSTOMER
@@ -105,25 +105,25 @@ def _check(call: Call, target: Target) -> None:
     place = call.standing.place
     if target.account != call.account:
         place = call.standings.place(target.account, call.tx)
-    context = CheckContext(call, target)
     if target.key is not None and target.grant is None:
-        _check_key(call, target, target.key, place, context)
+        _check_key(call, target, target.key, place)
     else:
-        _decide(call, target, place, context)
+        _decide(call, target, place, CheckContext(call, target))
 
 
-def _check_key(call: Call, target: Target, key: Key, place: Place, context: CheckContext) -> None:
+def _check_key(call: Call, target: Target, key: Key, place: Place) -> None:
     """The same for a key; a request like one that was let through is let through (see `verdicts`)."""
     kept = slot(call.standing, target.action, target.resource)
-    verdicts, pairs = kept.verdicts, target.context or _NO_CONTEXT
+    verdicts = kept.verdicts
     if verdicts.hold(key, place):
-        if verdicts.allow(context):
+        if verdicts.allow(call, target):
             return
-        if verdicts.by_grant and verdicts.allow_by(call.relations.grants(call.tx, key), context, pairs):
+        if verdicts.by_grant and verdicts.allow_by(call.relations.grants(call.tx, key), call, target):
             return
-    noting = Noting(context)
+    noting = Noting(CheckContext(call, target))
     grants = _decide(call, target, place, noting)
-    keep(kept, key, place, noting.asked, grants=grants, pairs=pairs)
+    read = reader(said(target), tuple(noting.asked))
+    keep(kept, key, place, target, noting.asked, read, grants=grants)
 
 
 def _decide(

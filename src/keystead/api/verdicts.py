@@ -9,12 +9,13 @@ kept.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Final
 
 import msgspec
 
+from keystead.api.call import Call, Target
 from keystead.api.guardrails import Place
 from keystead.api.standing import Standing
 from keystead.keys import Key
@@ -28,8 +29,24 @@ _MOST_VALUES: Final = 32
 Asked = dict[str, Value | None]
 """Condition keys by lower-case name, in the order in which they were asked for; None: absent."""
 Grants = tuple[Grant, ...]
-_Ways = Mapping[tuple[str, ...], frozenset[tuple[object, ...]]]
-"""Replaced whole: calls within the process are decided in threads of their own, which may read one meanwhile."""
+Read = Callable[[Call, Target], tuple[Value | None, ...]]
+"""Reads the values of certain condition keys from a request; which keys, whoever made it knows."""
+
+
+class Way(msgspec.Struct, frozen=True, gc=False):
+    """Requests whose operation says certain facts (`said`, by name), of which the evaluator asked certain keys.
+
+    `read` finds the values of these, and `values` are those that were let through.
+    """
+
+    said: tuple[str, ...]
+    read: Read
+    values: frozenset[tuple[object, ...]]
+
+
+_Ways = Mapping[tuple[tuple[str, ...], tuple[str, ...]], Way]
+"""By what was said and what was asked. Replaced whole: calls within the process are decided in threads of their own,
+which may read one meanwhile."""
 
 
 class Noting:
@@ -50,9 +67,8 @@ class Noting:
 class Verdicts(msgspec.Struct, gc=False):
     """Permissions of one caller on one key that hold as long as these very values are the current ones.
 
-    `ways` are the condition keys that the evaluator asked for, each with the values that were let through. `grants`
-    are those that the permissions in `by_grant` rest on, whose values end with the encryption context, which
-    grants can constrain.
+    `ways` are by policies alone. `grants` are those that the permissions in `by_grant` rest on, whose values end with
+    the encryption context, which grants can constrain.
     """
 
     key: Key | None = None
@@ -65,23 +81,33 @@ class Verdicts(msgspec.Struct, gc=False):
         """Whether they speak of the key and its account as they are now."""
         return self.key is key and self.place is place
 
-    def allow(self, context: Context) -> bool:
-        """Whether a request with this context is let through by policies alone."""
-        get = context.get
-        for names, values in self.ways.items():  # noqa: SIM110 - any() over a generator takes twice as long
-            if tuple(map(get, names)) in values:
+    def allow(self, call: Call, target: Target) -> bool:
+        """Whether this request is let through by policies alone."""
+        names = said(target)
+        for way in self.ways.values():  # noqa: SIM110 - any() over a generator takes twice as long
+            if way.said == names and way.read(call, target) in way.values:
                 return True
         return False
 
-    def allow_by(self, grants: Grants, context: Context, pairs: Mapping[str, str]) -> bool:
-        """Whether a request with this context and encryption context is let through by these grants."""
+    def allow_by(self, grants: Grants, call: Call, target: Target) -> bool:
+        """Whether this request is let through by these grants."""
         if self.grants is not grants:
             return False
-        get = context.get
-        for names, values in self.by_grant.items():  # noqa: SIM110 - as above
-            if (*map(get, names), *pairs.items()) in values:
+        names, pairs = said(target), pairs_of(target)
+        for way in self.by_grant.values():
+            if way.said == names and (*way.read(call, target), *pairs) in way.values:
                 return True
         return False
+
+
+def said(target: Target) -> tuple[str, ...]:
+    """The names of the facts that the operation says of its parameters."""
+    return tuple(target.facts) if target.facts else ()
+
+
+def pairs_of(target: Target) -> tuple[tuple[str, str], ...]:
+    """The pairs of the encryption context."""
+    return tuple(target.context.items()) if target.context else ()
 
 
 class Slot:
@@ -100,26 +126,31 @@ def slot(standing: Standing, action: str, resource: str) -> Slot:  # noqa: ARG00
 
 
 def keep(
-    slot: Slot, key: Key, place: Place, asked: Asked, *, grants: Grants | None, pairs: Mapping[str, str]
+    slot: Slot, key: Key, place: Place, target: Target, asked: Asked, read: Read, *, grants: Grants | None
 ) -> None:
-    """None; a request that was asked this, and was let through, is let through again. `grants`: if they were needed."""
+    """None; a request that was asked this, and was let through, is let through again. `grants`: if they were needed.
+
+    `read` finds the values of the keys in `asked` in requests that say what this one says.
+    """
     verdicts = slot.verdicts
     if not verdicts.hold(key, place) or (grants is not None and verdicts.grants is not grants):
         verdicts = slot.verdicts = Verdicts(key, place, {}, grants, {})
+    names, values = (said(target), tuple(asked)), tuple(asked.values())
     if grants is None:
-        verdicts.ways = _with(verdicts.ways, tuple(asked), tuple(asked.values()))
+        verdicts.ways = _with(verdicts.ways, names, read, values)
     else:
-        values = (*asked.values(), *pairs.items())
-        verdicts.by_grant = _with(verdicts.by_grant, tuple(asked), values)
+        verdicts.by_grant = _with(verdicts.by_grant, names, read, (*values, *pairs_of(target)))
 
 
-def _with(ways: _Ways, names: tuple[str, ...], values: tuple[object, ...]) -> _Ways:
+def _with(
+    ways: _Ways, names: tuple[tuple[str, ...], tuple[str, ...]], read: Read, values: tuple[object, ...]
+) -> _Ways:
     """The ways and one more; where there is no room, without what was kept before."""
-    known = ways.get(names, frozenset())
+    known = ways[names].values if names in ways else frozenset()
     if len(known) >= _MOST_VALUES:
         known = frozenset()
     room = names in ways or len(ways) < _MOST_WAYS
-    return {**(ways if room else {}), names: known | {values}}
+    return {**(ways if room else {}), names: Way(names[0], read, known | {values})}
 
 
-__all__ = ["Noting", "Slot", "Verdicts", "keep", "slot"]
+__all__ = ["Noting", "Read", "Slot", "Verdicts", "Way", "keep", "said", "slot"]

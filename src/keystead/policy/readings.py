@@ -31,7 +31,12 @@ class TooManyReadingsError(KeysteadError):
 
 def ambiguous(names: Mapping[str, object] | None) -> bool:
     """True if some names differ only in case."""
-    return names is not None and len(names) > 1 and len(set(map(str.lower, names))) < len(names)
+    if names is None or len(names) < 2:  # noqa: PLR2004  one name is like no other
+        return False
+    together = "\0".join(names)
+    if together == together.lower():  # as it mostly is: then they are as different as they are written
+        return False
+    return len(set(map(str.lower, names))) < len(names)
 
 
 def choices(pairs: Mapping[str, T]) -> Iterable[dict[str, T]]:
