@@ -23,6 +23,8 @@ def _about(text: str) -> Meta:
 
 
 MOST_WORKERS = 64
+MOST_INLINE = 262_144
+"""Bytes of an object that are kept with records: what a transaction and a group of them hold in memory."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,6 +125,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "`keystead[stores]`."
         ),
     ] = "directory:"
+    inline_objects: Annotated[
+        int,
+        _about(
+            "Objects of at most so many bytes are kept in Keystead's own storage, which makes them durable with their records; "
+            "0 keeps all in `object_store`. At most 262,144."
+        ),
+    ] = 65_536
     object_store_endpoint: Annotated[
         str | None, _about("URL of that store, if it is not AWS's, Google's or Microsoft's own.")
     ] = None
@@ -252,6 +261,8 @@ def _require_some(settings: Settings) -> None:
     for name in ("max_connections", "max_waiting", "max_buffered", "threads", "receipt_wait"):
         if getattr(settings, name) < 1:
             raise errors.SettingsError(f"{name} must be at least 1")
+    if not 0 <= settings.inline_objects <= MOST_INLINE:
+        raise errors.SettingsError(f"inline_objects must be from 0 to {MOST_INLINE}")
 
 
 def _check_trails(settings: Settings) -> None:

@@ -42,7 +42,7 @@ def test_objects_outlive_a_restart_and_are_ciphertext_only(tmp_path: Path) -> No
 
 
 def test_a_blob_that_was_changed_or_swapped_is_not_served(tmp_path: Path) -> None:
-    with RunningServer(tmp_path) as server:
+    with RunningServer(tmp_path, inline_objects=0) as server:
         s3 = client(server)
         s3.create_bucket(Bucket="kept")
         blobs: dict[str, Path] = {}

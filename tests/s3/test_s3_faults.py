@@ -24,7 +24,7 @@ def blobs():
 def server(blobs):
     patch = pytest.MonkeyPatch()
     patch.setattr(keystead.app.server, "open_blobs", lambda _settings, _directory: blobs)
-    with RunningServer() as running:
+    with RunningServer(inline_objects=0) as running:
         yield running
     patch.undo()
 

@@ -20,7 +20,7 @@ def blobs_in(directory: Path) -> dict[str, Path]:
 
 @pytest.fixture
 def running(tmp_path):
-    with RunningServer(tmp_path) as server:
+    with RunningServer(tmp_path, inline_objects=0) as server:
         yield server
 
 

@@ -112,7 +112,7 @@ def test_an_object_whose_bucket_goes_while_its_bytes_come_is_refused(
 
     monkeypatch.setattr(DirectoryBlobs, "put", held)
     with pytest.raises(ClientError) as caught:
-        s3.put_object(Bucket=bucket, Key="k", Body=b"body")
+        s3.put_object(Bucket=bucket, Key="k", Body=bytes(100_000))
     assert code(caught) == "NoSuchBucket"
     assert server.store.transaction().get(BUCKETS, bucket) is None
 

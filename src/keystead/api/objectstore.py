@@ -27,8 +27,12 @@ Soon = Callable[[Callable[[], None]], object]
 class ObjectStore:
     """Blobs, the threads that read them for answers (none waits for a slow client), and keys that are held a while."""
 
-    def __init__(self, blobs: Blobs, pool: FairPool, soon: Soon) -> None:
-        """With what runs a callable on the loop's thread, from any other."""
+    def __init__(self, blobs: Blobs, pool: FairPool, soon: Soon, inline: int) -> None:
+        """With what runs a callable on the loop's thread, from any other.
+
+        Objects of at most `inline` bytes are kept by records instead of blobs.
+        """
+        self.inline = inline
         self.blobs = blobs
         self.secrets = HeldSecrets(MOST_HELD)
         self._pool = pool

@@ -209,7 +209,9 @@ class App:
                 entropy=self.entropy,
                 pool=self._pool,
                 bodies=self._bodies,
-                objects=ObjectStore(self._blobs, self._answers, loop.call_soon_threadsafe),
+                objects=ObjectStore(
+                    self._blobs, self._answers, loop.call_soon_threadsafe, self.settings.inline_objects
+                ),
                 domains=DOMAINS,
                 rates=rates_of(self.settings, SERVICES),
                 quotas=quotas_of(self.settings),

@@ -33,7 +33,7 @@ from keystead.services.kms.tables import ALIASES, GRANTS, KEYS
 from keystead.services.organizations.tables import CREATIONS, HANDSHAKES
 from keystead.services.s3.endings import COMPLETIONS
 from keystead.services.s3.garbage import GARBAGE
-from keystead.services.s3.tables import BUCKETS, OBJECTS, PARTS, UPLOADS, VERSIONS
+from keystead.services.s3.tables import BUCKETS, INLINE, OBJECTS, PARTS, UPLOADS, VERSIONS
 from keystead.storage.table import Table
 from keystead.storage.write import COUNTERS
 
@@ -54,6 +54,7 @@ TABLES: Final[tuple[Table[Any], ...]] = (
     GROUPS,
     HANDSHAKES,
     HOLDS,
+    INLINE,
     KEYS,
     KEY_STORES,
     LAST_USE,

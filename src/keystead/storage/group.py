@@ -104,7 +104,9 @@ class Group:
         version = None if write.record is None else self._put(write.place, write.value)
         if version is None:
             self._delete(write.place)
-        self.entries[table.name, key] = Entry(write.place, version, write.record)
+        self.entries[table.name, key] = Entry(
+            write.place, version, write.record if table.remembered else None
+        )
 
     def _put(self, place: bytes, value: bytes) -> bytes:
         sealed = self.barrier.seal(place, value)

@@ -167,6 +167,8 @@ class Rows:
         return Entry(place, version, table.decode(state.barrier.open(place, sealed)))
 
     def _remember(self, state: State, table: Table[Any], entries: list[Entry]) -> None:
+        if not table.remembered:
+            return
         # Under the lock, and only while `state` is the newest: a reader that was overtaken by a commit
         # must not put the record of before into the cache.
         with self._view.lock:

@@ -68,9 +68,12 @@ class Table(Generic[R]):
 
     A table is `evident` if every change of its records has an event: then the log keeps a digest of each
     record, and whoever put an old one back is found out. Where that is not so the declaration says why.
+
+    With `remembered` false, records are read from the database each time: large ones would take the memory that many
+    small ones share. Such a table has no indexes, which would have to read what is replaced.
     """
 
-    __slots__ = ("_decode", "_rows", "evident", "indexes", "name", "record")
+    __slots__ = ("_decode", "_rows", "evident", "indexes", "name", "record", "remembered")
 
     def __init__(
         self,
@@ -79,11 +82,14 @@ class Table(Generic[R]):
         indexes: Mapping[str, Index[R]] = MappingProxyType({}),
         *,
         evident: bool = True,
+        remembered: bool = True,
     ) -> None:
+        assert remembered or not indexes
         self.name = name
         self.record = record
         self.indexes = indexes
         self.evident = evident
+        self.remembered = remembered
         self._decode = msgspec.msgpack.Decoder(record).decode
         self._rows = b"r" + text(name) + _SEPARATOR
 

@@ -44,6 +44,7 @@ from keystead.services.s3.writing import (
     Written,
     new_place,
     payload_of,
+    recorded,
     take,
     where,
 )
@@ -209,7 +210,7 @@ def copy_object(call: Call, request: wire.CopyObjectRequest, *_targets: Target) 
             modified=call.now,
             size=written.piece.size,
             etag=written.etag,
-            pieces=(written.piece,),
+            pieces=recorded(call, written),
             envelope=written.envelope,
             headers=headers,
             metadata=metadata,

@@ -1,4 +1,4 @@
-"""Blobs that no version names any more: noted in the batch that drops the version, deleted a while later.
+"""Blobs and inline streams that no version names any more: noted in the batch that drops the version, deleted a while later.
 
 The while lets answers that are being sent from a blob come to their end. A crash loses nothing: the note is
 durable with the change, and deleting twice does no harm.
@@ -15,7 +15,7 @@ import structlog
 from keystead import errors
 from keystead.clock import Clock
 from keystead.objects import Blobs
-from keystead.services.s3.tables import Piece, Version
+from keystead.services.s3.tables import INLINE, Piece, Version
 from keystead.storage import Store, Table, Transaction
 
 log = structlog.get_logger("keystead.objects")
@@ -27,9 +27,10 @@ _BATCH: Final = 200
 
 
 class Garbage(msgspec.Struct, frozen=True):
-    """A blob that is to be deleted."""
+    """A blob that is to be deleted, or with `inline` a record."""
 
     blob: str
+    inline: bool = False
 
 
 GARBAGE: Table[Garbage] = Table("s3_garbage", Garbage, evident=False)  # a note of work to do
@@ -55,7 +56,7 @@ def discard_pieces(call: Change, pieces: tuple[Piece, ...]) -> None:
     """The same for the pieces of an object that never was."""
     due = int(call.now) + GRACE
     for piece in pieces:
-        call.tx.put(GARBAGE, f"{due:0{_DIGITS}d}/{piece.blob}", Garbage(piece.blob))
+        call.tx.put(GARBAGE, f"{due:0{_DIGITS}d}/{piece.blob}", Garbage(piece.blob, piece.inline))
 
 
 def is_due(place: str, now: float) -> bool:
@@ -73,7 +74,10 @@ def collect(store: Store, blobs: Blobs, now: float) -> int:
     tx = store.transaction()
     due = [(place, note) for place, note in tx.scan(GARBAGE, "", limit=_BATCH) if is_due(place, now)]
     for place, note in due:
-        blobs.delete(note.blob)
+        if note.inline:
+            tx.delete(INLINE, note.blob)
+        else:
+            blobs.delete(note.blob)
         tx.delete(GARBAGE, place)
     if due:
         store.commit([tx])

@@ -20,11 +20,13 @@ def named_blobs(store: Store) -> dict[str, int | None]:
     Raises:
         errors.StorageError: the store cannot be read.
     """
-    named: dict[str, int | None] = {note.blob: None for _, note in _rows(store, GARBAGE)}
+    named: dict[str, int | None] = {note.blob: None for _, note in _rows(store, GARBAGE) if not note.inline}
     for table in (OBJECTS, VERSIONS):
         for _, version in _rows(store, table):
             layers = layers_of(version.envelope)
-            named |= {piece.blob: sealed_size(piece.size, layers) for piece in version.pieces}
+            named |= {
+                piece.blob: sealed_size(piece.size, layers) for piece in version.pieces if not piece.inline
+            }
     uploads = {split_place(place)[1]: layers_of(upload.envelope) for place, upload in _rows(store, UPLOADS)}
     for place, part in _rows(store, PARTS):
         known = uploads.get(place.partition("/")[0])

@@ -39,7 +39,7 @@ from keystead.services.s3.reading import (
 )
 from keystead.services.s3.tables import Bucket, Version
 from keystead.services.s3.versions import current, find, publish, remove
-from keystead.services.s3.writing import Written, forget, take_in
+from keystead.services.s3.writing import Written, forget, recorded, take_in
 from keystead.wire.models import s3 as wire
 
 # ------------------------------------------------------------------------------ PutObject
@@ -93,7 +93,7 @@ def _version(call: Call, written: Written, request: Any) -> Version:
         modified=call.now,
         size=written.piece.size,
         etag=written.etag,
-        pieces=(written.piece,),
+        pieces=recorded(call, written),
         envelope=written.envelope,
         headers=headers_of(request),
         metadata=metadata_of(request),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from itertools import chain
 from typing import Any, Final
 
@@ -12,10 +13,10 @@ import msgspec
 from keystead import errors
 from keystead.api import Call
 from keystead.api.objectstore import PIECE
-from keystead.objects import ObjectKey, Place, unseal
+from keystead.objects import ObjectKey, Place, Read, unseal
 from keystead.services.s3.datakeys import again
 from keystead.services.s3.encryption import CustomerKey
-from keystead.services.s3.tables import Bucket, Version
+from keystead.services.s3.tables import INLINE, Bucket, Version
 from keystead.services.s3.writing import blobs_of, unavailable, where
 
 _RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
@@ -127,11 +128,21 @@ def _pieces(
         if start >= stop:
             continue
         place = Place(bucket, key, version.place, piece.part)
-
-        def read(first: int, length: int, name: str = piece.blob) -> Iterator[bytes]:
-            return blobs.read(name, first, length)
-
+        read = _inline(call, piece.blob) if piece.inline else partial(blobs.read, piece.blob)
         yield from unseal(data_key, place, piece.size, read, start, stop - start)
+
+
+def _inline(call: Call, name: str) -> Read:
+    """What reads the sealed stream of a small object.
+
+    Raises:
+        errors.BlobMissing: there is none of that name.
+    """
+    found = call.tx.get(INLINE, name)
+    if found is None:
+        raise errors.BlobMissing("no record holds the stream")
+    sealed = found.sealed
+    return lambda start, length: iter((sealed[start : start + length],))
 
 
 def send(call: Call, version_bytes: Iterator[bytes], length: int) -> None:

@@ -1,7 +1,8 @@
 """What the service stores: buckets, versions of objects, and uploads that are under way.
 
 The newest version of a key has its record at the bucket and the key, so that listing is reading on; older ones are
-kept apart, newest first. No record holds bytes of an object: those are blobs, named in `Piece`.
+kept apart, newest first. None of these records holds bytes of an object: those are blobs, named in `Piece`, or of small
+objects the sealed bytes in a table of their own.
 """
 
 from __future__ import annotations
@@ -96,12 +97,25 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Piece(msgspec.Struct, frozen=True):
-    """One sealed stream of an object: the blob's name, the bytes in it, and its part number (0: there is one)."""
+    """One sealed stream of an object: the blob's name, the bytes in it, and its part number (0: there is one).
+
+    With `inline` it is no blob: the record `INLINE` of that name holds the stream.
+    """
 
     blob: str
     size: int
     part: int = 0
     checksum: str = ""
+    inline: bool = False
+
+
+class Inline(msgspec.Struct, frozen=True):
+    """The sealed stream of a small object."""
+
+    sealed: bytes
+
+    def __repr__(self) -> str:
+        return f"<Inline {len(self.sealed)} bytes>"
 
 
 class Version(msgspec.Struct, frozen=True, kw_only=True):
@@ -175,6 +189,10 @@ UPLOADS: Table[Upload] = Table("s3_upload", Upload)
 
 PARTS: Table[Part] = Table("s3_part", Part)
 """upload id/part number (5 digits)"""
+
+# Bytes have no event of their own: the version's record has, and nothing but its data key opens them.
+INLINE: Table[Inline] = Table("s3_inline", Inline, evident=False, remembered=False)
+"""The name that a blob would have."""
 
 
 def arrive(call: Call, bucket: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from itertools import chain
 from typing import Final, Protocol
 
 import msgspec
@@ -16,7 +17,7 @@ from keystead.crypto.checksum import Hash, new_hash
 from keystead.objects import Blobs, ObjectKey, Place, new_name, seal
 from keystead.services.s3.datakeys import fresh
 from keystead.services.s3.encryption import OWN, Choice
-from keystead.services.s3.tables import Bucket, Envelope, Piece
+from keystead.services.s3.tables import INLINE, Bucket, Envelope, Inline, Piece
 
 LARGEST: Final = 5 * 1024**3
 """Bytes that one request may bring (API reference, PutObject and UploadPart)."""
@@ -27,7 +28,8 @@ _ID_BYTES: Final = 16
 class Written(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes that are kept and not yet named by any record.
 
-    `place` is what they are sealed to besides bucket and key; `etag` is without quotes.
+    `place` is what they are sealed to besides bucket and key; `etag` is without quotes. `sealed` are the bytes
+    themselves if they are few: they are kept by the record that `recorded` writes.
     """
 
     place: str
@@ -35,6 +37,7 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
     piece: Piece
     etag: str
     checksum: dict[str, str]
+    sealed: bytes = b""
 
 
 def blobs_of(call: Call) -> Blobs:
@@ -124,8 +127,9 @@ def take(
     content.also(algorithm)
     if envelope.algorithm == OWN:
         content.also("MD5")
-    piece = keep(call, key, place, content.chunks(LARGEST))
+    piece, sealed = keep(call, key, place, content.chunks(LARGEST))
     return Written(
+        sealed=sealed,
         place=place.version,
         envelope=envelope,
         piece=piece,
@@ -139,23 +143,52 @@ def etag(call: Call, envelope: Envelope, md5: bytes) -> str:
     return md5.hex() if envelope.algorithm == OWN else call.entropy.random(_ID_BYTES).hex()
 
 
-def keep(call: Call, key: ObjectKey, place: Place, chunks: Iterator[bytes]) -> Piece:
-    """The bytes, sealed to `place` and durable.
+def keep(call: Call, key: ObjectKey, place: Place, chunks: Iterator[bytes]) -> tuple[Piece, bytes]:
+    """The bytes, sealed to `place`: durable, or of a small object as they are to be stored with its record.
 
     Raises:
         errors.StoreUnavailable: the store does not take them.
     """
-    name, counted = new_name(call.entropy), Counted(chunks)
+    assert call.objects is not None
+    name = new_name(call.entropy)
+    # Parts are joined by a record, which may hold ten thousand of them: they are blobs, whatever their size.
+    first, over = _begun(chunks, 0 if place.part else call.objects.inline)
+    if over:
+        sealed = b"".join(seal(key, place, first, call.entropy))
+        return Piece(name, sum(map(len, first)), inline=True), sealed
+    counted = Counted(chain(first, chunks))
     try:
         blobs_of(call).put(name, seal(key, place, counted, call.entropy))
     except errors.BlobError as error:
         raise unavailable(error) from None
-    return Piece(name, counted.size, place.part)
+    return Piece(name, counted.size, place.part), b""
+
+
+def _begun(chunks: Iterator[bytes], most: int) -> tuple[list[bytes], bool]:
+    """The first chunks, and whether these are all and have `most` bytes at most; none are read for 0."""
+    first: list[bytes] = []
+    if not most:
+        return first, False
+    for chunk in chunks:
+        first.append(chunk)
+        most -= len(chunk)
+        if most < 0:
+            return first, False
+    return first, True
+
+
+def recorded(call: Call, written: Written) -> tuple[Piece, ...]:
+    """The pieces for a version's record; what they name is stored with it, if it is not durable already."""
+    if written.piece.inline:
+        call.tx.put(INLINE, written.piece.blob, Inline(written.sealed))
+    return (written.piece,)
 
 
 def forget(call: Call, written: Written) -> None:
     """Delete what was kept for a call that fails after all; what cannot be deleted the scrubber finds."""
     payload_of(call).kept = None
+    if written.piece.inline:
+        return
     with contextlib.suppress(errors.BlobError):
         blobs_of(call).delete(written.piece.blob)
 
