@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
-from keystead.analysis.effective import Standing
+from keystead.analysis.effective import Key, Standing
 from keystead.policy import facts as said
 from keystead.policy.compiled import CompiledPolicy, compile_policy
-from keystead.policy.document import parse
+from keystead.policy.document import EVERYONE, Document, Statement, parse
 from keystead.policy.policyset import Level, Policies
 from keystead.policy.principal import account_of
 from keystead.policy.request import Grant, Principal
+
+ASSUMED: Final = compile_policy(
+    Document((Statement(effect="Allow", actions=("*",), resources=("*",)),)), "assumed"
+)
+"""What the policies of another account say, which is not known: at worst, everything."""
 
 Details = Mapping[str, Any]
 """The answer of GetAccountAuthorizationDetails, documents decoded, as the AWS clients give it."""
@@ -97,3 +102,48 @@ def grants_of(listed: Details, key_arn: str, account: str) -> tuple[Grant, ...]:
         )
         for one in listed.get("Grants", ())
     )
+
+
+def entries_of(key: Key) -> set[str]:
+    """Whom a key's policy and grants name, but for accounts and everyone."""
+    named = {
+        entry
+        for statement in key.policy.document.statements
+        if statement.principal is not None
+        for entry in (*statement.principal.aws, *statement.principal.service)
+    } | {grant.grantee for grant in key.grants}
+    return {entry for entry in named if entry != EVERYONE and account_of(entry) is None}
+
+
+def named(entry: str, account: str, scps: tuple[Level, ...] = ()) -> Iterator[Standing]:
+    """Whom an entry names. What another account's policies say is taken to be everything."""
+    principal = _principal(entry)
+    if principal is None:
+        return
+    own = principal.account == account
+    assumed = principal.type != "service" and not own
+    yield Standing(
+        principal=principal,
+        policies=Policies(
+            identity=(ASSUMED,) if assumed else (),
+            session=(ASSUMED,) if assumed and principal.type == "federatedUser" else (),
+            service_control=scps if own else (),
+        ),
+        assumed=assumed,
+    )
+
+
+def _principal(entry: str) -> Principal | None:
+    parts = entry.split(":", 5)
+    if len(parts) != 6:  # noqa: PLR2004 - an ARN's parts
+        return Principal(type="service", service=entry) if "." in entry else None
+    kind, _, name = parts[5].partition("/")
+    if kind == "role":
+        session = f"arn:{parts[1]}:sts::{parts[4]}:assumed-role/{name.rpartition('/')[2]}/session"
+        return Principal(type="assumedRole", arn=session, account=parts[4], role_arn=entry)
+    if kind == "assumed-role":
+        role = f"arn:{parts[1]}:iam::{parts[4]}:role/{name.partition('/')[0]}"
+        return Principal(type="assumedRole", arn=entry, account=parts[4], role_arn=role)
+    if kind == "federated-user":
+        return Principal(type="federatedUser", arn=entry, account=parts[4])
+    return Principal(type="user", arn=entry, account=parts[4]) if kind == "user" else None

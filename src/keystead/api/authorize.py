@@ -157,14 +157,14 @@ def decision_on(
     if target.action == _RETIRE:
         # The grant decides (KMS Developer Guide, "Retiring and revoking grants"); no other has a say.
         assert target.grant is not None
-        policies = msgspec.structs.replace(policies, grants=(_as_policy(target.grant),))
+        policies = msgspec.structs.replace(policies, grants=(as_grant(target.grant),))
     decision = decide(request, policies)
     if key is None or decision.effect != "implicitDeny" or target.action == _RETIRE:
         return decision, policies, None
     # Grants only ever allow, so they are looked up only where nothing else does.
     stored = call.relations.grants(call.tx, key)
     # A grant to somebody else has no say, and a refusal need not be kept with it.
-    grants = tuple(grant for grant in map(_as_policy, stored) if concerns(grant, request.principal))
+    grants = tuple(grant for grant in map(as_grant, stored) if concerns(grant, request.principal))
     if not grants:
         return decision, policies, None
     policies = msgspec.structs.replace(policies, grants=grants)
@@ -173,7 +173,7 @@ def decision_on(
 
 def grants_on(call: Call, key: Key) -> tuple[Grant, ...]:
     """Every grant on the key, as the evaluator takes it."""
-    return tuple(map(_as_policy, call.relations.grants(call.tx, key)))
+    return tuple(map(as_grant, call.relations.grants(call.tx, key)))
 
 
 def may_change_policy(call: Call, policy: CompiledPolicy, account: str) -> bool:
@@ -242,7 +242,7 @@ _grants: Final[dict[str, tuple[key_grants.Grant, Grant]]] = {}
 """Grants by id, as they are stored and as the evaluator takes them."""
 
 
-def _as_policy(grant: key_grants.Grant) -> Grant:
+def as_grant(grant: key_grants.Grant) -> Grant:
     """The grant as the evaluator takes it; worked out once per version."""
     known = _grants.get(grant.id)
     # The store returns the same object as long as nobody writes the record.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
@@ -19,6 +19,7 @@ from keystead.storage import Transaction
 if TYPE_CHECKING:
     from keystead.api.attestation import AttestationTrust
     from keystead.api.decisions import Decisions
+    from keystead.api.guarding import Watch
     from keystead.api.limits import Quotas
     from keystead.api.objectstore import ObjectStore
     from keystead.api.rest import Exchange
@@ -40,6 +41,10 @@ class Relations(Protocol):
 
     def key(self, tx: Transaction, key_arn: str) -> Key | None:
         """The key with this ARN, None if there is none: for services that know no keys themselves."""
+        ...
+
+    def keys(self, tx: Transaction, account: str) -> Iterable[Key]:
+        """Every key of the account that it manages itself, in all Regions."""
         ...
 
 
@@ -104,6 +109,8 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     """What a request to S3 brings, and its answer takes, besides the structs."""
     objects: ObjectStore | None = None
     """Where objects' bytes are kept; None for calls to services that keep none."""
+    overrides: str = ""
+    """The token with which the caller overrides its account's guard (see `api.guarding`)."""
 
 
 class Target(msgspec.Struct, frozen=True, gc=False):
@@ -135,6 +142,8 @@ class Target(msgspec.Struct, frozen=True, gc=False):
     """The policy of a resource that allows beside the caller's own policies, e.g. a bucket's."""
     kind: str | None = None
     """What events call the resource's type, if they name it and nothing above tells."""
+    guard: Watch | None = None
+    """What the account's guard looks at in the call, and then what it says of it."""
 
     @property
     def found(self) -> Key:

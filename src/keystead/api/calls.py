@@ -17,12 +17,16 @@ if TYPE_CHECKING:
 
 
 class Known(msgspec.Struct, frozen=True):
-    """Who sends a request, to which Region, through whom, and what an unsigned request has proved."""
+    """Who sends a request, to which Region, through whom, and what an unsigned request has proved.
+
+    `overrides` is as in `Call`.
+    """
 
     standing: Standing
     region: str
     via: Via | None = None
     proof: Any = None
+    overrides: str = ""
 
 
 def call_of(
@@ -63,6 +67,7 @@ def call_of(
         None if request.tls is None else (*request.tls, request.headers.get("host", "")),
         route.exchange,
         parts.objects,
+        who.overrides,
     )
 
 

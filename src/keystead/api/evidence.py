@@ -182,7 +182,7 @@ def _made(answer: Any) -> list[Resource]:
 
 
 def _additional(call: Call, answer: Any, targets: tuple[Target, ...]) -> dict[str, Any] | None:
-    """Which key materials were used, which machine asked, and what an unsigned request has proved."""
+    """Which key materials were used, which machine asked, what an unsigned request has proved, what a guard said."""
     if call.operation == "ReEncrypt":
         shown: dict[str, Any] = _re_encrypted(answer)
     else:
@@ -195,6 +195,9 @@ def _additional(call: Call, answer: Any, targets: tuple[Target, ...]) -> dict[st
         shown.update(call.proof.evidence)
     if attested is not None:
         shown["recipient"] = _recipient(attested)
+    told = next((t.guard.told for t in targets if t.guard is not None), None)
+    if told is not None:
+        shown["guard"] = told
     return shown or None
 
 

@@ -70,9 +70,13 @@ S3: Final = frozenset(
 )
 """Those of S3 that something here asks for: they are not named after operations (Service Authorization Reference)."""
 
+OVERRIDE_GUARD: Final = "keystead:OverrideGuard"
+"""Taken by a request that overrides its account's guard; AWS has no such thing, so no name of AWS's is taken for it."""
+
 PERMISSIONS: Final[frozenset[str]] = (
     frozenset(ACTIONS)
     | WITHOUT_OPERATION
+    | {OVERRIDE_GUARD}
     | S3
     | {
         f"{service.name}:{operation}"

@@ -34,6 +34,7 @@ from keystead.api.call import Call
 from keystead.api.calls import Known, call_of, lane_of
 from keystead.api.evidence import records_of
 from keystead.api.failures import internal, note_refusal, translate, unavailable, unsupported
+from keystead.api.guarding import overriding
 from keystead.api.operation import Operation
 from keystead.api.parts import Attempt, Done, Parts, Settled, nobody
 from keystead.api.payload import Held
@@ -130,7 +131,7 @@ class Pipeline:
             done(route.refusal(unavailable(route, error), request_id))
         else:
             parts.usage.callers.note(standing.caller, now, route.service.name, claim.region)
-            known = Known(standing, claim.region, via)
+            known = Known(standing, claim.region, via, None, overriding(request, claim))
             call = call_of(parts, self.perform, request, route, known, ids, tx, now)
             return Attempt(request, done, route, call, claim, number, started)
         return None

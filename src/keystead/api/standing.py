@@ -275,13 +275,11 @@ def _standing(
     as_root: bool = False,
 ) -> Standing:
     place = place_of(reading, caller.account)
-    policies = Policies(
-        identity=_identity(reading, holder) if not as_root else (_everything(),),
-        group=_groups(reading, holder),
-        boundary=_boundary(reading, holder),
-        session=_session_policies(reading, session),
-        service_control=place.service_control,
+    policies = msgspec.structs.replace(
+        policies_held(reading, holder, place), session=_session_policies(reading, session)
     )
+    if as_root:
+        policies = msgspec.structs.replace(policies, identity=(_everything(),))
     principal = msgspec.structs.replace(
         principal,
         org_id=place.org_id,
@@ -290,6 +288,16 @@ def _standing(
         **_of_the_session(session),
     )
     return Standing(caller, principal, policies, place, plain=holder is None and policies == Policies())
+
+
+def policies_held(reading: Reading, holder: User | Role | None, place: Place) -> Policies:
+    """The policies on the side of a user or role, whatever session it comes with."""
+    return Policies(
+        identity=_identity(reading, holder),
+        group=_groups(reading, holder),
+        boundary=_boundary(reading, holder),
+        service_control=place.service_control,
+    )
 
 
 def _of_the_session(session: Session | None) -> dict[str, object]:

@@ -16,6 +16,7 @@ from keystead.api.directory import (
     UNITS,
     USERS,
 )
+from keystead.api.guards import GUARD_TURNS, GUARDS
 from keystead.api.mfa import MFA_DEVICES
 from keystead.api.replay import SEEN
 from keystead.api.schedule import DUE
@@ -52,6 +53,8 @@ TABLES: Final[tuple[Table[Any], ...]] = (
     GARBAGE,
     GRANTS,
     GROUPS,
+    GUARDS,
+    GUARD_TURNS,
     HANDSHAKES,
     HOLDS,
     INLINE,

@@ -12,7 +12,7 @@ import click
 import msgspec
 
 from keystead import errors
-from keystead.analysis.account import grants_of, standings
+from keystead.analysis.account import ASSUMED, entries_of, grants_of, named, standings
 from keystead.analysis.effective import ASKED, Key, Standing
 from keystead.analysis.questions.duties import Duties, duties
 from keystead.analysis.questions.external import External, external_access
@@ -20,7 +20,7 @@ from keystead.analysis.questions.who_can import Allowed, who_can
 from keystead.analysis.report import Finding, case, sentence, who
 from keystead.cli.findings import findings_option, policy_file, read, report
 from keystead.policy.compiled import CompiledPolicy, compile_policy
-from keystead.policy.document import EVERYONE, Condition, Document, Statement, parse
+from keystead.policy.document import Condition, parse
 from keystead.policy.keypolicy import compile_key_policy
 from keystead.policy.policyset import Level, Policies
 from keystead.policy.principal import account_of
@@ -29,9 +29,6 @@ from keystead.policy.request import Principal
 F = TypeVar("F", bound=Callable[..., Any])
 
 _KEY_ARN: Final = re.compile(r"arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[a-zA-Z0-9-]+")
-_ALL: Final = compile_policy(
-    Document((Statement(effect="Allow", actions=("*",), resources=("*",)),)), "assumed"
-)
 
 
 def key_options(command: F) -> F:
@@ -130,50 +127,10 @@ def _standings(key: Key, details: Path | None, scps: tuple[Level, ...]) -> tuple
     if details is not None:
         found += _reading(str(details), lambda: tuple(standings(_json(details), scps)))
     known = {one.principal.role_arn or one.principal.arn for one in found}
-    named = {
-        entry
-        for statement in key.policy.document.statements
-        if statement.principal is not None
-        for entry in (*statement.principal.aws, *statement.principal.service)
-    } | {grant.grantee for grant in key.grants}
-    for entry in sorted(named - known - {EVERYONE}):
-        if account_of(entry) is None:
-            found += _named(entry, key.account, scps)
-    return tuple(found)
-
-
-def _named(entry: str, account: str, scps: tuple[Level, ...]) -> Iterable[Standing]:
-    """Whom an entry names. What another account's policies say is taken to be everything."""
-    principal = _principal(entry)
-    if principal is None:
-        return
-    own = principal.account == account
-    assumed = principal.type != "service" and not own
-    yield Standing(
-        principal=principal,
-        policies=Policies(
-            identity=(_ALL,) if assumed else (),
-            session=(_ALL,) if assumed and principal.type == "federatedUser" else (),
-            service_control=scps if own else (),
-        ),
-        assumed=assumed,
+    return (
+        *found,
+        *(one for entry in sorted(entries_of(key) - known) for one in named(entry, key.account, scps)),
     )
-
-
-def _principal(entry: str) -> Principal | None:
-    parts = entry.split(":", 5)
-    if len(parts) != 6:  # noqa: PLR2004 - an ARN's parts
-        return Principal(type="service", service=entry) if "." in entry else None
-    kind, _, name = parts[5].partition("/")
-    if kind == "role":
-        session = f"arn:{parts[1]}:sts::{parts[4]}:assumed-role/{name.rpartition('/')[2]}/session"
-        return Principal(type="assumedRole", arn=session, account=parts[4], role_arn=entry)
-    if kind == "assumed-role":
-        role = f"arn:{parts[1]}:iam::{parts[4]}:role/{name.partition('/')[0]}"
-        return Principal(type="assumedRole", arn=entry, account=parts[4], role_arn=role)
-    if kind == "federated-user":
-        return Principal(type="federatedUser", arn=entry, account=parts[4])
-    return Principal(type="user", arn=entry, account=parts[4]) if kind == "user" else None
 
 
 # --------------------------------------------------------------------------- questions
@@ -250,7 +207,7 @@ def _line(one: Allowed, action: str | None) -> str:
 
 
 def _allowed(one: Allowed, policy: str, operations: tuple[str, ...] = ()) -> Finding:
-    told = [source for source in one.sources if source.policy != _ALL.name]
+    told = [source for source in one.sources if source.policy != ASSUMED.name]
     by = " and ".join(_source(one.policy_type, one.policy, one.statement, one.sid) for one in told)
     assumed = ", if its own account allows it" if len(told) < len(one.sources) else ""
     first = one.sources[0]

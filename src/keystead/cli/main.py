@@ -27,6 +27,7 @@ COMMANDS = {
     "dev": ("keystead.cli.dev", "dev", "Run a server on loopback for development and trials."),
     "doctor": ("keystead.cli.doctor", "doctor", "Check a deployment and its machine."),
     "encrypt": ("keystead.cli.data", "encrypt", "Encrypt bytes with a KMS key."),
+    "guard": ("keystead.cli.guard", "guard", "Guard keys against changes that open or mix too much."),
     "init": ("keystead.cli.init", "init", "Create a deployment."),
     "policy": ("keystead.cli.policy", "policy", "Try out and check policies."),
     "s3": ("keystead.cli.s3", "s3", "Look after the objects that S3 keeps."),

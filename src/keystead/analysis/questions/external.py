@@ -64,7 +64,7 @@ def external_access(key: Key, zone: frozenset[str]) -> tuple[External, ...]:
         [key.policy, *granted.values()],
         Universe(kms_only=True, resource=key.arn, strict=True, known={"aws:resourceaccount": key.account}),
         budget,
-        caller_probes=[_outside(zone), *(names for _, names, _ in entries)],
+        caller_probes=[outside(zone), *(names for _, names, _ in entries)],
         elements=[PrincipalElement(aws=grantees)],
         acting=ASKED & CROSS_ACCOUNT,
     )
@@ -99,14 +99,16 @@ def _in_policy(key: Key) -> Iterator[tuple[str, Callable[[Principal], int], int 
 
 def _in_grants(key: Key) -> Iterator[tuple[str, Callable[[Principal], int], int | str]]:
     for grant in key.grants:
-        yield grant.grantee, _grantee(grant.grantee, grant.grantee_id), grant.grant_id
+        yield grant.grantee, grantee_probe(grant.grantee, grant.grantee_id), grant.grant_id
 
 
-def _grantee(entry: str, identity: str) -> Callable[[Principal], int]:
+def grantee_probe(entry: str, identity: str) -> Callable[[Principal], int]:
+    """Tells whether the grantee of a grant is the caller."""
     return lambda caller: grants.names(entry, caller, identity)
 
 
-def _outside(zone: frozenset[str]) -> Callable[[Principal], int]:
+def outside(zone: frozenset[str]) -> Callable[[Principal], int]:
+    """Tells whether a caller is of an account that is not in the zone; AWS services are of none."""
     return lambda caller: bool(caller.account) and caller.account not in zone
 
 
@@ -120,13 +122,14 @@ def _operations(
             names = [spelt(one) for one in space.actions.members[number]]
             one_action = (*box[:ACTION], 1 << number, *box[ACTION + 1 :])
             left = remainders(one_action, denies, budget)
-            witness = confirmed(space, left, lambda request: _confirms(key, request), budget)
+            witness = confirmed(space, left, lambda request: confirms(key, request), budget)
             if witness is not None:
                 found |= {name: msgspec.structs.replace(witness, action=name) for name in names}
     return found
 
 
-def _confirms(key: Key, request: AuthorizationRequest) -> bool:
+def confirms(key: Key, request: AuthorizationRequest) -> bool:
+    """Whether the enforcing evaluator allows the request of a caller whose own account allows it everything."""
     policies = Policies(resource=key.policy, grants=key.grants, identity=(_ALL,), session=(_ALL,))
     children = [ChildGrant(), *(ChildGrant(constraints=grant.constraints) for grant in key.grants)]
     return any(decide(msgspec.structs.replace(request, child=child), policies).allowed for child in children)

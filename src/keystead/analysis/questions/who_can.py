@@ -15,6 +15,7 @@ from keystead.analysis.solver import Box, remainders
 from keystead.analysis.space import ACTION
 from keystead.policy.document import Condition
 from keystead.policy.evaluate import decide
+from keystead.policy.policyset import Policies
 from keystead.policy.request import AuthorizationRequest, ChildGrant
 
 
@@ -43,15 +44,15 @@ def who_can(key: Key, standings: Sequence[Standing]) -> Iterator[Allowed]:
         AnalysisFault: the evaluator contradicts the analysis.
     """
     for standing in standings:
-        yield from _of(Effective(key, standing, budget := Budget()), key, standing, budget)
+        yield from _of(Effective(key, standing, budget := Budget()), standing, budget)
 
 
-def _of(effective: Effective, key: Key, standing: Standing, budget: Budget) -> Iterator[Allowed]:
+def _of(effective: Effective, standing: Standing, budget: Budget) -> Iterator[Allowed]:
     told: dict[tuple[Source, ...], dict[str, AuthorizationRequest]] = {}
     for way in effective.ways:
         for number in bits(way.box[ACTION]):
             operations = [spelt(one) for one in effective.space.actions.members[number]]
-            witness = _witness(effective, key, _narrowed(effective, way, number), budget)
+            witness = _witness(effective, _narrowed(effective, way, number), budget)
             if witness is not None:
                 known = told.setdefault(way.sources, {})
                 for operation in operations:
@@ -71,19 +72,14 @@ def _narrowed(effective: Effective, way: Way, number: int) -> list[Box]:
     return [*remainders(box, [effective.space.part(tuple(narrowed))], Budget()), box]
 
 
-def _witness(
-    effective: Effective, key: Key, boxes: Sequence[Box], budget: Budget
-) -> AuthorizationRequest | None:
+def _witness(effective: Effective, boxes: Sequence[Box], budget: Budget) -> AuthorizationRequest | None:
     left = (one for box in boxes for one in remainders(box, effective.denies, budget))
-    return confirmed(effective.space, left, lambda request: confirms(effective, key, request), budget)
+    return confirmed(effective.space, left, lambda request: allows(effective.policies, request), budget)
 
 
-def confirms(effective: Effective, key: Key, request: AuthorizationRequest) -> bool:
+def allows(policies: Policies, request: AuthorizationRequest) -> bool:
     """Whether the enforcing evaluator allows the request; a child grant is one that no parent refuses."""
     children = [ChildGrant()]
     if request.action == "kms:CreateGrant":
-        children += [ChildGrant(constraints=grant.constraints) for grant in key.grants]
-    return any(
-        decide(msgspec.structs.replace(request, child=child), effective.policies).allowed
-        for child in children
-    )
+        children += [ChildGrant(constraints=grant.constraints) for grant in policies.grants]
+    return any(decide(msgspec.structs.replace(request, child=child), policies).allowed for child in children)

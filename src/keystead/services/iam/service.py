@@ -25,6 +25,7 @@ from keystead.services.iam import (
     tags,
     users,
 )
+from keystead.services.iam.guard import guard_of
 from keystead.wire.models import iam as wire
 
 CHAPTERS = (
@@ -50,4 +51,4 @@ CHAPTERS = (
     users,
 )
 
-IAM = service(wire.SERVICE, (operation for chapter in CHAPTERS for operation in chapter.OPERATIONS))
+IAM = service(wire.SERVICE, (guard_of(operation) for chapter in CHAPTERS for operation in chapter.OPERATIONS))

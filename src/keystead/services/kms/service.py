@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Iterable
 from typing import Final
 
 from keystead import arn
 from keystead.api.service import service
 from keystead.keys import Key
 from keystead.keys.grant import Grant
+from keystead.keys.key import CUSTOMER
 from keystead.services.kms import (
     aliases,
     asymmetric,
@@ -29,6 +31,7 @@ from keystead.services.kms import (
     tags,
     usage,
 )
+from keystead.services.kms.guard import guard_of
 from keystead.services.kms.tables import ALIASES, GRANTS, KEYS, key_place
 from keystead.storage import Recent, Store, Transaction
 from keystead.wire.models import kms as wire
@@ -57,7 +60,7 @@ CHAPTERS = (
 _MOST_KEPT: Final = 1024
 """Keys whose grants are kept at hand."""
 
-KMS = service(wire.SERVICE, (operation for chapter in CHAPTERS for operation in chapter.OPERATIONS))
+KMS = service(wire.SERVICE, (guard_of(operation) for chapter in CHAPTERS for operation in chapter.OPERATIONS))
 
 
 class KeyRelations:
@@ -92,3 +95,6 @@ class KeyRelations:
             return None
         found = tx.get(KEYS, f"{parts.account}/{parts.region}/{key_id}")
         return found if found is not None and found.arn == key_arn else None
+
+    def keys(self, tx: Transaction, account: str) -> Iterable[Key]:
+        return (key for _, key in tx.scan(KEYS, f"{account}/") if key.manager == CUSTOMER)

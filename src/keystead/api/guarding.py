@@ -1,0 +1,198 @@
+"""The guard at the door of changes: what they would break of what their account wants to hold is told, or refused.
+
+A guarded operation is performed as it always is, in its transaction; then what it has written is looked at. If the guard
+refuses, nothing of it is stored. It never lets anything through that authorization refuses, for it comes after.
+
+Who asks again with the header `x-keystead-guard-override`, which must be signed, and the token that the refusal told,
+overrides the mode `confirm`. That takes a permission of its own, which the key's policy cannot give.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import wraps
+from hashlib import sha256
+from typing import Any, Final, Literal
+
+import msgspec
+import structlog
+
+from keystead import errors
+from keystead.analysis.budget import WORK, Budget
+from keystead.analysis.questions.violations import Change, Violation, violations
+from keystead.api.call import Call, Target
+from keystead.api.directory import ACCOUNTS
+from keystead.api.guards import GUARD_TURNS, GUARDS, MODES, Guard, Mode, Turn
+from keystead.api.operation import Operation
+from keystead.api.permissions import OVERRIDE_GUARD
+from keystead.keys import Key
+from keystead.storage import Transaction, join
+from keystead.wire import sigv4
+from keystead.wire.http import Request
+
+log = structlog.get_logger("keystead.guard")
+
+HEADER: Final = "x-keystead-guard-override"
+
+_WORK: Final = 2 * WORK
+"""What may be spent on one call; a policy that takes more is not proven to be harmless."""
+
+Outcome = Literal["recorded", "overridden", "confirmation needed", "refused"]
+
+
+class Changed(msgspec.Struct, frozen=True):
+    """A key that a call changes, or for which it changes what people may do; None: there was, or is, none."""
+
+    before: Key | None
+    after: Key
+    change: Callable[[], Change]
+
+
+Changes = Callable[[Call, tuple[Target, ...], Any, "Guard"], Iterator[Changed]]
+"""Tells what a call has written into its transaction, from its targets and its answer."""
+
+
+class Watch:
+    """The guard of one call: the account's rules, and what is found."""
+
+    __slots__ = ("account", "guard", "told")
+
+    def __init__(self, guard: Guard, account: str) -> None:
+        self.guard = guard
+        self.account = account
+        self.told: dict[str, Any] | None = None
+        """What the event shows; None if nothing was found."""
+
+    def judge(self, call: Call, request: Any, found: list[tuple[Mode, Violation]]) -> None:
+        """Return if the call may go on.
+
+        Raises:
+            errors.AccessDenied: it may not.
+        """
+        if not found:
+            return
+        worst = max((mode for mode, _ in found), key=MODES.index)
+        token = _token(call, request, [violation for _, violation in found])
+        outcome = _OUTCOMES[worst]
+        if outcome == "confirmation needed" and call.overrides == token:
+            outcome = "overridden"
+        self.told = {"outcome": outcome, "violations": [_shown(mode, violation) for mode, violation in found]}
+        log.warning("guard", operation=call.operation, account=self.account, outcome=outcome)
+        if outcome in {"recorded", "overridden"}:
+            return
+        first = next(violation for mode, violation in found if mode == worst)
+        raise errors.AccessDenied(self._words(call, first, token if outcome != "refused" else ""))
+
+    def _words(self, call: Call, first: Violation, token: str) -> str:
+        said = (
+            f"The guard of account {self.account} refuses {call.operation} ({first.kind}): {first.message}."
+        )
+        if not token:
+            return said
+        return (
+            f"{said} To do it all the same, send the same request with the signed header {HEADER}: {token}; "
+            f"that takes the permission {OVERRIDE_GUARD}."
+        )
+
+
+_OUTCOMES: Final[dict[Mode, Outcome]] = {
+    "audit": "recorded",
+    "confirm": "confirmation needed",
+    "refuse": "refused",
+}
+
+
+def _shown(mode: Mode, violation: Violation) -> dict[str, Any]:
+    """The violation as the event has it; its witness is told in its message."""
+    plain = msgspec.structs.replace(violation, witness=None)
+    return {"mode": mode, "proven": violation.witness is not None, **msgspec.to_builtins(plain)}
+
+
+def _token(call: Call, request: Any, found: list[Violation]) -> str:
+    """What stands for this request and what was found in it, for whoever sends it."""
+    told = sorted((one.kind, one.statement or 0, one.sid or "") for one in found)
+    return sha256(
+        msgspec.json.encode((call.account, call.region, call.operation, request, told))
+    ).hexdigest()[:32]
+
+
+def overriding(request: Request, claim: sigv4.Claim) -> str:
+    """The token with which a request overrides a guard; empty if it has none that is signed."""
+    token = request.headers.get(HEADER, "")
+    return token if token and HEADER in claim.signed_headers else ""
+
+
+# --------------------------------------------------------------------------- operations
+
+
+def guarded(operation: Operation, changes: Changes) -> Operation:
+    """The operation with the guard behind it, for accounts that have one; it then runs in a thread."""
+
+    def targets(call: Call, request: Any) -> tuple[Target, ...]:
+        found = operation.targets(call, request)
+        watch = _watch(call, found[0].account)
+        if watch is None:
+            return found
+        watched = (msgspec.structs.replace(found[0], guard=watch), *found[1:])
+        if not call.overrides:
+            return watched
+        return (*watched, Target(OVERRIDE_GUARD, found[0].resource, found[0].account))
+
+    @wraps(operation.perform)
+    def perform(call: Call, request: Any, *given: Target) -> Any:
+        watch = given[0].guard
+        if watch is None:
+            return operation.perform(call, request, *given)
+        asked = tuple(target for target in given if target.action != OVERRIDE_GUARD)
+        _take_turn(call, watch.account)
+        answer = operation.perform(call, request, *asked)
+        watch.judge(call, request, _found(watch, changes(call, asked, answer, watch.guard)))
+        return answer
+
+    def slow(request: Any, found: tuple[Target, ...]) -> bool:
+        return found[0].guard is not None or operation.slow(request, found)
+
+    return msgspec.structs.replace(operation, targets=targets, perform=perform, slow=slow)
+
+
+def _watch(call: Call, account: str) -> Watch | None:
+    guard = call.tx.get(GUARDS, account)
+    return Watch(guard, account) if guard is not None and guard.armed else None
+
+
+def _take_turn(call: Call, account: str) -> None:
+    """None; of two guarded calls at once, one sees what the other has done: scans are no conditions of a commit."""
+    call.tx.get(GUARD_TURNS, account)
+    call.tx.put(GUARD_TURNS, account, Turn(call.event_id))
+
+
+def _found(watch: Watch, changes: Iterator[Changed]) -> list[tuple[Mode, Violation]]:
+    found: list[tuple[Mode, Violation]] = []
+    budget = Budget(_WORK)
+    for changed in changes:
+        modes = watch.guard.modes(changed.after.tags)
+        if changed.before is not None:
+            found += _weakened(watch.guard, changed.before, changed.after)
+        kinds = [kind for kind, mode in modes.items() if mode != "off"]
+        if kinds:
+            found += [(modes[one.kind], one) for one in violations(changed.change(), kinds, budget)]
+    return found
+
+
+def _weakened(guard: Guard, before: Key, after: Key) -> Iterator[tuple[Mode, Violation]]:
+    """What the key is guarded against less than before, by other tags."""
+    had, has = guard.modes(before.tags), guard.modes(after.tags)
+    for kind, mode in had.items():
+        if MODES.index(mode) > MODES.index(has[kind]):
+            said = f"with these tags {after.arn} is guarded less: {mode} becomes {has[kind]}"
+            yield mode, Violation(kind=kind, message=said)
+
+
+def zone_of(tx: Transaction, guard: Guard, account: str) -> frozenset[str]:
+    """The accounts that are not outside."""
+    zone = {account, *guard.trusted}
+    own = tx.get(ACCOUNTS, account)
+    if guard.trust_organization and own is not None and own.organization:
+        found = tx.scan_index(ACCOUNTS, "organization", join(own.organization, ""))
+        zone |= {place for _, place in found}
+    return frozenset(zone)
