@@ -196,7 +196,7 @@ def structure(name: str, shapes: Shapes) -> str:
         place = "payload" if member == shape.get("payload") else location(reference)
         mark = ", required=True" if member in required else ""
         mark += f', location="{place}"' if place else ""
-        target = f"_{reference['shape']}"
+        target = rule_of(reference, shapes)
         kind = annotation(reference["shape"], shapes)
         if is_within(name, reference["shape"], shapes):
             kind = kind.replace(name, f'"{name}"')
@@ -207,6 +207,14 @@ def structure(name: str, shapes: Shapes) -> str:
     if not members:
         return f"{head}\n    pass"
     return "\n".join([head, "    MEMBERS = (", *members, "    )", *fields])
+
+
+def rule_of(reference: dict[str, Any], shapes: Shapes) -> str:
+    """The rule of a member, as source: its shape's, but for a list that is flattened in this place only."""
+    name = reference["shape"]
+    if reference.get("flattened") and not shapes[name].get("flattened"):
+        return rule(name, {**shapes[name], "flattened": True}).partition(" = ")[2]
+    return f"_{name}"
 
 
 def rest(model: dict[str, Any]) -> dict[str, object]:

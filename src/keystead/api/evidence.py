@@ -223,8 +223,8 @@ def _recipient(attested: Attestation) -> dict[str, str]:
 
 
 def service_record(event: DueEvent, now: float, entropy: Entropy) -> bytes:
-    """The event of something that the service did by itself, in the key's account."""
-    account, arn = str(event["account"]), str(event["keyArn"])
+    """The event of something that a service did by itself, in the account of what it did it to."""
+    account, arn = str(event["account"]), str(event["arn"])
     details = event["serviceEventDetails"]
     assert isinstance(details, dict)
     return service_event(
@@ -232,8 +232,8 @@ def service_record(event: DueEvent, now: float, entropy: Entropy) -> bytes:
         time=now,
         region=str(event["region"]),
         account=account,
-        service="kms",
+        service=str(event["service"]),
         name=str(event["eventName"]),
-        resources=[Resource(account, KEY_TYPE, arn)],
+        resources=[Resource(account, str(event["type"]), arn)],
         details=details,
     )

@@ -6,6 +6,7 @@ Source: AWS KMS Developer Guide, "Logging AWS KMS API calls with AWS CloudTrail"
 from __future__ import annotations
 
 from keystead.api.schedule import DueEvent
+from keystead.audit.event import KEY_TYPE
 from keystead.keys import Key
 
 
@@ -15,7 +16,9 @@ def service_event(name: str, key: Key, **details: object) -> DueEvent:
         "eventName": name,
         "account": key.account,
         "region": key.region,
-        "keyArn": key.arn,
+        "service": "kms",
+        "arn": key.arn,
+        "type": KEY_TYPE,
         "serviceEventDetails": {
             "keyId": key.id,
             **{name: value for name, value in details.items() if value is not None},

@@ -13,6 +13,7 @@ from keystead.api import Call, Target, operation
 from keystead.api.authorize import check
 from keystead.crypto import checksum
 from keystead.objects import Place
+from keystead.services.s3 import rules
 from keystead.services.s3.access import (
     bucket_named,
     existing_tags,
@@ -224,6 +225,7 @@ def copy_object(call: Call, request: wire.CopyObjectRequest, *_targets: Target) 
         ),
         copy_source_version_id=version_told(theirs, version),
         version_id=version_told(bucket, made),
+        expiration=rules.told(bucket, key, made),
         **encrypted(made.envelope),
     )
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from keystead.api.schedule import Handlers
-from keystead.services.s3 import endings
+from keystead.entropy import Entropy
+from keystead.services.s3 import endings, expiring
 
 
-def handlers() -> Handlers:
+def handlers(entropy: Entropy) -> Handlers:
     """Every handler."""
-    return {endings.DUE: endings.look_after}
+    return {endings.DUE: endings.look_after, expiring.DUE: partial(expiring.expire, entropy)}

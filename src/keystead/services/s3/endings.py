@@ -13,8 +13,8 @@ import msgspec
 
 from keystead import errors
 from keystead.api.schedule import DueCall, DueEvent, put_due
-from keystead.services.s3.garbage import GRACE, Change, discard_pieces
-from keystead.services.s3.tables import PARTS, Bucket, Piece, Upload
+from keystead.services.s3.garbage import GRACE, discard_pieces
+from keystead.services.s3.tables import PARTS, UPLOADS, Bucket, Change, Piece, Upload, version_place
 from keystead.storage import Table
 from keystead.wire.models import s3 as wire
 
@@ -74,9 +74,16 @@ def answered(call: Change, bucket: Bucket, request: Any) -> wire.CompleteMultipa
     return msgspec.json.decode(found.answer, type=wire.CompleteMultipartUploadOutput)
 
 
-def sweep_later(call: Change, upload: Upload) -> None:
-    """None; parts of the upload that arrive while it ends are dropped."""
+def end(call: Change, bucket: Bucket, upload: Upload, kept: frozenset[int]) -> None:
+    """Remove the upload, and of its parts what is not kept; those that arrive meanwhile a while later."""
     put_due(call.tx, call.now + GRACE, DUE, upload.id)
+    call.tx.delete(UPLOADS, version_place(bucket.id, upload.key, upload.id))
+    for place, part in call.tx.scan(PARTS, f"{upload.id}/"):
+        # Read as well, so that a part that is replaced meanwhile makes this run again.
+        now = call.tx.get(PARTS, place)
+        call.tx.delete(PARTS, place)
+        if part.number not in kept and now is not None:
+            discard_pieces(call, (Piece(now.blob, now.size),))
 
 
 def look_after(call: DueCall, subject: str) -> list[DueEvent]:

@@ -7,7 +7,7 @@ durable with the change, and deleting twice does no harm.
 from __future__ import annotations
 
 from concurrent.futures import Executor, Future
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 import structlog
@@ -15,8 +15,8 @@ import structlog
 from keystead import errors
 from keystead.clock import Clock
 from keystead.objects import Blobs
-from keystead.services.s3.tables import INLINE, Piece, Version
-from keystead.storage import Store, Table, Transaction
+from keystead.services.s3.tables import INLINE, Change, Piece, Version
+from keystead.storage import Store, Table
 
 log = structlog.get_logger("keystead.objects")
 
@@ -35,16 +35,6 @@ class Garbage(msgspec.Struct, frozen=True):
 
 GARBAGE: Table[Garbage] = Table("s3_garbage", Garbage, evident=False)  # a note of work to do
 """when it is due in epoch seconds (12 digits)/blob"""
-
-
-class Change(Protocol):
-    """What a change is made in: a call, or work that has fallen due."""
-
-    @property
-    def tx(self) -> Transaction: ...
-
-    @property
-    def now(self) -> float: ...
 
 
 def discard(call: Change, version: Version) -> None:

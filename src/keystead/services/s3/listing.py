@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -14,7 +13,7 @@ from keystead import errors
 from keystead.api import Call, Target, operation
 from keystead.services.s3.access import bucket_named, on_bucket, owner_id
 from keystead.services.s3.tables import NULL, OBJECTS, Bucket, Version
-from keystead.services.s3.versions import PAST_ALL, older, peek
+from keystead.services.s3.versions import PAST_ALL, every, peek
 from keystead.services.s3.walking import FEWEST, Walk, common_prefix, told_before
 from keystead.storage import Table
 from keystead.storage.table import R
@@ -193,24 +192,6 @@ def list_objects(call: Call, request: wire.ListObjectsRequest, _bucket: Target) 
 # ------------------------------------------------------------------------------ versions
 
 
-def _all(
-    call: Call, bucket: Bucket, walk: Walk[Version], from_: tuple[str, str] | None
-) -> Iterator[tuple[str, Version, bool]]:
-    """Every version of every key of the walk, newest first; whether it is the newest.
-
-    `from_` is the key and stamp of the one that the page before ended with.
-    """
-    for key, newest in walk:
-        stamp = from_[1] if from_ is not None and from_[0] == key else ""
-        if newest.stamp > stamp:
-            yield key, newest, True
-        if bucket.versioning:
-            for version in older(call, bucket, key, stamp):
-                if walk.passes(key):
-                    break
-                yield key, version, False
-
-
 def _last_stamp(call: Call, bucket: Bucket, key: str, version_id: str) -> str:
     """The stamp of the version that the page before ended with; one that is gone has no name but its stamp."""
     found = peek(call, bucket, key, version_id)
@@ -231,7 +212,7 @@ def list_object_versions(
     if asked.after and request.version_id_marker:
         last = asked.after, _last_stamp(call, bucket, asked.after, request.version_id_marker)
     walk = walk_of(call, OBJECTS, bucket, asked, including=last is not None)
-    for key, version, latest in _all(call, bucket, walk, last) if asked.most else ():
+    for key, version, latest in every(call, bucket, walk, last) if asked.most else ():
         common = common_prefix(key, asked.prefix, asked.delimiter)
         if common is not None and common in answer.prefixes[-1:]:
             continue

@@ -10,6 +10,7 @@ from keystead import errors
 from keystead.api import Call, Target, operation
 from keystead.crypto import checksum
 from keystead.objects import Place
+from keystead.services.s3 import rules
 from keystead.services.s3.access import (
     bucket_named,
     facts_of,
@@ -20,7 +21,7 @@ from keystead.services.s3.access import (
 )
 from keystead.services.s3.datakeys import again, fresh
 from keystead.services.s3.encryption import OWN, chosen, customer_key
-from keystead.services.s3.endings import answered, keep, sweep_later
+from keystead.services.s3.endings import answered, end, keep
 from keystead.services.s3.garbage import discard_pieces
 from keystead.services.s3.kept import (
     CHECKSUM_ATTRIBUTES,
@@ -135,6 +136,7 @@ def create_multipart_upload(
         upload_id=upload_id,
         checksum_algorithm=upload.algorithm or None,
         checksum_type=kind or None,
+        **rules.abort_told(bucket, upload),
         **encrypted(envelope),
     )
 
@@ -300,7 +302,7 @@ def complete_multipart_upload(
         whole=whole,
         multipart=True,
     )
-    _end(call, bucket, upload, kept={part.number for part in parts})
+    end(call, bucket, upload, kept=frozenset(part.number for part in parts))
     made = publish(call, bucket, key, version)
     answer = wire.CompleteMultipartUploadOutput(
         location=f"/{bucket.name}/{key}",
@@ -308,23 +310,12 @@ def complete_multipart_upload(
         key=key,
         e_tag=f'"{made.etag}"',
         version_id=version_told(bucket, made),
+        expiration=rules.told(bucket, key, made),
         **encrypted(made.envelope),
         **checksums(made),
     )
     keep(call, bucket, upload, request, answer)
     return answer
-
-
-def _end(call: Call, bucket: Bucket, upload: Upload, kept: set[int]) -> None:
-    """Remove the upload, and of its parts what is not kept; those that arrive meanwhile a while later."""
-    sweep_later(call, upload)
-    call.tx.delete(UPLOADS, version_place(bucket.id, upload.key, upload.id))
-    for place, part in call.tx.scan(PARTS, f"{upload.id}/"):
-        # Read as well, so that a part that is replaced meanwhile makes this run again.
-        now = call.tx.get(PARTS, place)
-        call.tx.delete(PARTS, place)
-        if part.number not in kept and now is not None:
-            discard_pieces(call, (Piece(now.blob, now.size),))
 
 
 @operation("AbortMultipartUpload", targets=on_object("AbortMultipartUpload"), changes=True)
@@ -333,7 +324,7 @@ def abort_multipart_upload(
 ) -> wire.AbortMultipartUploadOutput:
     """End an upload, and drop its parts."""
     bucket, key = bucket_named(call, request.bucket), object_key(request.key)
-    _end(call, bucket, upload_of(call, bucket, key, request.upload_id), kept=set())
+    end(call, bucket, upload_of(call, bucket, key, request.upload_id), kept=frozenset())
     return wire.AbortMultipartUploadOutput()
 
 

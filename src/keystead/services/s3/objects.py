@@ -8,6 +8,7 @@ from typing import Any, Final
 from keystead import errors
 from keystead.api import Call, Target, operation
 from keystead.api.authorize import check
+from keystead.services.s3 import rules
 from keystead.services.s3.access import (
     bucket_named,
     facts_of,
@@ -119,6 +120,7 @@ def put_object(call: Call, request: wire.PutObjectRequest, *_targets: Target) ->
     return wire.PutObjectOutput(
         e_tag=f'"{made.etag}"',
         version_id=version_told(bucket, made),
+        expiration=rules.told(bucket, key, made),
         **encrypted(made.envelope),
         **checksums(made),
     )
@@ -210,7 +212,7 @@ def get_object(call: Call, request: wire.GetObjectRequest, _object: Target) -> w
     _note_status(call, span)
     told = _described(bucket, version, request, span)
     told.pop("content_length")  # the door's own
-    return wire.GetObjectOutput(**told)
+    return wire.GetObjectOutput(**told, expiration=_end(call, bucket, key, version))
 
 
 @operation("HeadObject", targets=_on_read)
@@ -223,7 +225,16 @@ def head_object(call: Call, request: wire.HeadObjectRequest, _object: Target) ->
     if version.envelope.check:
         key_of(call, bucket, key, version, _customer(call, request))
     _note_status(call, span)
-    return wire.HeadObjectOutput(**_described(bucket, version, request, span))
+    told = _described(bucket, version, request, span)
+    return wire.HeadObjectOutput(**told, expiration=_end(call, bucket, key, version))
+
+
+def _end(call: Call, bucket: Bucket, key: str, version: Version) -> str | None:
+    """What is told of the version's end by lifecycle rules; of older ones nothing."""
+    if rules.LIFECYCLE not in bucket.documents:
+        return None
+    newest = current(call, bucket, key)
+    return rules.told(bucket, key, version) if newest is not None and newest.id == version.id else None
 
 
 def _note_status(call: Call, span: Span) -> None:

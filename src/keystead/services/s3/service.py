@@ -7,7 +7,8 @@ from keystead.services.s3 import (
     attributes,
     buckets,
     copying,
-    documents,
+    cors,
+    lifecycle,
     listing,
     multipart,
     objects,
@@ -31,7 +32,8 @@ CHAPTERS = (
     reencryption,
     settings,
     policies,
-    documents,
+    cors,
+    lifecycle,
 )
 
 S3 = service(wire.SERVICE, (operation for chapter in CHAPTERS for operation in chapter.OPERATIONS))

@@ -7,12 +7,11 @@ objects the sealed bytes in a table of their own.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
-from keystead.api.call import Call
-from keystead.storage import Table
+from keystead.storage import Table, Transaction
 from keystead.storage.write import COUNTERS
 
 NULL: Final = "null"
@@ -195,7 +194,17 @@ INLINE: Table[Inline] = Table("s3_inline", Inline, evident=False, remembered=Fal
 """The name that a blob would have."""
 
 
-def arrive(call: Call, bucket: str) -> None:
+class Change(Protocol):
+    """What a change is made in: a call, or work that has fallen due."""
+
+    @property
+    def tx(self) -> Transaction: ...
+
+    @property
+    def now(self) -> float: ...
+
+
+def arrive(call: Change, bucket: str) -> None:
     """None; something of the bucket with this id begins to be, which a simultaneous deletion of the bucket must see.
 
     Scans are no conditions of a commit, so a counter is: arrivals move it without conflicts among themselves.
@@ -203,7 +212,7 @@ def arrive(call: Call, bucket: str) -> None:
     call.tx.bump(_arrivals(bucket), 1)
 
 
-def expect_no_arrival(call: Call, bucket: str) -> None:
+def expect_no_arrival(call: Change, bucket: str) -> None:
     """None; from now until the commit nothing of the bucket may `arrive`, or the call runs again. The count is dropped."""
     call.tx.get(COUNTERS, _arrivals(bucket))
     call.tx.delete(COUNTERS, _arrivals(bucket))

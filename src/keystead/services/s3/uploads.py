@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from keystead.api import Call, Target, operation
+from keystead.services.s3 import rules
 from keystead.services.s3.access import bucket_named, object_key, on_bucket, on_object, owner_id
 from keystead.services.s3.kept import CHECKSUM_ATTRIBUTES
 from keystead.services.s3.multipart import MOST_PARTS, upload_of
@@ -49,6 +50,7 @@ def list_parts(call: Call, request: wire.ListPartsRequest, _object: Target) -> w
         storage_class=upload.headers.get("x-amz-storage-class", "STANDARD"),
         checksum_algorithm=upload.algorithm or None,
         checksum_type=upload.checksum_type or None,
+        **rules.abort_told(bucket, upload),
     )
 
 

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
 from keystead import errors
 from keystead.api import Call
-from keystead.services.s3.garbage import Change, discard
+from keystead.entropy import Entropy
+from keystead.services.s3.garbage import discard
 from keystead.services.s3.tables import (
     NULL,
     OBJECTS,
     VERSIONS,
     Bucket,
+    Change,
     Version,
     arrive,
     object_place,
     split_place,
     version_place,
 )
-from keystead.services.s3.walking import FEWEST, MOST
+from keystead.services.s3.walking import FEWEST, MOST, Walk
 
 ENABLED: Final = "Enabled"
 SUSPENDED: Final = "Suspended"
@@ -34,12 +36,19 @@ PAST_ALL: Final = "g"
 """A text behind all stamps, which are hexadecimal."""
 
 
-def current(call: Call, bucket: Bucket, key: str) -> Version | None:
+class Making(Change, Protocol):
+    """A change that makes versions."""
+
+    @property
+    def entropy(self) -> Entropy: ...
+
+
+def current(call: Change, bucket: Bucket, key: str) -> Version | None:
     """The newest version of a key, a delete marker too."""
     return call.tx.get(OBJECTS, object_place(bucket.id, key))
 
 
-def peek(call: Call, bucket: Bucket, key: str, version_id: str | None) -> Version | None:
+def peek(call: Change, bucket: Bucket, key: str, version_id: str | None) -> Version | None:
     """The version that a request names, or the newest, if it is there."""
     newest = current(call, bucket, key)
     if version_id is None or (newest is not None and newest.id == version_id):
@@ -78,7 +87,7 @@ def _tell(call: Call, marker: Version | None) -> None:
         call.exchange.headers += [("x-amz-delete-marker", "true"), ("x-amz-version-id", marker.id)]
 
 
-def _older(call: Call, bucket: Bucket, key: str, version_id: str) -> Version | None:
+def _older(call: Change, bucket: Bucket, key: str, version_id: str) -> Version | None:
     if version_id == NULL:
         stamp = next((v.stamp for v in older(call, bucket, key) if v.id == NULL), None)
     else:
@@ -98,11 +107,29 @@ def older(call: Change, bucket: Bucket, key: str, stamp: str = "") -> Iterator[V
         after, size = rows[-1][0] if rows else None, min(2 * size, MOST)
 
 
+def every(
+    call: Change, bucket: Bucket, walk: Walk[Version], last: tuple[str, str] | None
+) -> Iterator[tuple[str, Version, bool]]:
+    """Every version of every key of the walk, newest first; whether it is the newest.
+
+    `last` is the key and stamp of the one that was told before; a walk that begins with its key goes on behind it.
+    """
+    for key, newest in walk:
+        stamp = last[1] if last is not None and last[0] == key else ""
+        if newest.stamp > stamp:
+            yield key, newest, True
+        if bucket.versioning:
+            for version in older(call, bucket, key, stamp):
+                if walk.passes(key):
+                    break
+                yield key, version, False
+
+
 def _is_stamp(text: str) -> bool:
     return len(text) == _STAMP_DIGITS and not text.strip("0123456789abcdef")
 
 
-def new_stamp(call: Call, newest: Version | None) -> str:
+def new_stamp(call: Making, newest: Version | None) -> str:
     """The stamp of a version that is newer than `newest`, whatever the clock says."""
     time = _LATEST - int(call.now * _MICROSECONDS)
     if newest is not None:
@@ -110,7 +137,7 @@ def new_stamp(call: Call, newest: Version | None) -> str:
     return f"{time:0{_TIME_DIGITS}x}{call.entropy.random(_RANDOM_BYTES).hex()}"
 
 
-def publish(call: Call, bucket: Bucket, key: str, made: Version) -> Version:
+def publish(call: Making, bucket: Bucket, key: str, made: Version) -> Version:
     """The version as it is stored: the newest from now on; id and stamp are given to it here."""
     newest = current(call, bucket, key)
     if newest is None:
@@ -125,7 +152,7 @@ def publish(call: Call, bucket: Bucket, key: str, made: Version) -> Version:
     return made
 
 
-def _drop_null(call: Call, bucket: Bucket, key: str, newest: Version | None) -> None:
+def _drop_null(call: Change, bucket: Bucket, key: str, newest: Version | None) -> None:
     """Remove the version that has no id of its own: there is one at most."""
     if newest is not None and newest.id == NULL:
         discard(call, newest)
@@ -136,7 +163,7 @@ def _drop_null(call: Call, bucket: Bucket, key: str, newest: Version | None) -> 
             discard(call, found)
 
 
-def remove(call: Call, bucket: Bucket, key: str, version_id: str | None) -> Version | None:
+def remove(call: Making, bucket: Bucket, key: str, version_id: str | None) -> Version | None:
     """The version that is gone, or the marker that was put; None if there was nothing to do."""
     newest = current(call, bucket, key)
     if version_id is None:
@@ -158,7 +185,7 @@ def remove(call: Call, bucket: Bucket, key: str, version_id: str | None) -> Vers
     return found
 
 
-def _promote(call: Call, bucket: Bucket, key: str) -> None:
+def _promote(call: Change, bucket: Bucket, key: str) -> None:
     """Make the version before the newest the newest."""
     for version in older(call, bucket, key):
         place = version_place(bucket.id, key, version.stamp)
@@ -170,7 +197,7 @@ def _promote(call: Call, bucket: Bucket, key: str) -> None:
     call.tx.delete(OBJECTS, object_place(bucket.id, key))
 
 
-def store(call: Call, bucket: Bucket, key: str, version: Version) -> None:
+def store(call: Change, bucket: Bucket, key: str, version: Version) -> None:
     """Put a version back where it is, with something of it changed."""
     newest = current(call, bucket, key)
     if newest is not None and newest.stamp == version.stamp:

@@ -1112,7 +1112,7 @@ _ObjectSizeLessThanBytes = Rule("integer")
 class LifecycleRuleAndOperator(Shape, frozen=True, kw_only=True):
     MEMBERS = (
         Member("prefix", "Prefix", "prefix", _Prefix),
-        Member("tags", "Tag", "tags", _TagSet),
+        Member("tags", "Tag", "tags", Rule("list", flattened=True, item_name="Tag", item=_Tag)),
         Member("object_size_greater_than", "ObjectSizeGreaterThan", "objectSizeGreaterThan", _ObjectSizeGreaterThanBytes),
         Member("object_size_less_than", "ObjectSizeLessThan", "objectSizeLessThan", _ObjectSizeLessThanBytes),
     )
