@@ -17,6 +17,7 @@ from keystead.policy import CompiledPolicy
 from keystead.storage import Transaction
 
 if TYPE_CHECKING:
+    from keystead.api.analyzed import Sources
     from keystead.api.attestation import AttestationTrust
     from keystead.api.decisions import Decisions
     from keystead.api.guarding import Watch
@@ -111,6 +112,8 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     """Where objects' bytes are kept; None for calls to services that keep none."""
     overrides: str = ""
     """The token with which the caller overrides its account's guard (see `api.guarding`)."""
+    analyzed: Sources = ()
+    """What there is for an analyzer to look at."""
 
 
 class Target(msgspec.Struct, frozen=True, gc=False):

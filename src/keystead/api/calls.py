@@ -68,6 +68,7 @@ def call_of(
         route.exchange,
         parts.objects,
         who.overrides,
+        analyzed=parts.analyzed,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from keystead import errors
+from keystead.api.analyzed import Sources
 from keystead.api.attestation import AttestationTrust
 from keystead.api.authenticate import Authenticator
 from keystead.api.call import Call, Relations, Target
@@ -62,6 +63,7 @@ class Parts(msgspec.Struct, frozen=True):
     attestation: AttestationTrust
     decisions: Decisions
     trails: Trails
+    analyzed: Sources
     outside: Outside
     receipts: Receipts
     changed: Callable[[], None]

@@ -13,6 +13,7 @@ import structlog
 from keystead import errors
 from keystead.api import census
 from keystead.api.accounts import ACCOUNTS
+from keystead.api.analyzed import Sources
 from keystead.api.attestation import AttestationTrust, attestation_of
 from keystead.api.authenticate import Authenticator
 from keystead.api.decisions import Decisions
@@ -50,16 +51,20 @@ from keystead.entropy import Entropy, SystemEntropy
 from keystead.keyring import Keyring
 from keystead.objects import Blobs, open_blobs
 from keystead.services.accessanalyzer import ACCESS_ANALYZER
+from keystead.services.accessanalyzer.follower import Follower
 from keystead.services.cloudtrail import CLOUDTRAIL
 from keystead.services.cloudtrail.courier import Courier
 from keystead.services.cloudtrail.delivery import Route
 from keystead.services.iam import IAM
+from keystead.services.iam.analyzed import AnalyzedRoles
 from keystead.services.kms import due as kms_due
+from keystead.services.kms.analyzed import AnalyzedKeys
 from keystead.services.kms.service import KMS, KeyRelations
 from keystead.services.kms.tables import KEYS
 from keystead.services.organizations import ORGANIZATIONS
 from keystead.services.s3 import S3
 from keystead.services.s3 import due as s3_due
+from keystead.services.s3.analyzed import AnalyzedBuckets
 from keystead.services.s3.garbage import Collector
 from keystead.services.sts import STS
 from keystead.settings import Settings
@@ -71,6 +76,7 @@ log = structlog.get_logger("keystead")
 SERVICES = {
     service.name: service for service in (KMS, STS, IAM, ORGANIZATIONS, CLOUDTRAIL, S3, ACCESS_ANALYZER)
 }
+ANALYZED: Sources = (AnalyzedKeys(), AnalyzedRoles(), AnalyzedBuckets())
 WORKER = "w0"
 _TRACKED = frozenset(
     name for service in SERVICES.values() for name, op in service.operations.items() if op.tracks_use
@@ -187,6 +193,7 @@ class App:
         self._courier = Courier(
             route, self.settings, self.clock, self.entropy, lambda: self.journal.next_index
         )
+        self._follower = Follower(self.store, ANALYZED, self.clock)
         self._receipts = Receipts(
             LogFiles(self.directory),
             self.journal.worker,
@@ -219,6 +226,7 @@ class App:
                 attestation=self._attestation,
                 decisions=Decisions(self.directory, self.journal.worker, keyring),
                 trails=trails,
+                analyzed=ANALYZED,
                 outside=self._outside,
                 receipts=self._receipts,
                 changed=self._kick.set,
@@ -243,6 +251,7 @@ class App:
         loop.run_in_executor(self._pool.executor, rebuild, *uses)
         self._timer = loop.create_task(self._run_due())
         self._courier.start()
+        self._follower.start()
 
     def handle(self, request: Request, done: Callable[[Response], None]) -> None:
         """Answer one request; see `keystead.wire.http.Handler`."""
@@ -270,7 +279,8 @@ class App:
         for helper in (self._watching, self._tracing):
             if helper is not None:
                 await asyncio.get_running_loop().run_in_executor(None, helper.close)
-        await asyncio.get_running_loop().run_in_executor(None, self._courier.stop)
+        for thread in (self._courier, self._follower):
+            await asyncio.get_running_loop().run_in_executor(None, thread.stop)
         await asyncio.get_running_loop().run_in_executor(None, self._collector.wait)
         for pool in (self._bodies, self._answers, self._pool):
             await asyncio.get_running_loop().run_in_executor(None, pool.close)
@@ -300,7 +310,7 @@ class App:
                 self.store.refresh()
                 leads = self._leader.leads()
                 await (self.scheduler.run() if leads else self.scheduler.keep_up())
-                self._courier.leads = leads
+                self._courier.leads = self._follower.leads = leads
                 await self.figures.tick(self._pool.executor, leads=leads)
                 if leads and self._sequencing is not None:
                     self._sequencing.lead()

@@ -25,7 +25,7 @@ from keystead.audit.custody import LOG_KEYS
 from keystead.audit.holds import HOLDS
 from keystead.audit.outbox import OUTBOX
 from keystead.keyring.keyring import MATERIALS, ROOTS, SCRUBS
-from keystead.services.accessanalyzer.tables import ANALYZERS
+from keystead.services.accessanalyzer.tables import ANALYZERS, FINDINGS, LOOKED
 from keystead.services.cloudtrail.tables import DELIVERIES, SIGNING_KEYS, TRAILS
 from keystead.services.iam.credential_report import REPORTS
 from keystead.services.kms.grants import NAMED_GRANTS
@@ -50,6 +50,7 @@ TABLES: Final[tuple[Table[Any], ...]] = (
     CREDENTIALS,
     DELIVERIES,
     DUE,
+    FINDINGS,
     GARBAGE,
     GRANTS,
     GROUPS,
@@ -62,6 +63,7 @@ TABLES: Final[tuple[Table[Any], ...]] = (
     KEY_STORES,
     LAST_USE,
     LOG_KEYS,
+    LOOKED,
     MATERIALS,
     MFA_DEVICES,
     NAMED_GRANTS,

@@ -14,8 +14,8 @@ from keystead.analysis.compiled import BoxedStatement, boxed, with_callers
 from keystead.analysis.condition_keys import CALLER_KEYS
 from keystead.analysis.decode import bits, confirmed
 from keystead.analysis.effective import ASKED, CROSS_ACCOUNT, Key
-from keystead.analysis.evaluate import denied
 from keystead.analysis.questions.public import public_access
+from keystead.analysis.questions.zone import controls, denied_by, denies, held_only, only_members
 from keystead.analysis.solver import Box, Part, remainders
 from keystead.analysis.space import ACTION, Space, Universe
 from keystead.policy import grants
@@ -46,10 +46,11 @@ class External(msgspec.Struct, frozen=True):
     public: bool = False
 
 
-def external_access(key: Key, zone: frozenset[str]) -> tuple[External, ...]:
+def external_access(key: Key, zone: frozenset[str], organization: str = "") -> tuple[External, ...]:
     """Every way in from outside the accounts of the zone; none proves that there is none.
 
-    AWS services are not outsiders here: what they do for whom is a question of conditions.
+    AWS services are not outsiders here: what they do for whom is a question of conditions. `organization` is the id
+    of the one that the zone is, if it is one: nobody outside is its member.
 
     Raises:
         Undecided: it is neither proven nor refuted.
@@ -60,15 +61,17 @@ def external_access(key: Key, zone: frozenset[str]) -> tuple[External, ...]:
     granted = {grant.grant_id: symbolic.as_policy(grant, named) for grant in key.grants if grant.active}
     entries = [*_in_policy(key), *_in_grants(key)]
     grantees = tuple(grant.grantee for grant in key.grants)
+    rcps, members = controls(key.resource_control), only_members(organization)
     space = Space(
-        [key.policy, *granted.values()],
+        [key.policy, *granted.values(), *rcps],
         Universe(kms_only=True, resource=key.arn, strict=True, known={"aws:resourceaccount": key.account}),
         budget,
+        probes=members,
         caller_probes=[outside(zone), *(names for _, names, _ in entries)],
         elements=[PrincipalElement(aws=grantees)],
         acting=ASKED & CROSS_ACCOUNT,
     )
-    denies = [*space.impossible, *denied(space, boxed(space, key.policy))]
+    barred = [*space.impossible, *held_only(space, members), *denied_by(space, (key.policy, *rcps))]
     public = {one.statement for one in public_access(key.policy, Universe(kms_only=True))}
     statements = {one.number: one for one in boxed(space, key.policy, None).allows}
     found = []
@@ -80,7 +83,7 @@ def external_access(key: Key, zone: frozenset[str]) -> tuple[External, ...]:
             held = boxed(space, granted[place], None).allows if place in granted else []
         for one in held:
             boxes = [box for box in [with_callers(one.box, callers)] if box is not None]
-            outcome = _operations(space, boxes, denies, key, budget)
+            outcome = _operations(space, boxes, barred, key, budget)
             if outcome:
                 found.append(_external(name, place, one, outcome, public))
     return tuple(found)
@@ -113,7 +116,7 @@ def outside(zone: frozenset[str]) -> Callable[[Principal], int]:
 
 
 def _operations(
-    space: Space, boxes: Sequence[Box], denies: Sequence[Part], key: Key, budget: Budget
+    space: Space, boxes: Sequence[Box], barred: Sequence[Part], key: Key, budget: Budget
 ) -> dict[str, AuthorizationRequest]:
     """The operations that work across accounts and are let in, each with a request that shows it."""
     found: dict[str, AuthorizationRequest] = {}
@@ -121,8 +124,8 @@ def _operations(
         for number in bits(box[ACTION] & space.acting):
             names = [spelt(one) for one in space.actions.members[number]]
             one_action = (*box[:ACTION], 1 << number, *box[ACTION + 1 :])
-            left = remainders(one_action, denies, budget)
-            witness = confirmed(space, left, lambda request: confirms(key, request), budget)
+            left = remainders(one_action, barred, budget)
+            witness = confirmed(space, left, lambda request: _let_in(key, request), budget)
             if witness is not None:
                 found |= {name: msgspec.structs.replace(witness, action=name) for name in names}
     return found
@@ -133,6 +136,10 @@ def confirms(key: Key, request: AuthorizationRequest) -> bool:
     policies = Policies(resource=key.policy, grants=key.grants, identity=(_ALL,), session=(_ALL,))
     children = [ChildGrant(), *(ChildGrant(constraints=grant.constraints) for grant in key.grants)]
     return any(decide(msgspec.structs.replace(request, child=child), policies).allowed for child in children)
+
+
+def _let_in(key: Key, request: AuthorizationRequest) -> bool:
+    return confirms(key, request) and not denies(controls(key.resource_control), request)
 
 
 def _external(

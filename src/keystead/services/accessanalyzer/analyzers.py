@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from keystead import errors
 from keystead.api import Call, Target, operation
@@ -17,8 +17,16 @@ from keystead.services.accessanalyzer.access import (
     tag_facts,
 )
 from keystead.services.accessanalyzer.archive_rules import checked_filter
-from keystead.services.accessanalyzer.tables import ANALYZERS, Analyzer, ArchiveRule, analyzer_arn
+from keystead.services.accessanalyzer.tables import (
+    ANALYZERS,
+    FINDINGS,
+    LOOKED,
+    Analyzer,
+    ArchiveRule,
+    analyzer_arn,
+)
 from keystead.services.accessanalyzer.tags import checked_tags
+from keystead.storage import Table
 from keystead.wire.models import accessanalyzer as wire
 
 ACCOUNT: Final = "ACCOUNT"
@@ -96,7 +104,7 @@ def _manages(call: Call) -> bool:
 @operation("GetAnalyzer", targets=on_named("GetAnalyzer"))
 def get_analyzer(call: Call, request: wire.GetAnalyzerRequest, _analyzer: Target) -> wire.GetAnalyzerResponse:
     """Return one analyzer."""
-    return wire.GetAnalyzerResponse(analyzer=_shown(named(call, request.analyzer_name)))
+    return wire.GetAnalyzerResponse(analyzer=_shown(call, named(call, request.analyzer_name)))
 
 
 @operation("ListAnalyzers", targets=on_any("ListAnalyzers"))
@@ -110,7 +118,7 @@ def list_analyzers(
         if request.type in {None, one.type}
     ]
     shown, more = page(found, request)
-    return wire.ListAnalyzersResponse(analyzers=[_shown(one) for one in shown], next_token=more)
+    return wire.ListAnalyzersResponse(analyzers=[_shown(call, one) for one in shown], next_token=more)
 
 
 @operation("UpdateAnalyzer", targets=on_named("UpdateAnalyzer"), changes=True)
@@ -129,9 +137,15 @@ def delete_analyzer(call: Call, request: wire.DeleteAnalyzerRequest, _analyzer: 
     """Remove an analyzer with all that it found."""
     found = named(call, request.analyzer_name)
     call.tx.delete(ANALYZERS, found.place)
+    tables: tuple[Table[Any], ...] = (FINDINGS, LOOKED)
+    for table in tables:
+        for place, _ in call.tx.scan(table, f"{found.place}/"):
+            call.tx.delete(table, place)
 
 
-def _shown(analyzer: Analyzer) -> wire.AnalyzerSummary:
+def _shown(call: Call, analyzer: Analyzer) -> wire.AnalyzerSummary:
+    looked = [one for _, one in call.tx.scan(LOOKED, f"{analyzer.place}/")]
+    last = max(looked, key=lambda one: one.analyzed, default=None)
     return wire.AnalyzerSummary(
         arn=analyzer.arn,
         name=analyzer.name,
@@ -139,6 +153,8 @@ def _shown(analyzer: Analyzer) -> wire.AnalyzerSummary:
         created_at=analyzer.created,
         tags=analyzer.tags,
         status="ACTIVE",
+        last_resource_analyzed=None if last is None else last.resource,
+        last_resource_analyzed_at=None if last is None else last.analyzed,
     )
 
 

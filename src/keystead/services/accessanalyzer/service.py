@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from keystead.api.service import service
-from keystead.services.accessanalyzer import analyzers, archive_rules, checks, tags, validation
+from keystead.services.accessanalyzer import (
+    analyzers,
+    archive_rules,
+    checks,
+    findings,
+    resources,
+    tags,
+    validation,
+)
 from keystead.wire.models import accessanalyzer as wire
 
-CHAPTERS = (analyzers, archive_rules, tags, checks, validation)
+CHAPTERS = (analyzers, archive_rules, tags, findings, resources, checks, validation)
 
 ACCESS_ANALYZER = service(wire.SERVICE, (one for chapter in CHAPTERS for one in chapter.OPERATIONS))

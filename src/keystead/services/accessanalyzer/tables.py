@@ -48,6 +48,56 @@ class Analyzer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return analyzer_arn(self.account, self.region, self.name)
 
 
+class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Access from outside to one resource: of one principal, under one condition.
+
+    `condition` has the values by key, as answers show them. `error` is set where the resource could not be analyzed, and
+    then there is no principal. `restriction` says what RCPs of the resource's organization have to do with it.
+    """
+
+    id: str
+    resource: str
+    resource_type: str
+    owner: str
+    created: float
+    analyzed: float
+    updated: float
+    status: str = "ACTIVE"
+    type: str = "ExternalAccess"
+    principal: dict[str, str] = {}
+    actions: tuple[str, ...] = ()
+    condition: dict[str, str] = {}
+    public: bool = False
+    error: str = ""
+    sources: tuple[str, ...] = ()
+    restriction: str = "NOT_APPLICABLE"
+
+
+class Looked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A resource that was analyzed; `digest` is of all that the answer depends on."""
+
+    resource: str
+    type: str
+    owner: str
+    digest: bytes
+    created: float
+    analyzed: float
+    updated: float
+    error: str = ""
+
+
+def _resource_of(where: str, finding: Finding) -> list[str]:
+    return [f"{where.rpartition('/')[0]}/{finding.resource}"]
+
+
+FINDINGS: Table[Finding] = Table(
+    "analyzer_finding", Finding, indexes={"resource": _resource_of}, evident=False
+)  # worked out of records that are evident; what a caller changes of one has its event
+"""account/region/analyzer/finding id; index `resource`: account/region/analyzer/ARN"""
+
+LOOKED: Table[Looked] = Table("analyzer_resource", Looked, evident=False)  # as above
+"""account/region/analyzer/ARN"""
+
 ANALYZERS: Table[Analyzer] = Table("analyzer", Analyzer)
 """account/region/name"""
 

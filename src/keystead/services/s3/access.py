@@ -15,7 +15,7 @@ from keystead.api.authorize import check
 from keystead.api.operation import Targets
 from keystead.audit.event import BUCKET_TYPE, OBJECT_TYPE
 from keystead.policy import CompiledPolicy, compile_policy, parse
-from keystead.services.s3.publicness import is_public
+from keystead.policy.publicness import is_public
 from keystead.services.s3.tables import BUCKETS, Bucket
 from keystead.services.s3.versions import peek
 

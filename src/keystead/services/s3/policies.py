@@ -8,8 +8,8 @@ from keystead import errors
 from keystead.api import Call, Target, operation
 from keystead.api.directory import bind
 from keystead.policy import Document, named_principals, parse
+from keystead.policy.publicness import is_public
 from keystead.services.s3.access import bucket_named, object_key, on_bucket, on_object, owner_id
-from keystead.services.s3.publicness import is_public
 from keystead.services.s3.settings import change
 from keystead.services.s3.tables import Bucket
 from keystead.services.s3.versions import find

@@ -9,8 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final
 
-from keystead.policy import Statement, parse
-from keystead.policy.document import EVERYONE, Condition
+from keystead.policy.document import EVERYONE, Condition, Statement, parse
 
 _FIXING: Final = frozenset(
     f"aws:{name}"

@@ -1,0 +1,91 @@
+"""Scans: every resource that an analyzer is about, looked at where something has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import structlog
+
+from keystead import errors
+from keystead.api.analyzed import Analyzed, Sources
+from keystead.policy import Level
+from keystead.services.accessanalyzer.examine import Zone, control_of, digest, examine, zone_of
+from keystead.services.accessanalyzer.settle import ERROR, KEPT, RESOLVED, Outcome, forget, settle
+from keystead.services.accessanalyzer.tables import ANALYZERS, FINDINGS, LOOKED, Analyzer
+from keystead.storage import Store, Transaction
+
+log = structlog.get_logger("keystead.analyzer")
+
+Stop = Callable[[], bool]
+
+
+def outcome_of(resource: Analyzed, zone: Zone, control: tuple[Level, ...]) -> Outcome:
+    """What is found of a resource; what cannot be decided is an error, never nothing."""
+    mark = digest(resource, zone, control)
+    try:
+        return Outcome(mark, examine(resource, zone, control))
+    except (errors.Undecided, errors.MalformedPolicyDocument):
+        return Outcome(mark, error=ERROR)
+    except errors.AnalysisFault as fault:
+        log.error("the evaluator contradicts the analysis", resource=resource.arn, where=errors.places(fault))
+        return Outcome(mark, error=ERROR)
+
+
+def analyzers(store: Store) -> list[Analyzer]:
+    """Every analyzer there is."""
+    return [one for _, one in store.transaction().scan(ANALYZERS, "")]
+
+
+def scan(store: Store, sources: Sources, analyzer: Analyzer, now: float, stop: Stop) -> int:
+    """How many resources were looked at, of those of which something has changed.
+
+    Raises:
+        errors.StorageError: the store could not be read or written.
+    """
+    tx = store.transaction()
+    zone, known = (
+        zone_of(tx, analyzer),
+        {one.resource: one for _, one in tx.scan(LOOKED, f"{analyzer.place}/")},
+    )
+    done = 0
+    for resource, control in _resources(tx, sources, analyzer, zone):
+        if stop():
+            return done
+        looked = known.pop(resource.arn, None)
+        if looked is None or looked.digest != digest(resource, zone, control):
+            _look(store, analyzer, resource, outcome_of(resource, zone, control), now)
+            done += 1
+    for arn in known:
+        store.run(partial(forget, analyzer=analyzer, arn=arn, now=now))
+    _drop_old(store, analyzer, now)
+    return done + len(known)
+
+
+def _look(store: Store, analyzer: Analyzer, resource: Analyzed, outcome: Outcome, now: float) -> None:
+    store.run(lambda tx: settle(tx, analyzer, resource, outcome, now))
+
+
+def _resources(
+    tx: Transaction, sources: Sources, analyzer: Analyzer, zone: Zone
+) -> Iterator[tuple[Analyzed, tuple[Level, ...]]]:
+    for account in sorted(zone.accounts):
+        control = control_of(tx, account)
+        for source in sources:
+            for resource in source.all(tx, account, analyzer.region):
+                yield resource, control
+
+
+def _drop_old(store: Store, analyzer: Analyzer, now: float) -> None:
+    """None; findings that were resolved long ago are gone."""
+    tx = store.transaction()
+    old = [
+        place
+        for place, one in tx.scan(FINDINGS, f"{analyzer.place}/")
+        if one.status == RESOLVED and one.updated < now - KEPT
+    ]
+    for place in old:
+        tx.get(FINDINGS, place)
+        tx.delete(FINDINGS, place)
+    if old:
+        store.commit([tx])
