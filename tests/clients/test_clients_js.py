@@ -19,7 +19,7 @@ def installed(tmp_path_factory, clean_environment):
         if shutil.which(name) is None:
             pytest.skip(f"the program {name} is not installed")
     directory = tmp_path_factory.mktemp("js")
-    for name in ("package.json", "package-lock.json", "kms.mjs"):
+    for name in ("package.json", "package-lock.json", "kms.mjs", "s3.mjs"):
         shutil.copy(SOURCES / name, directory)
     done = subprocess.run(
         ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
@@ -41,3 +41,8 @@ def test_the_javascript_sdk_encrypts_signs_pages_and_knows_our_errors(run, progr
         "account": "000000000000",
         "passed": ["encryption", "signing", "errors", "pages"],
     }
+
+
+def test_the_javascript_sdk_keeps_objects_under_a_key(run, program, installed):
+    done = run(program("node"), "s3.mjs", cwd=installed)
+    assert json.loads(done.stdout) == {"passed": ["encryption", "parts", "versions", "pages", "refusals"]}
