@@ -39,6 +39,7 @@ from keystead.api.operation import Operation
 from keystead.api.parts import Attempt, Done, Parts, Settled, nobody
 from keystead.api.payload import Held
 from keystead.api.pool import Work
+from keystead.api.preflight import OPTIONS, answered
 from keystead.api.receipts import ASKS, Awaited
 from keystead.api.receiving import receive
 from keystead.api.replay import refuse_replay
@@ -75,7 +76,8 @@ class Pipeline:
             try:
                 if ASKS in request.headers:
                     done = self._parts.receipts.awaited(done, request.headers[ASKS])  # noqa: PLW2901  whoever is told waits longer
-                attempt = self._identified(request, done, 1, self._parts.tick())
+                asked = request.method == OPTIONS and answered(self._parts, self._router, request, done)
+                attempt = None if asked else self._identified(request, done, 1, self._parts.tick())
             except Exception as defect:  # noqa: BLE001  one request's defect must not keep the others waiting for ever
                 self._dismiss(request, done, translate(self._router.fallback(request), defect))
             else:

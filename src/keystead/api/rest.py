@@ -51,6 +51,7 @@ _CODES: Final[dict[type[errors.ApiError], tuple[str, int, str]]] = {
     errors.Validation: ("InvalidArgument", 400, ""),
 }
 """What S3 calls the errors that every service has: code, status, and its words where they differ."""
+_OK: Final = 200
 _SCOPE: Final = "/s3/aws4_request"
 _EXPIRED: Final = "Signature expired"
 _EARLY: Final = "Signature not yet current"
@@ -68,6 +69,7 @@ class Exchange(msgspec.Struct):
         source: the answer's body where it is a stream, of `length` bytes.
         body: the same where it is short.
         headers: more of the answer's, an error's too.
+        origin: of the page that sent the request, if one did; empty once the answer has what a page must know.
     """
 
     address: Address
@@ -80,6 +82,8 @@ class Exchange(msgspec.Struct):
     body: bytes = b""
     headers: list[tuple[str, str]] = []
     query: Mapping[str, str] = {}
+    method: str = ""
+    origin: str = ""
 
 
 def is_for_s3(method: str, target: str, headers: Mapping[str, str], domains: Sequence[str] = ()) -> bool:
@@ -117,8 +121,11 @@ class RestEncoding:
         return rest_xml.decode(shape, request, exchange.address.labels, body)
 
     def answer(self, service: model.Service, operation: str, answer: Any, request_id: str) -> Response:
-        shape, exchange = service.operations[operation], self.exchange
+        exchange = self.exchange
         headers = [*_identified(request_id), *exchange.headers]
+        if not operation:  # a preflight
+            return Response(_OK, tuple(headers), b"")
+        shape = service.operations[operation]
         if answer is not None:
             headers += rest_xml.headers_of(answer)
         body = exchange.body or rest_xml.body_of(shape, answer, NAMESPACE)
@@ -220,6 +227,8 @@ class RestRouter:
             head=request.method == "HEAD",
             headers=[],
             query=fields,
+            method=request.method,
+            origin=request.headers.get("origin", ""),
         )
 
 

@@ -114,6 +114,17 @@ class Router:
             raise errors.UnknownOperation
         return self._by_action(request)
 
+    def preflight(self, request: Request) -> Route | None:
+        """How to answer a request whose method is OPTIONS, None if it is not about a bucket.
+
+        Raises:
+            errors.Serialization: path or query cannot be read.
+        """
+        if not self._is_for_s3(request):
+            return None
+        exchange = self._rest[_S3].exchange(request)
+        return Route(self._services[_S3], "", RestEncoding(exchange), exchange)
+
     def _is_for_s3(self, request: Request) -> bool:
         return _S3 in self._rest and is_for_s3(request.method, request.target, request.headers, self._domains)
 

@@ -89,6 +89,20 @@ class NoSuchLifecycle(S3Error):
     said = "The lifecycle configuration does not exist"
 
 
+class CorsForbidden(S3Error):
+    code = "AccessForbidden"
+    status = 403
+    said = (
+        "CORSResponse: This CORS request is not allowed. This is usually because the evalution of Origin, request "
+        "method / Access-Control-Request-Method or Access-Control-Request-Headers are not whitelisted by the "
+        "resource's CORS spec."
+    )
+
+
+class MissingCorsHeader(S3Error):
+    code = "BadRequest"
+
+
 class MarkedAsDeleted(S3Error):
     """A version that is a delete marker can only be deleted."""
 

@@ -16,6 +16,7 @@ from keystead.api.operation import Targets
 from keystead.audit.event import BUCKET_TYPE, OBJECT_TYPE
 from keystead.policy import CompiledPolicy, compile_policy, parse
 from keystead.policy.publicness import is_public
+from keystead.services.s3.crossing import note_origin
 from keystead.services.s3.tables import BUCKETS, Bucket
 from keystead.services.s3.versions import peek
 
@@ -54,6 +55,8 @@ def bucket_named(call: Call, name: str | None) -> Bucket:
     found = call.tx.get(BUCKETS, name) if name and "\0" not in name else None
     if found is None:
         raise errors.NoSuchBucket(about={"BucketName": name or ""})
+    if call.exchange is not None and call.exchange.origin and call.exchange.address.bucket == name:
+        note_origin(found, call.exchange)
     if found.region != call.region and call.account:
         if call.exchange is not None:
             call.exchange.headers.append(("x-amz-bucket-region", found.region))

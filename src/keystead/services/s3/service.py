@@ -18,6 +18,7 @@ from keystead.services.s3 import (
     tagging,
     uploads,
 )
+from keystead.services.s3.crossing import preflight
 from keystead.wire.models import s3 as wire
 
 CHAPTERS = (
@@ -36,4 +37,8 @@ CHAPTERS = (
     lifecycle,
 )
 
-S3 = service(wire.SERVICE, (operation for chapter in CHAPTERS for operation in chapter.OPERATIONS))
+S3 = service(
+    wire.SERVICE,
+    (operation for chapter in CHAPTERS for operation in chapter.OPERATIONS),
+    preflight=preflight,
+)
