@@ -81,6 +81,7 @@ data "aws_iam_policy_document" "administer" {
 
 resource "aws_kms_key" "files" {
   description             = "Administered by one role, used by another"
+  enable_key_rotation     = true
   deletion_window_in_days = 7
 }
 

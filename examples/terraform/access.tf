@@ -33,12 +33,14 @@ data "aws_iam_policy_document" "account" {
 
 resource "aws_kms_key" "guarded" {
   description             = "Encrypts only where a purpose is named"
+  enable_key_rotation     = true
   policy                  = data.aws_iam_policy_document.account.json
   deletion_window_in_days = 7
 }
 
 resource "aws_kms_key" "governed" {
   description             = "Has its policy from a resource of its own"
+  enable_key_rotation     = true
   deletion_window_in_days = 7
 }
 

@@ -2,6 +2,7 @@
 
 resource "aws_kms_key" "symmetric" {
   description             = "Encrypts files; new material every 180 days"
+  policy                  = local.account_policy
   enable_key_rotation     = true
   rotation_period_in_days = 180
   deletion_window_in_days = 7
@@ -13,12 +14,27 @@ resource "aws_kms_key" "symmetric" {
 }
 
 resource "aws_kms_key" "disabled" {
+  #checkov:skip=CKV_AWS_227:It shows a key that is disabled.
+  #checkov:skip=CKV_AWS_7:A disabled key is not rotated.
   description             = "Made, and not in use yet"
+  policy                  = local.account_policy
   is_enabled              = false
   deletion_window_in_days = 7
 }
 
 locals {
+  # What a key gets without a policy: the account's identity policies decide.
+  account_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid       = "EnableTheAccount"
+      Effect    = "Allow"
+      Principal = { AWS = local.root }
+      Action    = "kms:*"
+      Resource  = "*"
+    }]
+  })
+
   asymmetric = {
     rsa-encrypt = { spec = "RSA_2048", usage = "ENCRYPT_DECRYPT" }
     rsa-sign    = { spec = "RSA_3072", usage = "SIGN_VERIFY" }
@@ -32,7 +48,9 @@ locals {
 resource "aws_kms_key" "each" {
   for_each = local.asymmetric
 
+  #checkov:skip=CKV_AWS_7:AWS KMS rotates symmetric encryption keys only.
   description              = "An example of ${each.value.spec} for ${each.value.usage}"
+  policy                   = local.account_policy
   customer_master_key_spec = each.value.spec
   key_usage                = each.value.usage
   deletion_window_in_days  = 7

@@ -2,6 +2,7 @@
 
 resource "aws_kms_key" "primary" {
   description             = "The primary of a multi-Region key"
+  policy                  = local.account_policy
   multi_region            = true
   enable_key_rotation     = true
   deletion_window_in_days = 7

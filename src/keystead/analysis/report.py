@@ -21,6 +21,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         level: how grave it is; an `error` makes the command end with exit status 1.
         message: one sentence.
         policy: the file or policy that it is about.
+        line: the line of the file where what is spoken of begins, from 1.
         statement: the statement in it that matters, by its place from 0; `sid` is its Sid.
         witness: a request that shows it, as a case of `keystead policy simulate` without its policies.
     """
@@ -29,6 +30,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     level: Level
     message: str
     policy: str | None = None
+    line: int | None = None
     statement: int | None = None
     sid: str | None = None
     witness: dict[str, Any] | None = None

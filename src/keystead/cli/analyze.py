@@ -10,6 +10,8 @@ from keystead import errors
 from keystead.analysis import NewAccess, Universe, new_access
 from keystead.analysis.report import Finding, case, sentence
 from keystead.cli.analyze_key import findings, sod, who_can_command
+from keystead.cli.analyze_posture import posture
+from keystead.cli.analyze_template import template
 from keystead.cli.findings import findings_option, policy_file, read, report
 from keystead.policy.compiled import CompiledPolicy
 from keystead.policy.keypolicy import compile_key_policy
@@ -73,3 +75,5 @@ def compiled(name: str, text: str) -> CompiledPolicy:
 analyze.add_command(findings)
 analyze.add_command(who_can_command)
 analyze.add_command(sod)
+analyze.add_command(posture)
+analyze.add_command(template)

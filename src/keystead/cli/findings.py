@@ -66,7 +66,8 @@ def report(
 
 
 def _line(finding: Finding) -> str:
-    place = [finding.policy] if finding.policy else []
+    line = "" if finding.line is None else f":{finding.line}"
+    place = [f"{finding.policy}{line}"] if finding.policy else []
     if finding.statement is not None:
         place.append(f"Statement[{finding.statement}]" + (f" ({finding.sid})" if finding.sid else ""))
     return ": ".join([*place, f"{finding.level}: {finding.message} [{finding.rule}]"])
@@ -92,7 +93,11 @@ def _result(finding: Finding, files: Mapping[str, str]) -> dict[str, Any]:
     }
     if finding.policy is not None:
         place: dict[str, Any] = {"artifactLocation": {"uri": finding.policy}}
-        region = _region(files.get(finding.policy, ""), finding.statement)
+        region = (
+            {"startLine": finding.line}
+            if finding.line is not None
+            else _region(files.get(finding.policy, ""), finding.statement)
+        )
         if region:
             place["region"] = region
         result["locations"] = [{"physicalLocation": place}]

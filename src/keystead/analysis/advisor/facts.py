@@ -64,6 +64,7 @@ class KeyFacts(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         manager: `AWS` of a default key, else `CUSTOMER`.
         rotation: None where it was not told.
+        policy_given: whether somebody wrote the policy; else it is the default one.
         complete: whether the uses are all that were recorded; else they are the newest.
         grants_issued: when each grant was made, by its id.
         last_used: the last successful cryptographic use; None if there was none.
@@ -72,6 +73,7 @@ class KeyFacts(msgspec.Struct, frozen=True, kw_only=True):
     arn: str
     account: str
     policy: str
+    policy_given: bool = True
     manager: str = "CUSTOMER"
     state: str = "Enabled"
     spec: str = "SYMMETRIC_DEFAULT"
