@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from types import SimpleNamespace
 
 import pytest
@@ -48,6 +49,24 @@ def passes(rates, *calls):
         else:
             through.append(True)
     return through
+
+
+def test_threads_that_ask_at_once_are_counted_one_after_the_other():
+    class Watched(dict):
+        def get(self, name, default=None):
+            seen.append(rates._lock.locked())
+            return super().get(name, default)
+
+    seen = []
+    rates = Rates(Watched({"kms:symmetric": 100.0}), Watched(), Time())
+    threads = [threading.Thread(target=passes, args=(rates, *[call()] * 50)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert seen
+    assert all(seen)
+    assert passes(rates, call()) == [False]
 
 
 def test_a_seconds_worth_is_let_through_and_then_as_much_as_fills_up():

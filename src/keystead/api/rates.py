@@ -7,6 +7,7 @@ and Region, refused and denied requests count, and what is beyond it is told `Th
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
@@ -67,7 +68,10 @@ class Bucket(msgspec.Struct, gc=False):
 
 
 class Rates:
-    """Counts requests against the quotas of accounts and of principals; on the event loop's thread only."""
+    """Counts requests against the quotas of accounts and of principals.
+
+    Concurrency: any thread may check, as those of S3's requests do.
+    """
 
     def __init__(
         self, accounts: Mapping[str, float], principals: Mapping[str, float], monotonic: Callable[[], float]
@@ -77,6 +81,7 @@ class Rates:
         self._principals = principals
         self._monotonic = monotonic
         self._buckets: dict[tuple[str, str, str], Bucket] = {}
+        self._lock = threading.Lock()
 
     def check(self, call: Call, service: str, targets: tuple[Target, ...]) -> None:
         """None; the request was counted.
@@ -86,10 +91,12 @@ class Rates:
         """
         if not self._accounts and not self._principals:
             return
-        now = self._monotonic()
-        for name in quotas_of(service, call.operation, targets):
-            self._count(self._accounts, name, call.region, call.account, now)
-            self._count(self._principals, name, call.region, call.caller.arn or call.caller.name, now)
+        names = quotas_of(service, call.operation, targets)
+        with self._lock:
+            now = self._monotonic()
+            for name in names:
+                self._count(self._accounts, name, call.region, call.account, now)
+                self._count(self._principals, name, call.region, call.caller.arn or call.caller.name, now)
 
     def _count(self, rates: Mapping[str, float], name: str, region: str, who: str, now: float) -> None:
         rate = rates.get(name)

@@ -6,6 +6,7 @@ made of is the same, so that a deleted user, a detached policy or a closed unit 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -59,7 +60,10 @@ class Standing(msgspec.Struct, frozen=True, gc=False, eq=False):
 
 
 class Standings:
-    """Finds standings. Called from the event loop's thread only."""
+    """Finds standings.
+
+    Concurrency: any thread may ask, as those of S3's requests do. What two of them make at once is the same.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -67,6 +71,7 @@ class Standings:
         self._kept: dict[str, Kept] = {}
         self._sessions: dict[str, Kept] = {}
         self._places: dict[str, Kept] = {}
+        self._lock = threading.Lock()
 
     def of_credential(self, credential: Credential, tx: Transaction) -> Standing:
         """The standing of who signs with this long-term access key.
@@ -102,7 +107,7 @@ class Standings:
         kept = self._places.get(account)
         if kept is None or not kept.holds(tx, stamp):
             reading = Reading(tx)
-            kept = _put(self._places, account, Kept(place_of(reading, account), reading.noted, stamp))
+            kept = self._put(self._places, account, Kept(place_of(reading, account), reading.noted, stamp))
         place: Place = kept.value
         return place
 
@@ -120,21 +125,21 @@ class Standings:
         kept = held.get(name)
         if kept is None or not kept.holds(tx, stamp):
             reading = Reading(tx)
-            kept = _put(held, name, Kept(make(reading), reading.noted, stamp))
+            kept = self._put(held, name, Kept(make(reading), reading.noted, stamp))
         standing: Standing = kept.value
         return standing
+
+    def _put(self, held: dict[str, Kept], name: str, kept: Kept) -> Kept:
+        with self._lock:
+            if len(held) >= _MOST_KEPT:
+                held.pop(next(iter(held)))
+            held[name] = kept
+        return kept
 
 
 _NOBODY: Final = Standing(
     Caller(ANONYMOUS, "", "", "", ""), Principal(type="anonymous"), Policies(), NOWHERE, plain=True
 )
-
-
-def _put(held: dict[str, Kept], name: str, kept: Kept) -> Kept:
-    if len(held) >= _MOST_KEPT:
-        held.pop(next(iter(held)))
-    held[name] = kept
-    return kept
 
 
 # --------------------------------------------------------------------- long-term credentials
