@@ -14,6 +14,7 @@ from keystead.crypto.spec import MESSAGE_TYPES
 from keystead.keys.spec import KEY_SPECS, UNSUPPORTED_SPECS
 from keystead.policy.actions import ACTIONS
 from keystead.policy.condition_keys import CONDITION_KEYS, FAMILIES, ConditionKey, KeyFamily, actions_of
+from keystead.policy.s3_keys import ABSENT, S3_KEYS
 
 SOURCES = Path(__file__).resolve().parent.parent / "src" / "keystead"
 
@@ -119,6 +120,13 @@ def condition_rows() -> Iterator[list[str]]:
         yield [f"`{family.prefix}…`", "string", "", mark("given"), available_for(family)]
 
 
+def s3_rows() -> Iterator[list[str]]:
+    """A row for each condition key of S3."""
+    for key in S3_KEYS.values():
+        name = f"`{key.name}…`" if key.family else f"`{key.name}`"
+        yield [name, key.type, mark(key.multi), key.said or f"the request's `{key.parameter}`"]
+
+
 def condition_keys() -> str:
     """The page of condition keys."""
     return f"""# Condition keys
@@ -128,4 +136,10 @@ this server has a value for it on the requests where AWS has one. The others are
 no VPC, no EC2 instance and no centrally managed root session here, and `aws:referer` is not read. `keystead policy
 simulate` takes values for all of them. The last column names actions of KMS.
 
-{table(("Condition key", "Type", "Multi", "Given", "Actions"), condition_rows())}"""
+{table(("Condition key", "Type", "Multi", "Given", "Actions"), condition_rows())}
+## Amazon S3
+
+Absent where a request does not say it. The other keys that AWS has for S3 are understood and always absent:
+{code(sorted(ABSENT))}.
+
+{table(("Condition key", "Type", "Multi", "Value"), s3_rows())}"""

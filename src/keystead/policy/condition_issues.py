@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from keystead.policy import condition, scalars
 from keystead.policy.condition_keys import CONDITION_KEYS, FAMILIES
+from keystead.policy.s3_keys import is_s3_key, s3_key
 from keystead.policy.spans import Path
 
 Found = Iterator[tuple[str, Any, Path, str]]
@@ -73,9 +74,13 @@ def _on_key(operator: str, key: str, place: Path) -> Found:
         yield "INVALID_CONDITION_KEY_FORMAT", "ERROR", place, f"{key} is not of the form service:key."
         return
     folded, service = key.lower(), key.partition(":")[0].lower()
-    row = CONDITION_KEYS.get(folded)
-    known = row is not None or any(folded.startswith(family.prefix.lower()) for family in FAMILIES)
-    if not known and service in ("aws", "kms"):
+    row = CONDITION_KEYS.get(folded) or s3_key(folded)
+    known = (
+        row is not None
+        or is_s3_key(folded)
+        or any(folded.startswith(family.prefix.lower()) for family in FAMILIES)
+    )
+    if not known and service in ("aws", "kms", "s3"):
         scope = "GLOBAL" if service == "aws" else "SERVICE"
         yield f"INVALID_{scope}_CONDITION_KEY", "ERROR", place, f"{key} is no condition key."
         return

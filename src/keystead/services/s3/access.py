@@ -16,6 +16,7 @@ from keystead.api.operation import Targets
 from keystead.audit.event import BUCKET_TYPE, OBJECT_TYPE
 from keystead.policy import CompiledPolicy, compile_policy, parse
 from keystead.policy.publicness import is_public
+from keystead.policy.s3_keys import PARAMETERS
 from keystead.services.s3.crossing import note_origin
 from keystead.services.s3.tables import BUCKETS, Bucket
 from keystead.services.s3.versions import peek
@@ -25,24 +26,6 @@ _MOST_COMPILED: Final = 1024
 
 Facts = dict[str, str | list[str]]
 FactsOf = Callable[[Any], Facts]
-
-_HEADER_FACTS: Final = {
-    "acl": "s3:x-amz-acl",
-    "copy_source": "s3:x-amz-copy-source",
-    "metadata_directive": "s3:x-amz-metadata-directive",
-    "server_side_encryption": "s3:x-amz-server-side-encryption",
-    "ssekms_key_id": "s3:x-amz-server-side-encryption-aws-kms-key-id",
-    "sse_customer_algorithm": "s3:x-amz-server-side-encryption-customer-algorithm",
-    "storage_class": "s3:x-amz-storage-class",
-    "version_id": "s3:VersionId",
-    "prefix": "s3:prefix",
-    "delimiter": "s3:delimiter",
-    "max_keys": "s3:max-keys",
-    "object_ownership": "s3:x-amz-object-ownership",
-    "if_match": "s3:if-match",
-    "if_none_match": "s3:if-none-match",
-}
-"""Condition keys that are parameters, by the attribute that holds them (Service Authorization Reference, S3)."""
 
 
 def bucket_named(call: Call, name: str | None) -> Bucket:
@@ -186,7 +169,7 @@ def object_target(call: Call, bucket: Bucket, key: str, action: str, facts: Fact
 def facts_of(call: Call, request: Any) -> Facts:
     """What conditions can ask of a request to S3."""
     facts: Facts = {"s3:signatureversion": "AWS4-HMAC-SHA256", "s3:authType": _auth_type(call)}
-    for attribute, name in _HEADER_FACTS.items():
+    for attribute, name in PARAMETERS.items():
         value = getattr(request, attribute, None)
         if value is not None:
             facts[name] = value if isinstance(value, str) else str(value)
