@@ -21,6 +21,7 @@ from keystead.services.accessanalyzer.tables import (
     ANALYZERS,
     FINDINGS,
     LOOKED,
+    PREVIEWS,
     Analyzer,
     ArchiveRule,
     analyzer_arn,
@@ -137,7 +138,7 @@ def delete_analyzer(call: Call, request: wire.DeleteAnalyzerRequest, _analyzer: 
     """Remove an analyzer with all that it found."""
     found = named(call, request.analyzer_name)
     call.tx.delete(ANALYZERS, found.place)
-    tables: tuple[Table[Any], ...] = (FINDINGS, LOOKED)
+    tables: tuple[Table[Any], ...] = (FINDINGS, LOOKED, PREVIEWS)
     for table in tables:
         for place, _ in call.tx.scan(table, f"{found.place}/"):
             call.tx.delete(table, place)

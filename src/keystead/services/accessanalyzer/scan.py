@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Final
 
 import structlog
 
@@ -12,10 +13,13 @@ from keystead.api.analyzed import Analyzed, Sources
 from keystead.policy import Level
 from keystead.services.accessanalyzer.examine import Zone, control_of, digest, examine, zone_of
 from keystead.services.accessanalyzer.settle import ERROR, KEPT, RESOLVED, Outcome, forget, settle
-from keystead.services.accessanalyzer.tables import ANALYZERS, FINDINGS, LOOKED, Analyzer
+from keystead.services.accessanalyzer.tables import ANALYZERS, FINDINGS, LOOKED, PREVIEWS, Analyzer
 from keystead.storage import Store, Transaction
 
 log = structlog.get_logger("keystead.analyzer")
+
+PREVIEWS_KEPT: Final = 86_400.0
+"""Seconds for which a preview stays."""
 
 Stop = Callable[[], bool]
 
@@ -77,15 +81,14 @@ def _resources(
 
 
 def _drop_old(store: Store, analyzer: Analyzer, now: float) -> None:
-    """None; findings that were resolved long ago are gone."""
-    tx = store.transaction()
-    old = [
-        place
-        for place, one in tx.scan(FINDINGS, f"{analyzer.place}/")
-        if one.status == RESOLVED and one.updated < now - KEPT
-    ]
-    for place in old:
-        tx.get(FINDINGS, place)
-        tx.delete(FINDINGS, place)
-    if old:
+    """None; findings that were resolved long ago are gone, and old previews."""
+    tx, prefix = store.transaction(), f"{analyzer.place}/"
+    for place, one in tx.scan(FINDINGS, prefix):
+        if one.status == RESOLVED and one.updated < now - KEPT:
+            tx.get(FINDINGS, place)
+            tx.delete(FINDINGS, place)
+    for place, preview in tx.scan(PREVIEWS, prefix):
+        if preview.created < now - PREVIEWS_KEPT:
+            tx.delete(PREVIEWS, place)
+    if tx.writes:
         store.commit([tx])

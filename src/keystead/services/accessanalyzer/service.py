@@ -8,12 +8,13 @@ from keystead.services.accessanalyzer import (
     archive_rules,
     checks,
     findings,
+    previews,
     resources,
     tags,
     validation,
 )
 from keystead.wire.models import accessanalyzer as wire
 
-CHAPTERS = (analyzers, archive_rules, tags, findings, resources, checks, validation)
+CHAPTERS = (analyzers, archive_rules, tags, findings, previews, resources, checks, validation)
 
 ACCESS_ANALYZER = service(wire.SERVICE, (one for chapter in CHAPTERS for one in chapter.OPERATIONS))

@@ -32,7 +32,7 @@ RESOLVED: Final = "RESOLVED"
 ERROR: Final = "INTERNAL_ERROR"
 KEPT: Final = 90 * 86_400.0
 """Seconds for which a resolved finding stays (IAM User Guide, "Findings")."""
-_SPACE: Final = uuid.UUID("6b1b36cb-6c1a-4a33-9d47-0d5b9bb2c7d5")
+SPACE: Final = uuid.UUID("6b1b36cb-6c1a-4a33-9d47-0d5b9bb2c7d5")
 """Where the ids of findings are worked out from what they are about."""
 
 
@@ -51,7 +51,7 @@ def settle(tx: Transaction, analyzer: Analyzer, resource: Analyzed, outcome: Out
     place = f"{analyzer.place}/{resource.arn}"
     known = tx.get(LOOKED, place)
     changed = False
-    for finding, before in _settled(analyzer, resource, outcome, held(tx, analyzer, resource.arn), now):
+    for finding, before in settled(analyzer, resource, outcome, held(tx, analyzer, resource.arn), now):
         changed |= before is None or before.updated != finding.updated
         tx.put(FINDINGS, f"{analyzer.place}/{finding.id}", finding)
     looked = Looked(
@@ -89,7 +89,7 @@ def _is_there(tx: Transaction, analyzer: Analyzer) -> bool:
     return stored is not None and stored.id == analyzer.id
 
 
-def _settled(
+def settled(
     analyzer: Analyzer, resource: Analyzed, outcome: Outcome, before: Sequence[Finding], now: float
 ) -> Iterator[tuple[Finding, Finding | None]]:
     """The findings as they are from now on, each with what it was."""
@@ -125,7 +125,7 @@ def findings_of(analyzer: Analyzer, resource: Analyzed, outcome: Outcome, now: f
 
 def _id(analyzer: Analyzer, resource: Analyzed, told: Iterable[object]) -> str:
     text = msgspec.json.encode((analyzer.id, resource.arn, tuple(told))).decode()
-    return str(uuid.uuid5(_SPACE, text))
+    return str(uuid.uuid5(SPACE, text))
 
 
 def _renewed(finding: Finding, old: Finding | None, rules: Iterable[ArchiveRule], now: float) -> Finding:

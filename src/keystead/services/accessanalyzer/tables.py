@@ -86,6 +86,26 @@ class Looked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     error: str = ""
 
 
+class Foreseen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A finding of a preview: what would be, its status then, and the finding that there is, if there is one."""
+
+    finding: Finding
+    status: str
+    change: str
+    existing: str = ""
+    existing_status: str = ""
+
+
+class Preview(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An access preview; `configurations` as they came, in JSON."""
+
+    id: str
+    created: float
+    configurations: bytes
+    status: str
+    foreseen: tuple[Foreseen, ...] = ()
+
+
 def _resource_of(where: str, finding: Finding) -> list[str]:
     return [f"{where.rpartition('/')[0]}/{finding.resource}"]
 
@@ -97,6 +117,11 @@ FINDINGS: Table[Finding] = Table(
 
 LOOKED: Table[Looked] = Table("analyzer_resource", Looked, evident=False)  # as above
 """account/region/analyzer/ARN"""
+
+PREVIEWS: Table[Preview] = Table(
+    "analyzer_preview", Preview, evident=False
+)  # it decides nothing, and goes by itself
+"""account/region/analyzer/preview id"""
 
 ANALYZERS: Table[Analyzer] = Table("analyzer", Analyzer)
 """account/region/name"""
