@@ -132,6 +132,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "0 keeps all in `object_store`. At most 262,144."
         ),
     ] = 65_536
+    brake_objects: Annotated[
+        int,
+        _about(
+            "Objects of a bucket that one caller may delete or re-encrypt in `brake_seconds`; 0 sets no limit. Beyond it "
+            "callers are told SlowDown, unless they have the permission `keystead:OverrideBrake`."
+        ),
+    ] = 0
+    brake_seconds: Annotated[int, _about("Seconds in which `brake_objects` are counted.")] = 3600
     object_store_endpoint: Annotated[
         str | None, _about("URL of that store, if it is not AWS's, Google's or Microsoft's own.")
     ] = None
@@ -258,9 +266,18 @@ def _checked(merged: dict[str, Any]) -> Settings:
 
 
 def _require_some(settings: Settings) -> None:
-    for name in ("max_connections", "max_waiting", "max_buffered", "threads", "receipt_wait"):
+    for name in (
+        "max_connections",
+        "max_waiting",
+        "max_buffered",
+        "threads",
+        "receipt_wait",
+        "brake_seconds",
+    ):
         if getattr(settings, name) < 1:
             raise errors.SettingsError(f"{name} must be at least 1")
+    if settings.brake_objects < 0:
+        raise errors.SettingsError("brake_objects must be 0 or more")
     if not 0 <= settings.inline_objects <= MOST_INLINE:
         raise errors.SettingsError(f"inline_objects must be from 0 to {MOST_INLINE}")
 

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Final
 
+import msgspec
 import structlog
 
 from keystead import errors
@@ -24,15 +25,23 @@ MOST_HELD: Final = 1024
 Soon = Callable[[Callable[[], None]], object]
 
 
+class Brake(msgspec.Struct, frozen=True):
+    """How many objects of a bucket one caller may delete or re-encrypt in so many seconds; 0 objects: as many as it likes."""
+
+    objects: int = 0
+    seconds: int = 3600
+
+
 class ObjectStore:
     """Blobs, the threads that read them for answers (none waits for a slow client), and keys that are held a while."""
 
-    def __init__(self, blobs: Blobs, pool: FairPool, soon: Soon, inline: int) -> None:
+    def __init__(self, blobs: Blobs, pool: FairPool, soon: Soon, inline: int, brake: Brake) -> None:
         """With what runs a callable on the loop's thread, from any other.
 
         Objects of at most `inline` bytes are kept by records instead of blobs.
         """
         self.inline = inline
+        self.brake = brake
         self.blobs = blobs
         self.secrets = HeldSecrets(MOST_HELD)
         self._pool = pool

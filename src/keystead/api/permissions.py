@@ -73,10 +73,13 @@ S3: Final = frozenset(
 OVERRIDE_GUARD: Final = "keystead:OverrideGuard"
 """Taken by a request that overrides its account's guard; AWS has no such thing, so no name of AWS's is taken for it."""
 
+OVERRIDE_BRAKE: Final = "keystead:OverrideBrake"
+"""Taken by who deletes or re-encrypts more objects than the brake lets one caller; likewise no name of AWS's."""
+
 PERMISSIONS: Final[frozenset[str]] = (
     frozenset(ACTIONS)
     | WITHOUT_OPERATION
-    | {OVERRIDE_GUARD}
+    | {OVERRIDE_GUARD, OVERRIDE_BRAKE}
     | S3
     | {
         f"{service.name}:{operation}"

@@ -20,7 +20,7 @@ from keystead.api.decisions import Decisions
 from keystead.api.figures import Figures
 from keystead.api.leader import Leader
 from keystead.api.limits import quotas_of
-from keystead.api.objectstore import ObjectStore
+from keystead.api.objectstore import Brake, ObjectStore
 from keystead.api.operations_door import OperationsDoor
 from keystead.api.outside import Outside, outside_of
 from keystead.api.parts import Parts
@@ -217,7 +217,11 @@ class App:
                 pool=self._pool,
                 bodies=self._bodies,
                 objects=ObjectStore(
-                    self._blobs, self._answers, loop.call_soon_threadsafe, self.settings.inline_objects
+                    self._blobs,
+                    self._answers,
+                    loop.call_soon_threadsafe,
+                    self.settings.inline_objects,
+                    Brake(self.settings.brake_objects, self.settings.brake_seconds),
                 ),
                 domains=DOMAINS,
                 rates=rates_of(self.settings, SERVICES),

@@ -333,6 +333,11 @@ class KmsUnavailableKey(S3Error):
 # ------------------------------------------------------------------------------ what nobody can have here
 
 
+class TooManyAtOnce(S3Error):
+    code = "SlowDown"
+    status = 503
+
+
 class AclsNotSupported(S3Error):
     code = "AccessControlListNotSupported"
     said = "The bucket does not allow ACLs"

@@ -23,6 +23,7 @@ from keystead.services.s3.access import (
     reveal,
     tag_facts,
 )
+from keystead.services.s3.brake import hold
 from keystead.services.s3.datakeys import again, fresh
 from keystead.services.s3.encryption import chosen, customer_key
 from keystead.services.s3.kept import (
@@ -185,6 +186,8 @@ def copy_object(call: Call, request: wire.CopyObjectRequest, *_targets: Target) 
     check_offered(request)
     theirs, source, version = _opened(call, request)
     _check_change(source, request)
+    if (source.bucket, source.key) == (bucket.name, key):
+        hold(call, bucket)
     if version.size > LARGEST:
         raise errors.InvalidS3Request(
             "The specified copy source is larger than the maximum allowable size for a copy source: 5368709120"

@@ -18,6 +18,7 @@ from keystead.services.s3.access import (
     reveal,
     tag_facts,
 )
+from keystead.services.s3.brake import hold
 from keystead.services.s3.encryption import Choice, chosen, customer_key
 from keystead.services.s3.kept import (
     HEADERS,
@@ -249,6 +250,7 @@ def _note_status(call: Call, span: Span) -> None:
 def delete_object(call: Call, request: wire.DeleteObjectRequest, _object: Target) -> wire.DeleteObjectOutput:
     """Delete an object, or one version of it; what is not there is deleted as well."""
     bucket, key = bucket_named(call, request.bucket), object_key(request.key)
+    hold(call, bucket)
     gone = remove(call, bucket, key, request.version_id)
     if gone is None:
         return wire.DeleteObjectOutput()
@@ -296,6 +298,7 @@ def delete_objects(
     """Delete up to a thousand objects, and tell of each what became of it."""
     bucket, asked = bucket_named(call, request.bucket), request.delete
     assert asked is not None
+    hold(call, bucket, len(asked.objects or ()))
     deleted: list[wire.DeletedObject] = []
     failed: list[wire.Error] = []
     for named in asked.objects or ():

@@ -15,6 +15,7 @@ import msgspec
 from keystead import arn, errors
 from keystead.api import Call, Target, operation
 from keystead.services.s3.access import bucket_named, object_key, on_object
+from keystead.services.s3.brake import hold
 from keystead.services.s3.datakeys import wrapped_anew
 from keystead.services.s3.encryption import ARN_PAIR, KMS, TWO_LAYERS, Choice
 from keystead.services.s3.reading import key_of
@@ -48,6 +49,7 @@ def update_object_encryption(
     """Have a version's data key wrapped by another key of KMS; its bytes and all else stay as they are."""
     bucket, key = bucket_named(call, request.bucket), object_key(request.key)
     choice = _choice(bucket, key, request.object_encryption)
+    hold(call, bucket)
     version = find(call, bucket, key, request.version_id)
     if version.envelope.check or version.envelope.algorithm == TWO_LAYERS:
         raise errors.InvalidS3Request(_UNSUPPORTED)
