@@ -35,11 +35,11 @@ LONGEST_PAYLOAD = (1 << 28) - 1
 
 _HEADER = struct.Struct(">8sII32sQQQ32s32s")
 _WORD = struct.Struct(">I")
-_PREFIX = struct.Struct(">I32s")
+PREFIX = struct.Struct(">I32s")
 _MARKER = struct.Struct(">Q32sIQ")
 _DIGEST_LENGTH = 32
 _LONGEST_WORKER = 32
-_MARKER_FRAME = _PREFIX.size + _MARKER.size
+_MARKER_FRAME = PREFIX.size + _MARKER.size
 
 
 class Kind(IntEnum):
@@ -171,7 +171,7 @@ def decode_header(sector: bytes, name: str) -> Header:
 
 def group_length(records: Sequence[bytes]) -> int:
     """Bytes that one group of these records takes, its marker included."""
-    return _MARKER_FRAME + _PREFIX.size * len(records) + sum(map(len, records))
+    return _MARKER_FRAME + PREFIX.size * len(records) + sum(map(len, records))
 
 
 def longest_record(size: int) -> int:
@@ -185,7 +185,7 @@ def count_fitting(room: int, records: Sequence[bytes]) -> int:
         return len(records)
     left = room - _MARKER_FRAME
     for count, record in enumerate(records):
-        left -= _PREFIX.size + len(record)
+        left -= PREFIX.size + len(record)
         if left < 0:
             return count
     return len(records)
@@ -217,10 +217,10 @@ def encode_group(
 
 def _frame(data: bytes, at: Position) -> Frame | None:
     """The frame that stands at `at` and continues the chain from there, if one does."""
-    if at.offset + _PREFIX.size > len(data):
+    if at.offset + PREFIX.size > len(data):
         return None
-    word, chain = _PREFIX.unpack_from(data, at.offset)
-    start, kind, length = at.offset + _PREFIX.size, word >> 28, word & LONGEST_PAYLOAD
+    word, chain = PREFIX.unpack_from(data, at.offset)
+    start, kind, length = at.offset + PREFIX.size, word >> 28, word & LONGEST_PAYLOAD
     payload = data[start : start + length]
     if not length or len(payload) < length or kind > Kind.MARKER:
         return None
@@ -276,7 +276,7 @@ def sound_marker_beyond(data: bytes, stop: Position) -> int | None:
     for offset in range(align(stop.offset), len(data) - _MARKER_FRAME + 1, SECTOR):
         if data[offset : offset + _WORD.size] != _MARKER_WORD:
             continue
-        index, chain, *_ = _MARKER.unpack_from(data, offset + _PREFIX.size)
+        index, chain, *_ = _MARKER.unpack_from(data, offset + PREFIX.size)
         place = Position(offset, index, chain)
         if index >= stop.index and _frame(data, place) is not None:
             return offset

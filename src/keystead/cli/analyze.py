@@ -12,6 +12,7 @@ from keystead.analysis.report import Finding, case, sentence
 from keystead.cli.analyze_key import findings, sod, who_can_command
 from keystead.cli.analyze_posture import posture
 from keystead.cli.analyze_template import template
+from keystead.cli.analyze_uses import replay, unused
 from keystead.cli.findings import findings_option, policy_file, read, report
 from keystead.policy.compiled import CompiledPolicy
 from keystead.policy.keypolicy import compile_key_policy
@@ -77,3 +78,5 @@ analyze.add_command(who_can_command)
 analyze.add_command(sod)
 analyze.add_command(posture)
 analyze.add_command(template)
+analyze.add_command(replay)
+analyze.add_command(unused)
