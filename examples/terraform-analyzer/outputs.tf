@@ -1,0 +1,3 @@
+output "analyzer" {
+  value = aws_accessanalyzer_analyzer.account.arn
+}
