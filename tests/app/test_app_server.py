@@ -1,5 +1,6 @@
 """The assembled server: its doors beside the APIs, its clock, its restarts."""
 
+import asyncio
 import json
 import re
 import urllib.error
@@ -11,6 +12,10 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
+from keystead.app import build, open_or_create
+from keystead.entropy import SystemEntropy
+from keystead.seal import SealOptions
+from keystead.settings import Settings
 from keystead.testing import RunningServer
 
 DAY = 86_400
@@ -133,3 +138,27 @@ def test_the_quota_of_keys_is_a_setting():
         with pytest.raises(ClientError, match="LimitExceededException"):
             kms.create_key()
         server.client("kms", region="eu-west-1").create_key()
+
+
+@pytest.mark.parametrize("turns", range(6))
+def test_a_stop_right_after_a_change_is_not_missed(tmp_path, turns):
+    """A change wakes what looks for due work; a stop that comes while it wakes up must still end it."""
+
+    async def run():
+        store = open_or_create(
+            tmp_path, SealOptions(directory=tmp_path, entropy=SystemEntropy()), SystemEntropy()
+        )
+        app = build(Settings(), store, tmp_path)
+        await app.start()
+        while not app._kick._waiters:  # noqa: ASYNC110  nothing tells when it waits for a change
+            await asyncio.sleep(0)
+        app._kick.set()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        stopping = asyncio.create_task(app.stop())
+        await asyncio.wait({stopping}, timeout=10)
+        ended = stopping.done()
+        await asyncio.wait_for(stopping, 10)
+        assert ended
+
+    asyncio.run(run())

@@ -334,7 +334,9 @@ class App:
         end = loop.time() + _TICK
         while (left := end - loop.time()) > 0:
             try:
-                await asyncio.wait_for(self._kick.wait(), left)
+                # Not wait_for: in Python 3.11 it forgets a cancellation that comes together with what it waits for.
+                async with asyncio.timeout(left):
+                    await self._kick.wait()
             except TimeoutError:
                 return
             self._kick.clear()
