@@ -165,6 +165,8 @@ NAMED_OTHERWISE = {
             "ListParts": "ListMultipartUploadParts",
             "PutBucketCors": "PutBucketCORS",
             "PutBucketEncryption": "PutEncryptionConfiguration",
+            "GetObjectLockConfiguration": "GetBucketObjectLockConfiguration",
+            "PutObjectLockConfiguration": "PutBucketObjectLockConfiguration",
             "PutBucketLifecycleConfiguration": "PutLifecycleConfiguration",
             "PutPublicAccessBlock": "PutBucketPublicAccessBlock",
             "UploadPart": "PutObject",

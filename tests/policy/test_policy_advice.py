@@ -38,7 +38,8 @@ def on(operator, key, value="x", **members):
 CONDITIONS = [
     ("StringEquals", "kms:ViaServise", "kms:ViaServise is no condition key", "kms:ViaService"),
     ("StringEquals", "kms:EncryptionContext", "kms:EncryptionContext is no condition key", "kms:EncryptionContext:"),
-    ("StringEquals", "s3:prefix", "s3:prefix is no condition key", "a key that KMS supports"),
+    ("StringEquals", "s3:prefix", "s3:prefix means nothing in a key policy", "s3:prefix in a bucket policy"),
+    ("StringEquals", "s3:prefixes", "s3:prefixes is no condition key", "a key that KMS supports"),
     ("NumericEquals", "kms:KeySpec", "NumericEquals does not compare what kms:KeySpec holds: string", "StringEquals"),
     ("ArnLike", "kms:KeySpec", "ArnLike does not compare what kms:KeySpec holds: string", "StringEquals"),
     ("StringEquals", "kms:MultiRegion", "StringEquals does not compare what kms:MultiRegion holds: bool", "Bool"),

@@ -15,12 +15,10 @@ from keystead.wire.models.s3 import OPERATIONS
     ("operation", "request_"),
     [
         ("put_bucket_acl", {"ACL": "private"}),
-        ("put_object_lock_configuration", {}),
         ("get_bucket_replication", {}),
         ("put_bucket_website", {"WebsiteConfiguration": {"IndexDocument": {"Suffix": "i"}}}),
         ("get_object_torrent", {"Key": "k"}),
         ("restore_object", {"Key": "k"}),
-        ("put_object", {"Key": "k", "ObjectLockLegalHoldStatus": "ON"}),
     ],
 )
 def test_what_is_not_offered_says_so(s3: Any, bucket: str, operation: str, request_: dict[str, Any]) -> None:

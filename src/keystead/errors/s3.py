@@ -89,6 +89,24 @@ class NoSuchLifecycle(S3Error):
     said = "The lifecycle configuration does not exist"
 
 
+class NoObjectLock(S3Error):
+    code = "ObjectLockConfigurationNotFoundError"
+    status = 404
+    said = "Object Lock configuration does not exist for this bucket"
+
+
+class NoProtection(S3Error):
+    code = "NoSuchObjectLockConfiguration"
+    status = 404
+    said = "The specified object does not have a ObjectLock configuration"
+
+
+class InvalidBucketState(S3Error):
+    code = "InvalidBucketState"
+    status = 409
+    said = "The request is not valid with the current state of the bucket."
+
+
 class CorsForbidden(S3Error):
     code = "AccessForbidden"
     status = 403

@@ -17,6 +17,7 @@ from keystead.policy import condition, pattern, variables
 from keystead.policy.actions import ACTIONS
 from keystead.policy.condition_keys import CONDITION_KEYS, FAMILIES, ConditionKey, KeyFamily, actions_of
 from keystead.policy.document import EVERYONE, Condition, Statement, parse
+from keystead.policy.s3_keys import is_s3_key
 
 _FAMILIES_OF_TYPE: Final[dict[str, tuple[str, ...]]] = {
     "string": ("String",),
@@ -132,6 +133,9 @@ def _nearest_action(entry: str) -> str:
 def _on_condition(item: Condition, asked: frozenset[str]) -> Iterator[tuple[str, str]]:
     """What is wrong with one key of one operator block, and what to write instead."""
     row = _row(item.key)
+    if row is None and is_s3_key(item.key):
+        yield f"{item.key} means nothing in a key policy", f"{item.key} in a bucket policy"
+        return
     if row is None:
         names = [*(known.name for known in CONDITION_KEYS.values()), *(family.prefix for family in FAMILIES)]
         yield f"{item.key} is no condition key", _nearest(item.key, names) or "a key that KMS supports"

@@ -32,6 +32,12 @@ _ROWS: Final = (
     S3Key("s3:if-none-match", parameter="if_none_match"),
     S3Key("s3:locationconstraint", said="the Region in the request of CreateBucket"),
     S3Key("s3:max-keys", "number", parameter="max_keys"),
+    S3Key("s3:object-lock-legal-hold", said="the legal hold that the request sets"),
+    S3Key("s3:object-lock-mode", said="the retention mode that the request sets"),
+    S3Key(
+        "s3:object-lock-remaining-retention-days", "number", said="for how long the request retains a version"
+    ),
+    S3Key("s3:object-lock-retain-until-date", "date", said="until when the request retains a version"),
     S3Key("s3:prefix", parameter="prefix"),
     S3Key("s3:RequestObjectTag/", said="a tag in the request", family=True),
     S3Key("s3:RequestObjectTagKeys", said="the names of the tags in the request", multi=True),
@@ -72,10 +78,6 @@ ABSENT: Final = frozenset(
         "InventoryAccessibleOptionalFields",
         "isReplicationPauseRequest",
         "JobSuspendedCause",
-        "object-lock-legal-hold",
-        "object-lock-mode",
-        "object-lock-remaining-retention-days",
-        "object-lock-retain-until-date",
         "ObjectCreationOperation",
         "RequestJobOperation",
         "RequestJobPriority",

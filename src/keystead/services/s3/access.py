@@ -88,7 +88,7 @@ def on_bucket(action: str) -> Targets:
 
     def targets(call: Call, request: Any) -> tuple[Target, ...]:
         bucket = bucket_named(call, request.bucket)
-        _check_owner(bucket, request)
+        check_owner(bucket, request)
         return (bucket_target(call, bucket, action, facts_of(call, request)),)
 
     return targets
@@ -132,7 +132,7 @@ def on_object(action: str, versioned: str = "") -> Targets:
 
     def targets(call: Call, request: Any) -> tuple[Target, ...]:
         bucket = bucket_named(call, request.bucket)
-        _check_owner(bucket, request)
+        check_owner(bucket, request)
         version_id = getattr(request, "version_id", None)
         used, key = versioned if versioned and version_id else action, object_key(request.key)
         tags = existing_tags(call, bucket, key, version_id, used)
@@ -186,7 +186,12 @@ def _auth_type(call: Call) -> str:
     return "REST-QUERY-STRING" if call.exchange is not None and call.exchange.presigned else "REST-HEADER"
 
 
-def _check_owner(bucket: Bucket, request: Any) -> None:
+def check_owner(bucket: Bucket, request: Any) -> None:
+    """None, if the bucket is whose the request says.
+
+    Raises:
+        errors.S3AccessDenied: it is another account's.
+    """
     expected = getattr(request, "expected_bucket_owner", None)
     if expected is not None and expected != bucket.account:
         raise errors.S3AccessDenied

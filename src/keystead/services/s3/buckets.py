@@ -18,9 +18,11 @@ from keystead.services.s3.tables import (
     UPLOADS,
     VERSIONS,
     Bucket,
+    Lock,
     Piece,
     expect_no_arrival,
 )
+from keystead.services.s3.versions import ENABLED
 from keystead.wire.models import s3 as wire
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
@@ -29,6 +31,8 @@ _FORBIDDEN_STARTS: Final = ("xn--", "sthree-")
 _FORBIDDEN_ENDS: Final = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
 _RESERVED: Final = frozenset({"healthz", "metrics", "readyz"})
 """Paths of the server's own, which a bucket of that name would be under."""
+_LOCKING: Final = ("CreateBucket", "PutBucketObjectLockConfiguration", "PutBucketVersioning")
+"""What a bucket with Object Lock takes; any other the first only."""
 _FIRST_REGION: Final = "us-east-1"
 _MOST: Final = 10_000
 _ID_BYTES: Final = 16
@@ -62,7 +66,10 @@ def _on_new(call: Call, request: Any) -> tuple[Target, ...]:
     if place is not None:
         facts["s3:locationconstraint"] = place
     arn = f"arn:aws:s3:::{name}"
-    return (Target("s3:CreateBucket", arn, call.account, facts=facts, kind=BUCKET_TYPE),)
+    actions = _LOCKING if request.object_lock_enabled_for_bucket else _LOCKING[:1]
+    return tuple(
+        Target(f"s3:{action}", arn, call.account, facts=facts, kind=BUCKET_TYPE) for action in actions
+    )
 
 
 def _location(request: Any) -> str | None:
@@ -85,11 +92,9 @@ def _region(call: Call, request: Any) -> str:
 
 
 @operation("CreateBucket", targets=_on_new, changes=True)
-def create_bucket(call: Call, request: wire.CreateBucketRequest, _bucket: Target) -> wire.CreateBucketOutput:
+def create_bucket(call: Call, request: wire.CreateBucketRequest, *_bucket: Target) -> wire.CreateBucketOutput:
     """Make a bucket: private, encrypted, without versions."""
     name, region = check_name(request.bucket), _region(call, request)
-    if request.object_lock_enabled_for_bucket:
-        raise errors.NotImplementedHere("This server does not support Object Lock.")
     if request.acl not in {None, "private"}:
         raise errors.AclsNotSupported
     ownership = request.object_ownership or "BucketOwnerEnforced"
@@ -114,6 +119,8 @@ def create_bucket(call: Call, request: wire.CreateBucketRequest, _bucket: Target
         created=call.now,
         ownership=ownership,
         tags=tags,
+        versioning=ENABLED if request.object_lock_enabled_for_bucket else "",
+        lock=Lock() if request.object_lock_enabled_for_bucket else None,
     )
     call.tx.insert(BUCKETS, name, bucket)
     return wire.CreateBucketOutput(location=f"/{name}", bucket_arn=bucket.arn)

@@ -36,6 +36,7 @@ from keystead.services.s3.kept import (
     version_told,
 )
 from keystead.services.s3.multipart import part_number, put_part, upload_of
+from keystead.services.s3.protecting import asked_of, header_facts, permissions, protection_of
 from keystead.services.s3.reading import Span, bytes_of, check_conditions, key_of
 from keystead.services.s3.tables import Bucket, Version
 from keystead.services.s3.versions import find, publish
@@ -102,6 +103,9 @@ def _on_both(call: Call, request: Any) -> tuple[Target, ...]:
         ),
         object_target(call, ours, key, "PutObject", facts),
     ]
+    if isinstance(request, wire.CopyObjectRequest):
+        said = facts | header_facts(call, request)
+        targets += [object_target(call, ours, key, action, said) for action in permissions(request)]
     if getattr(request, "tagging_directive", None) == _REPLACE and request.tagging:
         tags = tag_facts(tags_of(request.tagging), "s3:RequestObjectTag")
         targets.append(object_target(call, ours, key, "PutObjectTagging", facts | tags))
@@ -184,6 +188,7 @@ def copy_object(call: Call, request: wire.CopyObjectRequest, *_targets: Target) 
     """Make an object of another one's bytes."""
     bucket, key, payload = bucket_named(call, request.bucket), object_key(request.key), payload_of(call)
     check_offered(request)
+    asked_of(call, bucket, request)
     theirs, source, version = _opened(call, request)
     _check_change(source, request)
     if (source.bucket, source.key) == (bucket.name, key):
@@ -220,6 +225,7 @@ def copy_object(call: Call, request: wire.CopyObjectRequest, *_targets: Target) 
             metadata=metadata,
             tags=_tags(call, request, theirs, source, version),
             checksum=written.checksum,
+            protection=protection_of(call, bucket, asked_of(call, bucket, request)),
         ),
     )
     return wire.CopyObjectOutput(

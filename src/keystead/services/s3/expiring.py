@@ -16,6 +16,7 @@ from keystead.audit.event import OBJECT_TYPE
 from keystead.entropy import Entropy
 from keystead.services.s3 import endings, rules
 from keystead.services.s3.garbage import discard
+from keystead.services.s3.protecting import is_protected
 from keystead.services.s3.rules import Expiry, midnight_after, rules_of
 from keystead.services.s3.tables import (
     BUCKETS,
@@ -172,7 +173,7 @@ class Page:
         if version is None:
             return
         end = self._due(rules.end_of_older(self._rules, key, version, at.since, at.newer))
-        if end is not None:
+        if end is not None and not is_protected(version, self._act.now):
             self._act.tx.delete(VERSIONS, place)
             discard(self._act, version)
             self._tell("ExpireObjectVersion", key, end, version)

@@ -25,9 +25,6 @@ _LARGEST_METADATA: Final = 2048
 _STORAGE_CLASSES: Final = frozenset({"STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA"})
 _PRIVATE: Final = frozenset({"private", "bucket-owner-full-control", "bucket-owner-read"})
 _UNSUPPORTED: Final = {
-    "object_lock_mode": "Object Lock",
-    "object_lock_retain_until_date": "Object Lock",
-    "object_lock_legal_hold_status": "Object Lock",
     "write_offset_bytes": "appending",
 }
 MOST_TAGS: Final = 10

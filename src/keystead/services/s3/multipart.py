@@ -11,14 +11,7 @@ from keystead.api import Call, Target, operation
 from keystead.crypto import checksum
 from keystead.objects import Place
 from keystead.services.s3 import rules
-from keystead.services.s3.access import (
-    bucket_named,
-    facts_of,
-    object_key,
-    object_target,
-    on_object,
-    tag_facts,
-)
+from keystead.services.s3.access import bucket_named, object_key, on_object
 from keystead.services.s3.datakeys import again, fresh
 from keystead.services.s3.encryption import OWN, chosen, customer_key
 from keystead.services.s3.endings import answered, end, keep
@@ -33,7 +26,8 @@ from keystead.services.s3.kept import (
     tags_of,
     version_told,
 )
-from keystead.services.s3.objects import check_write
+from keystead.services.s3.objects import check_write, on_put
+from keystead.services.s3.protecting import asked_of, protection_of
 from keystead.services.s3.tables import (
     PARTS,
     UPLOADS,
@@ -74,16 +68,6 @@ def upload_of(call: Call, bucket: Bucket, key: str, upload_id: str | None) -> Up
 # ------------------------------------------------------------------------------ CreateMultipartUpload
 
 
-def _on_new(call: Call, request: Any) -> tuple[Target, ...]:
-    bucket, key = bucket_named(call, request.bucket), object_key(request.key)
-    tags = tags_of(request.tagging)
-    facts = facts_of(call, request) | tag_facts(tags, "s3:RequestObjectTag")
-    targets = [object_target(call, bucket, key, "PutObject", facts)]
-    if tags:
-        targets.append(object_target(call, bucket, key, "PutObjectTagging", facts))
-    return tuple(targets)
-
-
 def _algorithm(request: Any) -> str:
     return (request.checksum_algorithm or "").upper()
 
@@ -106,7 +90,7 @@ def _checksum_type(request: Any) -> str:
     return fitting
 
 
-@operation("CreateMultipartUpload", targets=_on_new, changes=True)
+@operation("CreateMultipartUpload", targets=on_put, changes=True)
 def create_multipart_upload(
     call: Call, request: wire.CreateMultipartUploadRequest, *_targets: Target
 ) -> wire.CreateMultipartUploadOutput:
@@ -127,6 +111,7 @@ def create_multipart_upload(
         algorithm=_algorithm(request),
         checksum_type=kind,
         initiator=call.caller.arn,
+        protection=asked_of(call, bucket, request),
     )
     arrive(call, bucket.id)
     call.tx.insert(UPLOADS, version_place(bucket.id, key, upload_id), upload)
@@ -301,6 +286,7 @@ def complete_multipart_upload(
         checksum=sums,
         whole=whole,
         multipart=True,
+        protection=protection_of(call, bucket, upload.protection),
     )
     end(call, bucket, upload, kept=frozenset(part.number for part in parts))
     made = publish(call, bucket, key, version)

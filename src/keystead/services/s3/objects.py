@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from keystead import errors
@@ -30,6 +30,14 @@ from keystead.services.s3.kept import (
     tags_of,
     version_told,
 )
+from keystead.services.s3.protecting import (
+    asked_of,
+    check_removable,
+    header_facts,
+    permissions,
+    protection_of,
+)
+from keystead.services.s3.protecting import told as protection_told
 from keystead.services.s3.reading import (
     Span,
     bytes_of,
@@ -55,13 +63,11 @@ def on_put(call: Call, request: Any) -> tuple[Target, ...]:
     if expected is not None and expected != bucket.account:
         raise errors.S3AccessDenied
     tags = tags_of(request.tagging)
-    facts = facts_of(call, request) | tag_facts(tags, "s3:RequestObjectTag")
+    facts = facts_of(call, request) | tag_facts(tags, "s3:RequestObjectTag") | header_facts(call, request)
     if tags:
         facts["s3:RequestObjectTagKeys"] = list(tags)
-    targets = [object_target(call, bucket, key, "PutObject", facts)]
-    if tags:
-        targets.append(object_target(call, bucket, key, "PutObjectTagging", facts))
-    return tuple(targets)
+    actions = ["PutObject", *(["PutObjectTagging"] if tags else []), *permissions(request)]
+    return tuple(object_target(call, bucket, key, action, facts) for action in actions)
 
 
 def check_write(call: Call, bucket: Bucket, key: str, request: Any) -> None:
@@ -87,7 +93,7 @@ def check_write(call: Call, bucket: Bucket, key: str, request: Any) -> None:
             raise errors.PreconditionFailed(about={"Condition": "If-Match"})
 
 
-def _version(call: Call, written: Written, request: Any) -> Version:
+def _version(call: Call, bucket: Bucket, written: Written, request: Any) -> Version:
     return Version(
         id="",
         stamp="",
@@ -101,6 +107,7 @@ def _version(call: Call, written: Written, request: Any) -> Version:
         metadata=metadata_of(request),
         tags=tags_of(request.tagging),
         checksum=written.checksum,
+        protection=protection_of(call, bucket, asked_of(call, bucket, request)),
     )
 
 
@@ -110,11 +117,12 @@ def put_object(call: Call, request: wire.PutObjectRequest, *_targets: Target) ->
     bucket, key = bucket_named(call, request.bucket), object_key(request.key)
     check_offered(request)
     metadata_of(request)
+    asked_of(call, bucket, request)
     check_write(call, bucket, key, request)
     choice: Choice = chosen(call, bucket, key, request)
     written = take_in(call, bucket, key, choice)
     try:
-        made = publish(call, bucket, key, _version(call, written, request))
+        made = publish(call, bucket, key, _version(call, bucket, written, request))
     except BaseException:
         forget(call, written)
         raise
@@ -213,6 +221,7 @@ def get_object(call: Call, request: wire.GetObjectRequest, _object: Target) -> w
     _note_status(call, span)
     told = _described(bucket, version, request, span)
     told.pop("content_length")  # the door's own
+    told |= protection_told(call, bucket, key, version)
     return wire.GetObjectOutput(**told, expiration=_end(call, bucket, key, version))
 
 
@@ -226,7 +235,7 @@ def head_object(call: Call, request: wire.HeadObjectRequest, _object: Target) ->
     if version.envelope.check:
         key_of(call, bucket, key, version, _customer(call, request))
     _note_status(call, span)
-    told = _described(bucket, version, request, span)
+    told = _described(bucket, version, request, span) | protection_told(call, bucket, key, version)
     return wire.HeadObjectOutput(**told, expiration=_end(call, bucket, key, version))
 
 
@@ -251,10 +260,16 @@ def delete_object(call: Call, request: wire.DeleteObjectRequest, _object: Target
     """Delete an object, or one version of it; what is not there is deleted as well."""
     bucket, key = bucket_named(call, request.bucket), object_key(request.key)
     hold(call, bucket)
-    gone = remove(call, bucket, key, request.version_id)
+    gone = remove(call, bucket, key, request.version_id, _may_go(call, bucket, key, request))
     if gone is None:
         return wire.DeleteObjectOutput()
     return wire.DeleteObjectOutput(delete_marker=gone.marker or None, version_id=gone.id)
+
+
+def _may_go(call: Call, bucket: Bucket, key: str, request: Any) -> Callable[[Version], None]:
+    """What says whether a version that is named may go."""
+    bypass = bool(request.bypass_governance_retention)
+    return lambda version: check_removable(call, bucket, key, version, bypass=bypass)
 
 
 def _on_many(call: Call, request: Any) -> tuple[Target, ...]:
@@ -303,7 +318,7 @@ def delete_objects(
     failed: list[wire.Error] = []
     for named in asked.objects or ():
         try:
-            deleted.append(_delete_one(call, bucket, named))
+            deleted.append(_delete_one(call, bucket, named, request))
         except errors.ApiError as error:
             code = "AccessDenied" if isinstance(error, errors.AccessDenied) else error.code
             failed.append(
@@ -312,10 +327,12 @@ def delete_objects(
     return wire.DeleteObjectsOutput(deleted=None if asked.quiet else deleted, errors=failed or None)
 
 
-def _delete_one(call: Call, bucket: Bucket, named: wire.ObjectIdentifier) -> wire.DeletedObject:
+def _delete_one(
+    call: Call, bucket: Bucket, named: wire.ObjectIdentifier, request: wire.DeleteObjectsRequest
+) -> wire.DeletedObject:
     key = object_key(named.key)
     check(call, _target_of(call, bucket, named))
-    gone = remove(call, bucket, key, named.version_id)
+    gone = remove(call, bucket, key, named.version_id, _may_go(call, bucket, key, request))
     if gone is None or not gone.marker:
         return wire.DeletedObject(key=key, version_id=named.version_id)
     return wire.DeletedObject(

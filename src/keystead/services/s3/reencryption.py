@@ -18,6 +18,7 @@ from keystead.services.s3.access import bucket_named, object_key, on_object
 from keystead.services.s3.brake import hold
 from keystead.services.s3.datakeys import wrapped_anew
 from keystead.services.s3.encryption import ARN_PAIR, KMS, TWO_LAYERS, Choice
+from keystead.services.s3.protecting import is_protected
 from keystead.services.s3.reading import key_of
 from keystead.services.s3.tables import Bucket
 from keystead.services.s3.versions import find, store
@@ -36,6 +37,7 @@ _UNSUPPORTED: Final = (
     "The UpdateObjectEncryption operation doesn't support source objects with the encryption type DSSE-KMS or SSE-C. "
     "Only source objects encrypted with SSE-S3 or SSE-KMS are supported."
 )
+_PROTECTED: Final = "The encryption of an object that is protected by Object Lock cannot be changed."
 _OF_ANOTHER_ACCOUNT: Final = (
     "The AWS KMS key in the request must be owned by the same account as the bucket. Modify the request to specify a KMS "
     "key from the same account, and then try again."
@@ -53,6 +55,8 @@ def update_object_encryption(
     version = find(call, bucket, key, request.version_id)
     if version.envelope.check or version.envelope.algorithm == TWO_LAYERS:
         raise errors.InvalidS3Request(_UNSUPPORTED)
+    if is_protected(version, call.now):
+        raise errors.S3AccessDenied(_PROTECTED)
     data_key = key_of(call, bucket, key, version, None)
     envelope = wrapped_anew(call, data_key, choice, where(bucket.name, key, version.place))
     store(call, bucket, key, msgspec.structs.replace(version, envelope=envelope))

@@ -10,6 +10,7 @@ from keystead.services.s3 import (
     cors,
     lifecycle,
     listing,
+    locking,
     multipart,
     objects,
     policies,
@@ -35,6 +36,7 @@ CHAPTERS = (
     policies,
     cors,
     lifecycle,
+    locking,
 )
 
 S3 = service(

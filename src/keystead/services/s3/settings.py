@@ -34,7 +34,12 @@ def put_bucket_versioning(call: Call, request: wire.PutBucketVersioningRequest, 
         raise errors.MalformedXml
     if given.mfa_delete == ENABLED:
         raise errors.NotImplementedHere("This server does not support MFA Delete.")
-    change(call, bucket_named(call, request.bucket), versioning=given.status)
+    bucket = bucket_named(call, request.bucket)
+    if bucket.lock is not None and given.status != ENABLED:
+        raise errors.InvalidBucketState(
+            "An Object Lock configuration is present on this bucket, so the versioning state cannot be changed."
+        )
+    change(call, bucket, versioning=given.status)
 
 
 @operation("GetBucketVersioning", targets=on_bucket("GetBucketVersioning"))

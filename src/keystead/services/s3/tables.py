@@ -39,6 +39,22 @@ class DefaultEncryption(msgspec.Struct, frozen=True):
     """Whether callers may bring keys of their own (SSE-C)."""
 
 
+class Lock(msgspec.Struct, frozen=True):
+    """Object Lock of a bucket, and for how long new versions are retained that do not say; no mode: not at all."""
+
+    mode: str = ""
+    days: int = 0
+    years: int = 0
+
+
+class Protection(msgspec.Struct, frozen=True):
+    """What keeps a version from being deleted: a retention until epoch seconds, and a legal hold (ON, OFF or never set)."""
+
+    mode: str = ""
+    until: float = 0.0
+    hold: str = ""
+
+
 class Bucket(msgspec.Struct, frozen=True, kw_only=True):
     """A bucket; `created` is in epoch seconds. `documents` are settings that are kept as they came, in JSON.
 
@@ -58,6 +74,7 @@ class Bucket(msgspec.Struct, frozen=True, kw_only=True):
     ownership: str = "BucketOwnerEnforced"
     encryption: DefaultEncryption = DefaultEncryption()
     documents: dict[str, str] = {}
+    lock: Lock | None = None
 
     @property
     def arn(self) -> str:
@@ -145,6 +162,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     checksum: dict[str, str] = {}
     whole: bool = True
     multipart: bool = False
+    protection: Protection = Protection()
 
 
 class Upload(msgspec.Struct, frozen=True, kw_only=True):
@@ -161,6 +179,7 @@ class Upload(msgspec.Struct, frozen=True, kw_only=True):
     algorithm: str = ""
     checksum_type: str = ""
     initiator: str = ""
+    protection: Protection = Protection()
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final, Protocol
 
 import msgspec
@@ -163,8 +163,21 @@ def _drop_null(call: Change, bucket: Bucket, key: str, newest: Version | None) -
             discard(call, found)
 
 
-def remove(call: Making, bucket: Bucket, key: str, version_id: str | None) -> Version | None:
-    """The version that is gone, or the marker that was put; None if there was nothing to do."""
+def _anybody(_version: Version) -> None:
+    """What says that a version may go."""
+
+
+def remove(
+    call: Making,
+    bucket: Bucket,
+    key: str,
+    version_id: str | None,
+    may: Callable[[Version], None] = _anybody,
+) -> Version | None:
+    """The version that is gone, or the marker that was put; None if there was nothing to do.
+
+    `may` is asked before a version that is named goes, and raises if it may not.
+    """
     newest = current(call, bucket, key)
     if version_id is None:
         if bucket.versioning:
@@ -175,11 +188,13 @@ def remove(call: Making, bucket: Bucket, key: str, version_id: str | None) -> Ve
         discard(call, newest)
         return None
     if newest is not None and newest.id == version_id:
+        may(newest)
         _promote(call, bucket, key)
         discard(call, newest)
         return newest
     found = _older(call, bucket, key, version_id)
     if found is not None:
+        may(found)
         call.tx.delete(VERSIONS, version_place(bucket.id, key, found.stamp))
         discard(call, found)
     return found

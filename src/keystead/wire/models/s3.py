@@ -775,24 +775,6 @@ class DeleteObjectOutput(Shape, frozen=True, kw_only=True):
     version_id: str | None = field(default=None, name="x-amz-version-id")
     request_charged: str | None = field(default=None, name="x-amz-request-charged")
 
-class DeleteObjectTaggingRequest(Shape, frozen=True, kw_only=True):
-    MEMBERS = (
-        Member("bucket", "Bucket", "bucket", _BucketName, required=True, location="uri"),
-        Member("key", "Key", "key", _ObjectKey, required=True, location="uri"),
-        Member("version_id", "versionId", "versionId", _ObjectVersionId, location="querystring"),
-        Member("expected_bucket_owner", "x-amz-expected-bucket-owner", "expectedBucketOwner", _AccountId, location="header"),
-    )
-    bucket: str | None = field(default=None, name="Bucket")
-    key: str | None = field(default=None, name="Key")
-    version_id: str | None = field(default=None, name="versionId")
-    expected_bucket_owner: str | None = field(default=None, name="x-amz-expected-bucket-owner")
-
-class DeleteObjectTaggingOutput(Shape, frozen=True, kw_only=True):
-    MEMBERS = (
-        Member("version_id", "x-amz-version-id", "versionId", _ObjectVersionId, location="header"),
-    )
-    version_id: str | None = field(default=None, name="x-amz-version-id")
-
 _LastModifiedTime = Rule("timestamp")
 
 _Size = Rule("integer")
@@ -892,6 +874,24 @@ class DeleteObjectsOutput(Shape, frozen=True, kw_only=True):
     deleted: list[DeletedObject] | None = field(default=None, name="Deleted")
     request_charged: str | None = field(default=None, name="x-amz-request-charged")
     errors: list[Error] | None = field(default=None, name="Error")
+
+class DeleteObjectTaggingRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("bucket", "Bucket", "bucket", _BucketName, required=True, location="uri"),
+        Member("key", "Key", "key", _ObjectKey, required=True, location="uri"),
+        Member("version_id", "versionId", "versionId", _ObjectVersionId, location="querystring"),
+        Member("expected_bucket_owner", "x-amz-expected-bucket-owner", "expectedBucketOwner", _AccountId, location="header"),
+    )
+    bucket: str | None = field(default=None, name="Bucket")
+    key: str | None = field(default=None, name="Key")
+    version_id: str | None = field(default=None, name="versionId")
+    expected_bucket_owner: str | None = field(default=None, name="x-amz-expected-bucket-owner")
+
+class DeleteObjectTaggingOutput(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("version_id", "x-amz-version-id", "versionId", _ObjectVersionId, location="header"),
+    )
+    version_id: str | None = field(default=None, name="x-amz-version-id")
 
 class DeletePublicAccessBlockRequest(Shape, frozen=True, kw_only=True):
     MEMBERS = (
@@ -1693,6 +1693,130 @@ class GetObjectAttributesOutput(Shape, frozen=True, kw_only=True):
     storage_class: str | None = field(default=None, name="StorageClass")
     object_size: int | None = field(default=None, name="ObjectSize")
 
+class GetObjectLegalHoldRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("bucket", "Bucket", "bucket", _BucketName, required=True, location="uri"),
+        Member("key", "Key", "key", _ObjectKey, required=True, location="uri"),
+        Member("version_id", "versionId", "versionId", _ObjectVersionId, location="querystring"),
+        Member("request_payer", "x-amz-request-payer", "requestPayer", _RequestPayer, location="header"),
+        Member("expected_bucket_owner", "x-amz-expected-bucket-owner", "expectedBucketOwner", _AccountId, location="header"),
+    )
+    bucket: str | None = field(default=None, name="Bucket")
+    key: str | None = field(default=None, name="Key")
+    version_id: str | None = field(default=None, name="versionId")
+    request_payer: str | None = field(default=None, name="x-amz-request-payer")
+    expected_bucket_owner: str | None = field(default=None, name="x-amz-expected-bucket-owner")
+
+class ObjectLockLegalHold(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("status", "Status", "status", _ObjectLockLegalHoldStatus),
+    )
+    status: str | None = field(default=None, name="Status")
+
+_ObjectLockLegalHold = Rule("structure", shape=ObjectLockLegalHold)
+
+class GetObjectLegalHoldOutput(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("legal_hold", "LegalHold", "legalHold", _ObjectLockLegalHold, location="payload"),
+    )
+    legal_hold: ObjectLockLegalHold | None = field(default=None, name="LegalHold")
+
+class GetObjectLockConfigurationRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("bucket", "Bucket", "bucket", _BucketName, required=True, location="uri"),
+        Member("expected_bucket_owner", "x-amz-expected-bucket-owner", "expectedBucketOwner", _AccountId, location="header"),
+    )
+    bucket: str | None = field(default=None, name="Bucket")
+    expected_bucket_owner: str | None = field(default=None, name="x-amz-expected-bucket-owner")
+
+_ObjectLockEnabled = Rule("string", enum=("Enabled",))
+
+_ObjectLockRetentionMode = Rule("string", enum=("GOVERNANCE", "COMPLIANCE"))
+
+_Years = Rule("integer")
+
+class EventHoldDuration(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("days", "Days", "days", _Days),
+        Member("years", "Years", "years", _Years),
+    )
+    days: int | None = field(default=None, name="Days")
+    years: int | None = field(default=None, name="Years")
+
+_EventHoldDuration = Rule("structure", shape=EventHoldDuration)
+
+class DefaultRetention(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("mode", "Mode", "mode", _ObjectLockRetentionMode),
+        Member("days", "Days", "days", _Days),
+        Member("years", "Years", "years", _Years),
+        Member("default_event_hold", "DefaultEventHold", "defaultEventHold", _EventHoldDuration),
+    )
+    mode: str | None = field(default=None, name="Mode")
+    days: int | None = field(default=None, name="Days")
+    years: int | None = field(default=None, name="Years")
+    default_event_hold: EventHoldDuration | None = field(default=None, name="DefaultEventHold")
+
+_DefaultRetention = Rule("structure", shape=DefaultRetention)
+
+class ObjectLockRule(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("default_retention", "DefaultRetention", "defaultRetention", _DefaultRetention),
+    )
+    default_retention: DefaultRetention | None = field(default=None, name="DefaultRetention")
+
+_ObjectLockRule = Rule("structure", shape=ObjectLockRule)
+
+class ObjectLockConfiguration(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("object_lock_enabled", "ObjectLockEnabled", "objectLockEnabled", _ObjectLockEnabled),
+        Member("rule", "Rule", "rule", _ObjectLockRule),
+    )
+    object_lock_enabled: str | None = field(default=None, name="ObjectLockEnabled")
+    rule: ObjectLockRule | None = field(default=None, name="Rule")
+
+_ObjectLockConfiguration = Rule("structure", shape=ObjectLockConfiguration)
+
+class GetObjectLockConfigurationOutput(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("object_lock_configuration", "ObjectLockConfiguration", "objectLockConfiguration", _ObjectLockConfiguration, location="payload"),
+    )
+    object_lock_configuration: ObjectLockConfiguration | None = field(default=None, name="ObjectLockConfiguration")
+
+class GetObjectRetentionRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("bucket", "Bucket", "bucket", _BucketName, required=True, location="uri"),
+        Member("key", "Key", "key", _ObjectKey, required=True, location="uri"),
+        Member("version_id", "versionId", "versionId", _ObjectVersionId, location="querystring"),
+        Member("request_payer", "x-amz-request-payer", "requestPayer", _RequestPayer, location="header"),
+        Member("expected_bucket_owner", "x-amz-expected-bucket-owner", "expectedBucketOwner", _AccountId, location="header"),
+    )
+    bucket: str | None = field(default=None, name="Bucket")
+    key: str | None = field(default=None, name="Key")
+    version_id: str | None = field(default=None, name="versionId")
+    request_payer: str | None = field(default=None, name="x-amz-request-payer")
+    expected_bucket_owner: str | None = field(default=None, name="x-amz-expected-bucket-owner")
+
+class ObjectLockRetention(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("mode", "Mode", "mode", _ObjectLockRetentionMode),
+        Member("retain_until_date", "RetainUntilDate", "retainUntilDate", _Date),
+        Member("event_hold", "EventHold", "eventHold", _ObjectLockEventHold),
+        Member("event_hold_duration", "EventHoldDuration", "eventHoldDuration", _EventHoldDuration),
+    )
+    mode: str | None = field(default=None, name="Mode")
+    retain_until_date: float | None = field(default=None, name="RetainUntilDate")
+    event_hold: str | None = field(default=None, name="EventHold")
+    event_hold_duration: EventHoldDuration | None = field(default=None, name="EventHoldDuration")
+
+_ObjectLockRetention = Rule("structure", shape=ObjectLockRetention)
+
+class GetObjectRetentionOutput(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("retention", "Retention", "retention", _ObjectLockRetention, location="payload"),
+    )
+    retention: ObjectLockRetention | None = field(default=None, name="Retention")
+
 class GetObjectTaggingRequest(Shape, frozen=True, kw_only=True):
     MEMBERS = (
         Member("bucket", "Bucket", "bucket", _BucketName, required=True, location="uri"),
@@ -2081,141 +2205,13 @@ class ListMultipartUploadsOutput(Shape, frozen=True, kw_only=True):
     encoding_type: str | None = field(default=None, name="EncodingType")
     request_charged: str | None = field(default=None, name="x-amz-request-charged")
 
-_MaxKeys = Rule("integer")
+_Marker = Rule("string")
 
-_VersionIdMarker = Rule("string")
+_MaxKeys = Rule("integer")
 
 _OptionalObjectAttributes = Rule("string", enum=("RestoreStatus",))
 
 _OptionalObjectAttributesList = Rule("list", item=_OptionalObjectAttributes)
-
-class ListObjectVersionsRequest(Shape, frozen=True, kw_only=True):
-    MEMBERS = (
-        Member("bucket", "Bucket", "bucket", _BucketName, required=True, location="uri"),
-        Member("delimiter", "delimiter", "delimiter", _Delimiter, location="querystring"),
-        Member("encoding_type", "encoding-type", "encodingType", _EncodingType, location="querystring"),
-        Member("key_marker", "key-marker", "keyMarker", _KeyMarker, location="querystring"),
-        Member("max_keys", "max-keys", "maxKeys", _MaxKeys, location="querystring"),
-        Member("prefix", "prefix", "prefix", _Prefix, location="querystring"),
-        Member("version_id_marker", "version-id-marker", "versionIdMarker", _VersionIdMarker, location="querystring"),
-        Member("expected_bucket_owner", "x-amz-expected-bucket-owner", "expectedBucketOwner", _AccountId, location="header"),
-        Member("request_payer", "x-amz-request-payer", "requestPayer", _RequestPayer, location="header"),
-        Member("optional_object_attributes", "x-amz-optional-object-attributes", "optionalObjectAttributes", _OptionalObjectAttributesList, location="header"),
-    )
-    bucket: str | None = field(default=None, name="Bucket")
-    delimiter: str | None = field(default=None, name="delimiter")
-    encoding_type: str | None = field(default=None, name="encoding-type")
-    key_marker: str | None = field(default=None, name="key-marker")
-    max_keys: int | None = field(default=None, name="max-keys")
-    prefix: str | None = field(default=None, name="prefix")
-    version_id_marker: str | None = field(default=None, name="version-id-marker")
-    expected_bucket_owner: str | None = field(default=None, name="x-amz-expected-bucket-owner")
-    request_payer: str | None = field(default=None, name="x-amz-request-payer")
-    optional_object_attributes: list[str] | None = field(default=None, name="x-amz-optional-object-attributes")
-
-_NextVersionIdMarker = Rule("string")
-
-_ChecksumAlgorithmList = Rule("list", flattened=True, item=_ChecksumAlgorithm)
-
-_ObjectVersionStorageClass = Rule("string", enum=("STANDARD",))
-
-_IsLatest = Rule("boolean")
-
-_IsRestoreInProgress = Rule("boolean")
-
-_RestoreExpiryDate = Rule("timestamp")
-
-class RestoreStatus(Shape, frozen=True, kw_only=True):
-    MEMBERS = (
-        Member("is_restore_in_progress", "IsRestoreInProgress", "isRestoreInProgress", _IsRestoreInProgress),
-        Member("restore_expiry_date", "RestoreExpiryDate", "restoreExpiryDate", _RestoreExpiryDate),
-    )
-    is_restore_in_progress: bool | None = field(default=None, name="IsRestoreInProgress")
-    restore_expiry_date: float | None = field(default=None, name="RestoreExpiryDate")
-
-_RestoreStatus = Rule("structure", shape=RestoreStatus)
-
-class ObjectVersion(Shape, frozen=True, kw_only=True):
-    MEMBERS = (
-        Member("e_tag", "ETag", "eTag", _ETag),
-        Member("checksum_algorithm", "ChecksumAlgorithm", "checksumAlgorithm", _ChecksumAlgorithmList),
-        Member("checksum_type", "ChecksumType", "checksumType", _ChecksumType),
-        Member("size", "Size", "size", _Size),
-        Member("storage_class", "StorageClass", "storageClass", _ObjectVersionStorageClass),
-        Member("key", "Key", "key", _ObjectKey),
-        Member("version_id", "VersionId", "versionId", _ObjectVersionId),
-        Member("is_latest", "IsLatest", "isLatest", _IsLatest),
-        Member("last_modified", "LastModified", "lastModified", _LastModified),
-        Member("owner", "Owner", "owner", _Owner),
-        Member("restore_status", "RestoreStatus", "restoreStatus", _RestoreStatus),
-    )
-    e_tag: str | None = field(default=None, name="ETag")
-    checksum_algorithm: list[str] | None = field(default=None, name="ChecksumAlgorithm")
-    checksum_type: str | None = field(default=None, name="ChecksumType")
-    size: int | None = field(default=None, name="Size")
-    storage_class: str | None = field(default=None, name="StorageClass")
-    key: str | None = field(default=None, name="Key")
-    version_id: str | None = field(default=None, name="VersionId")
-    is_latest: bool | None = field(default=None, name="IsLatest")
-    last_modified: float | None = field(default=None, name="LastModified")
-    owner: Owner | None = field(default=None, name="Owner")
-    restore_status: RestoreStatus | None = field(default=None, name="RestoreStatus")
-
-_ObjectVersion = Rule("structure", shape=ObjectVersion)
-
-_ObjectVersionList = Rule("list", flattened=True, item=_ObjectVersion)
-
-class DeleteMarkerEntry(Shape, frozen=True, kw_only=True):
-    MEMBERS = (
-        Member("owner", "Owner", "owner", _Owner),
-        Member("key", "Key", "key", _ObjectKey),
-        Member("version_id", "VersionId", "versionId", _ObjectVersionId),
-        Member("is_latest", "IsLatest", "isLatest", _IsLatest),
-        Member("last_modified", "LastModified", "lastModified", _LastModified),
-    )
-    owner: Owner | None = field(default=None, name="Owner")
-    key: str | None = field(default=None, name="Key")
-    version_id: str | None = field(default=None, name="VersionId")
-    is_latest: bool | None = field(default=None, name="IsLatest")
-    last_modified: float | None = field(default=None, name="LastModified")
-
-_DeleteMarkerEntry = Rule("structure", shape=DeleteMarkerEntry)
-
-_DeleteMarkers = Rule("list", flattened=True, item=_DeleteMarkerEntry)
-
-class ListObjectVersionsOutput(Shape, frozen=True, kw_only=True):
-    MEMBERS = (
-        Member("is_truncated", "IsTruncated", "isTruncated", _IsTruncated),
-        Member("key_marker", "KeyMarker", "keyMarker", _KeyMarker),
-        Member("version_id_marker", "VersionIdMarker", "versionIdMarker", _VersionIdMarker),
-        Member("next_key_marker", "NextKeyMarker", "nextKeyMarker", _NextKeyMarker),
-        Member("next_version_id_marker", "NextVersionIdMarker", "nextVersionIdMarker", _NextVersionIdMarker),
-        Member("versions", "Version", "versions", _ObjectVersionList),
-        Member("delete_markers", "DeleteMarker", "deleteMarkers", _DeleteMarkers),
-        Member("name", "Name", "name", _BucketName),
-        Member("prefix", "Prefix", "prefix", _Prefix),
-        Member("delimiter", "Delimiter", "delimiter", _Delimiter),
-        Member("max_keys", "MaxKeys", "maxKeys", _MaxKeys),
-        Member("common_prefixes", "CommonPrefixes", "commonPrefixes", _CommonPrefixList),
-        Member("encoding_type", "EncodingType", "encodingType", _EncodingType),
-        Member("request_charged", "x-amz-request-charged", "requestCharged", _RequestCharged, location="header"),
-    )
-    is_truncated: bool | None = field(default=None, name="IsTruncated")
-    key_marker: str | None = field(default=None, name="KeyMarker")
-    version_id_marker: str | None = field(default=None, name="VersionIdMarker")
-    next_key_marker: str | None = field(default=None, name="NextKeyMarker")
-    next_version_id_marker: str | None = field(default=None, name="NextVersionIdMarker")
-    versions: list[ObjectVersion] | None = field(default=None, name="Version")
-    delete_markers: list[DeleteMarkerEntry] | None = field(default=None, name="DeleteMarker")
-    name: str | None = field(default=None, name="Name")
-    prefix: str | None = field(default=None, name="Prefix")
-    delimiter: str | None = field(default=None, name="Delimiter")
-    max_keys: int | None = field(default=None, name="MaxKeys")
-    common_prefixes: list[CommonPrefix] | None = field(default=None, name="CommonPrefixes")
-    encoding_type: str | None = field(default=None, name="EncodingType")
-    request_charged: str | None = field(default=None, name="x-amz-request-charged")
-
-_Marker = Rule("string")
 
 class ListObjectsRequest(Shape, frozen=True, kw_only=True):
     MEMBERS = (
@@ -2241,7 +2237,23 @@ class ListObjectsRequest(Shape, frozen=True, kw_only=True):
 
 _NextMarker = Rule("string")
 
+_ChecksumAlgorithmList = Rule("list", flattened=True, item=_ChecksumAlgorithm)
+
 _ObjectStorageClass = Rule("string", enum=("STANDARD", "REDUCED_REDUNDANCY", "GLACIER", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "DEEP_ARCHIVE", "OUTPOSTS", "GLACIER_IR", "SNOW", "EXPRESS_ONEZONE", "FSX_OPENZFS", "FSX_ONTAP", "AWS_BACKUP_WARM", "AWS_BACKUP_LOW_COST_WARM"))
+
+_IsRestoreInProgress = Rule("boolean")
+
+_RestoreExpiryDate = Rule("timestamp")
+
+class RestoreStatus(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("is_restore_in_progress", "IsRestoreInProgress", "isRestoreInProgress", _IsRestoreInProgress),
+        Member("restore_expiry_date", "RestoreExpiryDate", "restoreExpiryDate", _RestoreExpiryDate),
+    )
+    is_restore_in_progress: bool | None = field(default=None, name="IsRestoreInProgress")
+    restore_expiry_date: float | None = field(default=None, name="RestoreExpiryDate")
+
+_RestoreStatus = Rule("structure", shape=RestoreStatus)
 
 class Object(Shape, frozen=True, kw_only=True):
     MEMBERS = (
@@ -2355,6 +2367,118 @@ class ListObjectsV2Output(Shape, frozen=True, kw_only=True):
     continuation_token: str | None = field(default=None, name="ContinuationToken")
     next_continuation_token: str | None = field(default=None, name="NextContinuationToken")
     start_after: str | None = field(default=None, name="StartAfter")
+    request_charged: str | None = field(default=None, name="x-amz-request-charged")
+
+_VersionIdMarker = Rule("string")
+
+class ListObjectVersionsRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("bucket", "Bucket", "bucket", _BucketName, required=True, location="uri"),
+        Member("delimiter", "delimiter", "delimiter", _Delimiter, location="querystring"),
+        Member("encoding_type", "encoding-type", "encodingType", _EncodingType, location="querystring"),
+        Member("key_marker", "key-marker", "keyMarker", _KeyMarker, location="querystring"),
+        Member("max_keys", "max-keys", "maxKeys", _MaxKeys, location="querystring"),
+        Member("prefix", "prefix", "prefix", _Prefix, location="querystring"),
+        Member("version_id_marker", "version-id-marker", "versionIdMarker", _VersionIdMarker, location="querystring"),
+        Member("expected_bucket_owner", "x-amz-expected-bucket-owner", "expectedBucketOwner", _AccountId, location="header"),
+        Member("request_payer", "x-amz-request-payer", "requestPayer", _RequestPayer, location="header"),
+        Member("optional_object_attributes", "x-amz-optional-object-attributes", "optionalObjectAttributes", _OptionalObjectAttributesList, location="header"),
+    )
+    bucket: str | None = field(default=None, name="Bucket")
+    delimiter: str | None = field(default=None, name="delimiter")
+    encoding_type: str | None = field(default=None, name="encoding-type")
+    key_marker: str | None = field(default=None, name="key-marker")
+    max_keys: int | None = field(default=None, name="max-keys")
+    prefix: str | None = field(default=None, name="prefix")
+    version_id_marker: str | None = field(default=None, name="version-id-marker")
+    expected_bucket_owner: str | None = field(default=None, name="x-amz-expected-bucket-owner")
+    request_payer: str | None = field(default=None, name="x-amz-request-payer")
+    optional_object_attributes: list[str] | None = field(default=None, name="x-amz-optional-object-attributes")
+
+_NextVersionIdMarker = Rule("string")
+
+_ObjectVersionStorageClass = Rule("string", enum=("STANDARD",))
+
+_IsLatest = Rule("boolean")
+
+class ObjectVersion(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("e_tag", "ETag", "eTag", _ETag),
+        Member("checksum_algorithm", "ChecksumAlgorithm", "checksumAlgorithm", _ChecksumAlgorithmList),
+        Member("checksum_type", "ChecksumType", "checksumType", _ChecksumType),
+        Member("size", "Size", "size", _Size),
+        Member("storage_class", "StorageClass", "storageClass", _ObjectVersionStorageClass),
+        Member("key", "Key", "key", _ObjectKey),
+        Member("version_id", "VersionId", "versionId", _ObjectVersionId),
+        Member("is_latest", "IsLatest", "isLatest", _IsLatest),
+        Member("last_modified", "LastModified", "lastModified", _LastModified),
+        Member("owner", "Owner", "owner", _Owner),
+        Member("restore_status", "RestoreStatus", "restoreStatus", _RestoreStatus),
+    )
+    e_tag: str | None = field(default=None, name="ETag")
+    checksum_algorithm: list[str] | None = field(default=None, name="ChecksumAlgorithm")
+    checksum_type: str | None = field(default=None, name="ChecksumType")
+    size: int | None = field(default=None, name="Size")
+    storage_class: str | None = field(default=None, name="StorageClass")
+    key: str | None = field(default=None, name="Key")
+    version_id: str | None = field(default=None, name="VersionId")
+    is_latest: bool | None = field(default=None, name="IsLatest")
+    last_modified: float | None = field(default=None, name="LastModified")
+    owner: Owner | None = field(default=None, name="Owner")
+    restore_status: RestoreStatus | None = field(default=None, name="RestoreStatus")
+
+_ObjectVersion = Rule("structure", shape=ObjectVersion)
+
+_ObjectVersionList = Rule("list", flattened=True, item=_ObjectVersion)
+
+class DeleteMarkerEntry(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("owner", "Owner", "owner", _Owner),
+        Member("key", "Key", "key", _ObjectKey),
+        Member("version_id", "VersionId", "versionId", _ObjectVersionId),
+        Member("is_latest", "IsLatest", "isLatest", _IsLatest),
+        Member("last_modified", "LastModified", "lastModified", _LastModified),
+    )
+    owner: Owner | None = field(default=None, name="Owner")
+    key: str | None = field(default=None, name="Key")
+    version_id: str | None = field(default=None, name="VersionId")
+    is_latest: bool | None = field(default=None, name="IsLatest")
+    last_modified: float | None = field(default=None, name="LastModified")
+
+_DeleteMarkerEntry = Rule("structure", shape=DeleteMarkerEntry)
+
+_DeleteMarkers = Rule("list", flattened=True, item=_DeleteMarkerEntry)
+
+class ListObjectVersionsOutput(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("is_truncated", "IsTruncated", "isTruncated", _IsTruncated),
+        Member("key_marker", "KeyMarker", "keyMarker", _KeyMarker),
+        Member("version_id_marker", "VersionIdMarker", "versionIdMarker", _VersionIdMarker),
+        Member("next_key_marker", "NextKeyMarker", "nextKeyMarker", _NextKeyMarker),
+        Member("next_version_id_marker", "NextVersionIdMarker", "nextVersionIdMarker", _NextVersionIdMarker),
+        Member("versions", "Version", "versions", _ObjectVersionList),
+        Member("delete_markers", "DeleteMarker", "deleteMarkers", _DeleteMarkers),
+        Member("name", "Name", "name", _BucketName),
+        Member("prefix", "Prefix", "prefix", _Prefix),
+        Member("delimiter", "Delimiter", "delimiter", _Delimiter),
+        Member("max_keys", "MaxKeys", "maxKeys", _MaxKeys),
+        Member("common_prefixes", "CommonPrefixes", "commonPrefixes", _CommonPrefixList),
+        Member("encoding_type", "EncodingType", "encodingType", _EncodingType),
+        Member("request_charged", "x-amz-request-charged", "requestCharged", _RequestCharged, location="header"),
+    )
+    is_truncated: bool | None = field(default=None, name="IsTruncated")
+    key_marker: str | None = field(default=None, name="KeyMarker")
+    version_id_marker: str | None = field(default=None, name="VersionIdMarker")
+    next_key_marker: str | None = field(default=None, name="NextKeyMarker")
+    next_version_id_marker: str | None = field(default=None, name="NextVersionIdMarker")
+    versions: list[ObjectVersion] | None = field(default=None, name="Version")
+    delete_markers: list[DeleteMarkerEntry] | None = field(default=None, name="DeleteMarker")
+    name: str | None = field(default=None, name="Name")
+    prefix: str | None = field(default=None, name="Prefix")
+    delimiter: str | None = field(default=None, name="Delimiter")
+    max_keys: int | None = field(default=None, name="MaxKeys")
+    common_prefixes: list[CommonPrefix] | None = field(default=None, name="CommonPrefixes")
+    encoding_type: str | None = field(default=None, name="EncodingType")
     request_charged: str | None = field(default=None, name="x-amz-request-charged")
 
 class ListPartsRequest(Shape, frozen=True, kw_only=True):
@@ -2755,6 +2879,86 @@ class PutObjectOutput(Shape, frozen=True, kw_only=True):
     size: int | None = field(default=None, name="x-amz-object-size")
     request_charged: str | None = field(default=None, name="x-amz-request-charged")
 
+class PutObjectLegalHoldRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("bucket", "Bucket", "bucket", _BucketName, required=True, location="uri"),
+        Member("key", "Key", "key", _ObjectKey, required=True, location="uri"),
+        Member("legal_hold", "LegalHold", "legalHold", _ObjectLockLegalHold, location="payload"),
+        Member("request_payer", "x-amz-request-payer", "requestPayer", _RequestPayer, location="header"),
+        Member("version_id", "versionId", "versionId", _ObjectVersionId, location="querystring"),
+        Member("content_md5", "Content-MD5", "contentMD5", _ContentMD5, location="header"),
+        Member("checksum_algorithm", "x-amz-sdk-checksum-algorithm", "checksumAlgorithm", _ChecksumAlgorithm, location="header"),
+        Member("expected_bucket_owner", "x-amz-expected-bucket-owner", "expectedBucketOwner", _AccountId, location="header"),
+    )
+    bucket: str | None = field(default=None, name="Bucket")
+    key: str | None = field(default=None, name="Key")
+    legal_hold: ObjectLockLegalHold | None = field(default=None, name="LegalHold")
+    request_payer: str | None = field(default=None, name="x-amz-request-payer")
+    version_id: str | None = field(default=None, name="versionId")
+    content_md5: str | None = field(default=None, name="Content-MD5")
+    checksum_algorithm: str | None = field(default=None, name="x-amz-sdk-checksum-algorithm")
+    expected_bucket_owner: str | None = field(default=None, name="x-amz-expected-bucket-owner")
+
+class PutObjectLegalHoldOutput(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("request_charged", "x-amz-request-charged", "requestCharged", _RequestCharged, location="header"),
+    )
+    request_charged: str | None = field(default=None, name="x-amz-request-charged")
+
+_ObjectLockToken = Rule("string")
+
+class PutObjectLockConfigurationRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("bucket", "Bucket", "bucket", _BucketName, required=True, location="uri"),
+        Member("object_lock_configuration", "ObjectLockConfiguration", "objectLockConfiguration", _ObjectLockConfiguration, location="payload"),
+        Member("request_payer", "x-amz-request-payer", "requestPayer", _RequestPayer, location="header"),
+        Member("token", "x-amz-bucket-object-lock-token", "token", _ObjectLockToken, location="header"),
+        Member("content_md5", "Content-MD5", "contentMD5", _ContentMD5, location="header"),
+        Member("checksum_algorithm", "x-amz-sdk-checksum-algorithm", "checksumAlgorithm", _ChecksumAlgorithm, location="header"),
+        Member("expected_bucket_owner", "x-amz-expected-bucket-owner", "expectedBucketOwner", _AccountId, location="header"),
+    )
+    bucket: str | None = field(default=None, name="Bucket")
+    object_lock_configuration: ObjectLockConfiguration | None = field(default=None, name="ObjectLockConfiguration")
+    request_payer: str | None = field(default=None, name="x-amz-request-payer")
+    token: str | None = field(default=None, name="x-amz-bucket-object-lock-token")
+    content_md5: str | None = field(default=None, name="Content-MD5")
+    checksum_algorithm: str | None = field(default=None, name="x-amz-sdk-checksum-algorithm")
+    expected_bucket_owner: str | None = field(default=None, name="x-amz-expected-bucket-owner")
+
+class PutObjectLockConfigurationOutput(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("request_charged", "x-amz-request-charged", "requestCharged", _RequestCharged, location="header"),
+    )
+    request_charged: str | None = field(default=None, name="x-amz-request-charged")
+
+class PutObjectRetentionRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("bucket", "Bucket", "bucket", _BucketName, required=True, location="uri"),
+        Member("key", "Key", "key", _ObjectKey, required=True, location="uri"),
+        Member("retention", "Retention", "retention", _ObjectLockRetention, location="payload"),
+        Member("request_payer", "x-amz-request-payer", "requestPayer", _RequestPayer, location="header"),
+        Member("version_id", "versionId", "versionId", _ObjectVersionId, location="querystring"),
+        Member("bypass_governance_retention", "x-amz-bypass-governance-retention", "bypassGovernanceRetention", _BypassGovernanceRetention, location="header"),
+        Member("content_md5", "Content-MD5", "contentMD5", _ContentMD5, location="header"),
+        Member("checksum_algorithm", "x-amz-sdk-checksum-algorithm", "checksumAlgorithm", _ChecksumAlgorithm, location="header"),
+        Member("expected_bucket_owner", "x-amz-expected-bucket-owner", "expectedBucketOwner", _AccountId, location="header"),
+    )
+    bucket: str | None = field(default=None, name="Bucket")
+    key: str | None = field(default=None, name="Key")
+    retention: ObjectLockRetention | None = field(default=None, name="Retention")
+    request_payer: str | None = field(default=None, name="x-amz-request-payer")
+    version_id: str | None = field(default=None, name="versionId")
+    bypass_governance_retention: bool | None = field(default=None, name="x-amz-bypass-governance-retention")
+    content_md5: str | None = field(default=None, name="Content-MD5")
+    checksum_algorithm: str | None = field(default=None, name="x-amz-sdk-checksum-algorithm")
+    expected_bucket_owner: str | None = field(default=None, name="x-amz-expected-bucket-owner")
+
+class PutObjectRetentionOutput(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("request_charged", "x-amz-request-charged", "requestCharged", _RequestCharged, location="header"),
+    )
+    request_charged: str | None = field(default=None, name="x-amz-request-charged")
+
 class PutObjectTaggingRequest(Shape, frozen=True, kw_only=True):
     MEMBERS = (
         Member("bucket", "Bucket", "bucket", _BucketName, required=True, location="uri"),
@@ -3085,9 +3289,9 @@ OPERATIONS: dict[str, OperationShape] = {
     "GetObjectAcl": OperationShape("GetObjectAcl", GetObjectAclRequest, GetObjectAclOutput, ("NoSuchKey",), result="AccessControlPolicy", method="GET", path="/{Bucket}/{Key+}", query="acl"),
     "GetObjectAnnotation": OperationShape("GetObjectAnnotation", Empty, None, (), method="GET", path="/{Bucket}/{Key+}", query="annotation"),
     "GetObjectAttributes": OperationShape("GetObjectAttributes", GetObjectAttributesRequest, GetObjectAttributesOutput, ("NoSuchKey",), result="GetObjectAttributesResponse", method="GET", path="/{Bucket}/{Key+}", query="attributes"),
-    "GetObjectLegalHold": OperationShape("GetObjectLegalHold", Empty, None, (), method="GET", path="/{Bucket}/{Key+}", query="legal-hold"),
-    "GetObjectLockConfiguration": OperationShape("GetObjectLockConfiguration", Empty, None, (), method="GET", path="/{Bucket}", query="object-lock"),
-    "GetObjectRetention": OperationShape("GetObjectRetention", Empty, None, (), method="GET", path="/{Bucket}/{Key+}", query="retention"),
+    "GetObjectLegalHold": OperationShape("GetObjectLegalHold", GetObjectLegalHoldRequest, GetObjectLegalHoldOutput, (), method="GET", path="/{Bucket}/{Key+}", query="legal-hold"),
+    "GetObjectLockConfiguration": OperationShape("GetObjectLockConfiguration", GetObjectLockConfigurationRequest, GetObjectLockConfigurationOutput, (), method="GET", path="/{Bucket}", query="object-lock"),
+    "GetObjectRetention": OperationShape("GetObjectRetention", GetObjectRetentionRequest, GetObjectRetentionOutput, (), method="GET", path="/{Bucket}/{Key+}", query="retention"),
     "GetObjectTagging": OperationShape("GetObjectTagging", GetObjectTaggingRequest, GetObjectTaggingOutput, (), result="Tagging", method="GET", path="/{Bucket}/{Key+}", query="tagging"),
     "GetObjectTorrent": OperationShape("GetObjectTorrent", Empty, None, (), method="GET", path="/{Bucket}/{Key+}", query="torrent"),
     "GetPublicAccessBlock": OperationShape("GetPublicAccessBlock", GetPublicAccessBlockRequest, GetPublicAccessBlockOutput, (), method="GET", path="/{Bucket}", query="publicAccessBlock"),
@@ -3129,9 +3333,9 @@ OPERATIONS: dict[str, OperationShape] = {
     "PutObject": OperationShape("PutObject", PutObjectRequest, PutObjectOutput, ("InvalidRequest", "InvalidWriteOffset", "TooManyParts", "EncryptionTypeMismatch"), method="PUT", path="/{Bucket}/{Key+}"),
     "PutObjectAcl": OperationShape("PutObjectAcl", Empty, None, (), method="PUT", path="/{Bucket}/{Key+}", query="acl"),
     "PutObjectAnnotation": OperationShape("PutObjectAnnotation", Empty, None, (), method="PUT", path="/{Bucket}/{Key+}", query="annotation"),
-    "PutObjectLegalHold": OperationShape("PutObjectLegalHold", Empty, None, (), method="PUT", path="/{Bucket}/{Key+}", query="legal-hold"),
-    "PutObjectLockConfiguration": OperationShape("PutObjectLockConfiguration", Empty, None, (), method="PUT", path="/{Bucket}", query="object-lock"),
-    "PutObjectRetention": OperationShape("PutObjectRetention", Empty, None, (), method="PUT", path="/{Bucket}/{Key+}", query="retention"),
+    "PutObjectLegalHold": OperationShape("PutObjectLegalHold", PutObjectLegalHoldRequest, PutObjectLegalHoldOutput, (), method="PUT", path="/{Bucket}/{Key+}", query="legal-hold"),
+    "PutObjectLockConfiguration": OperationShape("PutObjectLockConfiguration", PutObjectLockConfigurationRequest, PutObjectLockConfigurationOutput, (), method="PUT", path="/{Bucket}", query="object-lock"),
+    "PutObjectRetention": OperationShape("PutObjectRetention", PutObjectRetentionRequest, PutObjectRetentionOutput, (), method="PUT", path="/{Bucket}/{Key+}", query="retention"),
     "PutObjectTagging": OperationShape("PutObjectTagging", PutObjectTaggingRequest, PutObjectTaggingOutput, (), method="PUT", path="/{Bucket}/{Key+}", query="tagging"),
     "PutPublicAccessBlock": OperationShape("PutPublicAccessBlock", PutPublicAccessBlockRequest, None, (), method="PUT", path="/{Bucket}", query="publicAccessBlock"),
     "RenameObject": OperationShape("RenameObject", Empty, None, (), method="PUT", path="/{Bucket}/{Key+}", query="renameObject"),
