@@ -25,6 +25,9 @@ BIN := .venv/bin
 INSTALL := -m pip --disable-pip-version-check -qq install --require-hashes
 LOCK := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options
+# Servers and commands are started hundreds of times: each would compile all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 FUZZ_SECONDS ?= 30
 FUZZ_PAIRS ?= 100000
 # Tests of one file share a server, so they stay in one process.

@@ -1,7 +1,11 @@
+import os
+
 import pytest
 from evidence import findings
 
 from keystead.testing import RunningServer
+
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else each of the many servers compiles all that it imports
 
 BY_CALLS_ONLY = {"iam", "kms", "organizations"}
 """Rooms whose tests change a server's store by calls only, never beside it."""
