@@ -13,6 +13,7 @@
 #   make setup      everything the above install
 #   make ansible    Ansible in an environment of its own, so that its test runs too
 #   make s3fs       s3fs and pandas in an environment of their own, likewise
+#   make scanners   Prowler and Checkov in environments of their own, so that their tests run too
 #   make lock       pin the newest allowed dependencies again, with their hashes
 
 # A distribution's own Python is mostly built with profile-guided optimisation, others often are not.
@@ -41,11 +42,12 @@ WHEEL := KEYSTEAD_COMPILE=1 $(BIN)/python -m pip --disable-pip-version-check -qq
 	--no-deps --no-build-isolation
 
 # An environment whose Python was upgraded away is made anew.
-$(shell for environment in .venv .venv-compiled .venv-docs .venv-ansible .venv-s3fs; do \
+$(shell for environment in .venv .venv-compiled .venv-docs .venv-ansible .venv-s3fs .venv-prowler .venv-checkov; do \
 	test -e $$environment/bin/python || rm -rf $$environment; done)
 
 .DELETE_ON_ERROR:
-.PHONY: setup serve check test test-fast wheel-compiled test-compiled bench profile docs fuzz ansible s3fs lock
+.PHONY: setup serve check test test-fast wheel-compiled test-compiled bench profile docs fuzz ansible s3fs \
+	scanners lock
 
 setup: .venv/.run .venv/.dev .venv-docs/.docs
 
@@ -93,16 +95,19 @@ fuzz: .venv/.fuzz
 
 ansible: .venv-ansible/.ansible
 
+scanners: .venv-prowler/.prowler .venv-checkov/.checkov
+
 s3fs: .venv-s3fs/.s3fs
 
 lock: .venv/.dev
 	$(LOCK) --upgrade -o requirements/run.txt pyproject.toml requirements/run.in
-	for name in dev clients ansible s3fs docs fuzz; do \
+	for name in dev clients ansible s3fs docs fuzz checkov prowler; do \
 		$(LOCK) --upgrade -o requirements/$$name.txt requirements/$$name.in || exit 1; done
 
 # Each stamp is newer than what it installed, so that a second run installs nothing.
 
-.venv/bin/python .venv-compiled/bin/python .venv-docs/bin/python .venv-ansible/bin/python .venv-s3fs/bin/python:
+.venv/bin/python .venv-compiled/bin/python .venv-docs/bin/python .venv-ansible/bin/python .venv-s3fs/bin/python \
+		.venv-prowler/bin/python .venv-checkov/bin/python:
 	@test -n "$(PYTHON)" || { echo "Keystead needs Python >= 3.11 with its venv module" \
 		"(Debian: apt-get install python3 python3-venv)" >&2; exit 1; }
 	$(PYTHON) -m venv --clear $(@:/bin/python=)
@@ -150,4 +155,14 @@ lock: .venv/.dev
 .venv-s3fs/.s3fs: requirements/s3fs.txt .venv-s3fs/bin/python
 	@echo "Installing s3fs and pandas into .venv-s3fs"
 	@.venv-s3fs/bin/python $(INSTALL) -r requirements/s3fs.txt
+	@touch $@
+
+.venv-prowler/.prowler: requirements/prowler.txt .venv-prowler/bin/python
+	@echo "Installing Prowler into .venv-prowler"
+	@.venv-prowler/bin/python $(INSTALL) -r requirements/prowler.txt
+	@touch $@
+
+.venv-checkov/.checkov: requirements/checkov.txt .venv-checkov/bin/python
+	@echo "Installing Checkov into .venv-checkov"
+	@.venv-checkov/bin/python $(INSTALL) -r requirements/checkov.txt
 	@touch $@

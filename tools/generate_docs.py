@@ -23,7 +23,7 @@ from keystead.cli.main import cli as command_line
 from keystead.http import refusal
 from reference_events import events
 from reference_operations import SERVICES, operations
-from reference_pages import condition_keys, first_line, key_specs, table
+from reference_pages import condition_keys, first_line, issue_codes, key_specs, table
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ROOT / "docs" / "reference"
@@ -193,6 +193,7 @@ PAGE: dict[str, Callable[[], str]] = {
     "operations.md": operations,
     "key-specs.md": key_specs,
     "condition-keys.md": condition_keys,
+    "issue-codes.md": issue_codes,
     "events.md": events,
     "metrics.md": metric_page,
     "errors.md": error_page,

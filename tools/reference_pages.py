@@ -14,6 +14,7 @@ from keystead.crypto.spec import MESSAGE_TYPES
 from keystead.keys.spec import KEY_SPECS, UNSUPPORTED_SPECS
 from keystead.policy.actions import ACTIONS
 from keystead.policy.condition_keys import CONDITION_KEYS, FAMILIES, ConditionKey, KeyFamily, actions_of
+from keystead.policy.issue_codes import ISSUE_TYPES, MEANINGS
 from keystead.policy.s3_keys import ABSENT, S3_KEYS
 
 SOURCES = Path(__file__).resolve().parent.parent / "src" / "keystead"
@@ -143,3 +144,40 @@ Absent where a request does not say it. The other keys that AWS has for S3 are u
 {code(sorted(ABSENT))}.
 
 {table(("Condition key", "Type", "Multi", "Value"), s3_rows())}"""
+
+
+# ---------------------------------------------------------------------------- issue codes
+
+
+def issue_rows(kind: str) -> Iterator[list[str]]:
+    """A row for each issue code of a type."""
+    for issue in sorted(MEANINGS):
+        if ISSUE_TYPES[issue] == kind:
+            yield [f"`{issue}`", MEANINGS[issue]]
+
+
+def issue_codes() -> str:
+    """The page of ValidatePolicy's issue codes."""
+    parts = (
+        f"## {title}\n\n{table(('Code', 'Meaning'), issue_rows(kind))}"
+        for kind, title in (
+            ("ERROR", "Errors"),
+            ("SECURITY_WARNING", "Security warnings"),
+            ("WARNING", "Warnings"),
+            ("SUGGESTION", "Suggestions"),
+        )
+    )
+    head = f"""# Issue codes of policies
+
+ValidatePolicy of IAM Access Analyzer, `keystead analyze template` and `keystead advise` tell these {len(MEANINGS)} codes, each with
+the place in the text: its path, and line, column and offset from where to where. Those that begin with `KEYSTEAD_` are told by
+nobody else. What is marked *proven* is decided for all requests at once
+([how](../adr/0017-policies-proven-with-automata.md)); where it cannot be decided it is not told.
+
+* An **error** keeps the policy, or the element, from having its effect.
+* A **security warning** is about a policy that lets in more than its author is likely to mean.
+* A **warning** is about an element that does not do what it seems to.
+* A **suggestion** changes nothing that the policy allows.
+
+Codes that need a catalogue of every AWS service are told of AWS KMS only, and of the form of ARNs of S3 and IAM."""
+    return "\n\n".join([head, *parts])

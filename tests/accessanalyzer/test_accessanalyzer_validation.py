@@ -6,7 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from keystead.policy.issue_codes import MEANINGS
+from keystead.policy.issues import issues
 from keystead.policy.spans import spans
+from keystead.services.kms.managed_keys import MANAGED_KEYS, managed_policy
 from keystead.testing import RunningServer
 
 CLEAN = {
@@ -75,6 +78,58 @@ CASES = {
         CLEAN, CLEAN | {"Sid": "B", "Action": "kms:Decrypt", "Principal": {"AWS": "arn:aws:iam::111122223333:role/App"}}]}),
     "KEYSTEAD_DENY_WITHOUT_EFFECT": json.dumps({"Version": "2012-10-17", "Statement": [
         CLEAN, {"Effect": "Deny", "Principal": {"AWS": "444455556666"}, "Action": "kms:*", "Resource": "*"}]}),
+    "ARN_ACCOUNT_NOT_ALLOWED": policy(Resource="arn:aws:s3::111122223333:bucket"),
+    "ARN_REGION_NOT_ALLOWED": policy(Resource="arn:aws:iam:us-east-1:111122223333:role/x"),
+    "DUPLICATE_KEYS_WITH_DIFFERENT_CASE": policy(
+        Condition={"StringEquals": {"aws:SourceArn": "a", "AWS:SourceARN": "b"}}),
+    "EMPTY_VARIABLE": policy(Resource="arn:aws:kms:us-east-1:111122223333:key/${}"),
+    "INVALID_ARN_ACCOUNT": policy(Resource="arn:aws:kms:us-east-1:1111:key/x"),
+    "INVALID_ARN_PREFIX": policy(Resource="key/x"),
+    "INVALID_ARN_REGION": policy(Resource="arn:aws:kms:here:111122223333:key/x"),
+    "INVALID_ARN_RESOURCE": policy(Resource="arn:aws:kms:us-east-1:111122223333:keys/x"),
+    "INVALID_ARN_SERVICE_CASE": policy(Resource="arn:aws:KMS:us-east-1:111122223333:key/x"),
+    "INVALID_CONDITION_DATA_TYPE": policy(Condition={"StringEquals": {"aws:SourceArn": ["a", True]}}),
+    "INVALID_CONDITION_MULTIPLE_BOOLEAN": policy(Condition={"Bool": {"aws:SecureTransport": ["true", "false"]}}),
+    "INVALID_KMS_KEY_VALUE": policy(
+        Condition={"StringEquals": {"s3:x-amz-server-side-encryption-aws-kms-key-id": "alias/a"}}),
+    "INVALID_PARTITION": policy(Resource="arn:azure:kms:us-east-1:111122223333:key/x"),
+    "INVALID_PRINCIPAL_FORMAT": policy(Principal=["111122223333"]),
+    "INVALID_PRINCIPAL_KEY": policy(Principal={"Aws": "111122223333"}),
+    "INVALID_REGION": policy(Condition={"StringEquals": {"aws:RequestedRegion": "Frankfurt"}}),
+    "INVALID_SERVICE_IN_ACTION": policy(Action="ksm:Decrypt"),
+    "INVALID_SERVICE_PRINCIPAL_FORMAT": policy(Condition={"StringEquals": {"kms:ViaService": "s3.amazonaws.com"}}),
+    "INVALID_VARIABLE_FOR_OPERATOR": policy(Condition={"NumericEquals": {"aws:MultiFactorAuthAge": "${aws:EpochTime}"}}),
+    "INVALID_VPC_FORMAT": policy(Condition={"StringEquals": {"aws:SourceVpc": "vpc-1"}}),
+    "INVALID_VPCE_FORMAT": policy(Condition={"StringEquals": {"aws:SourceVpce": "vpc-12345678"}}),
+    "MISSING_ARN_ACCOUNT": policy(Resource="arn:aws:kms:us-east-1::key/x"),
+    "MISSING_ARN_FIELD": policy(Resource="arn:aws:kms:key/x"),
+    "MISSING_ARN_REGION": policy(Resource="arn:aws:kms::111122223333:key/x"),
+    "MISSING_BRACE_IN_VARIABLE": policy(Condition={"StringEquals": {"aws:SourceArn": "${aws:username"}}),
+    "MISSING_QUOTE_IN_VARIABLE": policy(Condition={"StringEquals": {"aws:SourceArn": "${aws:username, x}"}}),
+    "MISSING_TAG_KEY_IN_CONDITION": policy(Condition={"StringEquals": {"aws:ResourceTag": "x"}}),
+    "PRIVATE_NOT_IP_ADDRESS": policy(Condition={"NotIpAddress": {"aws:SourceIp": "10.0.0.0/8"}}),
+    "UNSUPPORTED_ACTION_FOR_CONDITION_KEY": policy(
+        Action=["kms:Sign", "kms:Decrypt"], Condition={"StringEquals": {"kms:EncryptionContext:a": "b"}}),
+    "UNSUPPORTED_GLOBAL_CONDITION_KEY": policy(Condition={"StringEquals": {"aws:ARN": "a"}}),
+    "UNSUPPORTED_SPACE_IN_VARIABLE": policy(Condition={"StringEquals": {"aws:SourceArn": "${ aws:username}"}}),
+    "UNSUPPORTED_WILDCARD_IN_PRINCIPAL": policy(Principal={"AWS": "arn:aws:iam::111122223333:role/*"}),
+    "VARIABLE_UNSUPPORTED_IN_ELEMENT": policy(Action="kms:${aws:username}"),
+    "VARIABLE_UNSUPPORTED_IN_VERSION": json.dumps({"Version": "2008-10-17", "Statement": [
+        CLEAN | {"Condition": {"StringEquals": {"aws:SourceArn": "${aws:username}"}}}]}),
+    "MISSING_PAIRED_CONDITION_KEYS": policy(
+        Principal="*", Condition={"StringEquals": {"kms:ViaService": "s3.us-east-1.amazonaws.com"}}),
+    "INVALID_ROLE_REFERENCE": policy(Principal={"AWS": "AROAEXAMPLEROLE00000"}),
+    "INVALID_USER_REFERENCE": policy(Principal={"AWS": ["AIDAEXAMPLEUSER00000"]}),
+    "TYPE_MISMATCH_DATE": policy(Condition={"DateLessThan": {"aws:CurrentTime": "soon"}}),
+    "TYPE_MISMATCH_NUMBER": policy(Condition={"NumericLessThan": {"aws:MultiFactorAuthAge": "old"}}),
+    "EMPTY_ARRAY_CONDITION": policy(Condition={"StringEquals": {"aws:SourceArn": []}}),
+    "EMPTY_ARRAY_PRINCIPAL": policy(Principal={"AWS": []}),
+    "EMPTY_ARRAY_RESOURCE": policy(Resource=[]),
+    "IMPROVE_IP_RANGE": policy(Condition={"IpAddress": {"aws:SourceIp": "54.1.2.3/8"}}),
+    "REDUNDANT_CONDITION_VALUE_NUM": policy(Condition={"NumericLessThan": {"aws:MultiFactorAuthAge": ["1", "2"]}}),
+    "REDUNDANT_RESOURCE": policy(Resource=["*", "arn:aws:kms:us-east-1:111122223333:key/x"]),
+    "WILDCARD_IN_SERVICE_NAME": policy(Action="k*:Decrypt"),
+    "KEYSTEAD_GRANT_FOR_ANYBODY": policy(Principal={"AWS": "arn:aws:iam::111122223333:role/App"}, Action="kms:CreateGrant"),
     "UNIQUE_SIDS_RECOMMENDED": json.dumps({"Version": "2012-10-17", "Statement": [
         CLEAN, CLEAN | {"Principal": {"AWS": "444455556666"}}]}),
 }  # fmt: skip
@@ -91,6 +146,68 @@ def test_each_code_is_told_and_points_at_its_place(analyzer, code):
         value = value[step["index"] if "index" in step else step["value"]]
     start, end = (location["span"][name]["offset"] for name in ("start", "end"))
     assert json.loads(text[start:end]) == value
+
+
+OF_OTHER_KINDS = {
+    "UNSUPPORTED_PRINCIPAL": (policy(), "IDENTITY_POLICY", None),
+    "UNSUPPORTED_SID": (policy(Sid="a b", Principal=None), "IDENTITY_POLICY", None),
+    "UNIQUE_SIDS_REQUIRED": (
+        json.dumps({"Version": "2012-10-17", "Statement": [CLEAN, CLEAN]}), "IDENTITY_POLICY", None),
+    "POLICY_SIZE_EXCEEDS_IDENTITY_POLICY_QUOTA": (policy(Resource=["arn:aws:s3:::" + "x" * 6200]), "IDENTITY_POLICY", None),
+    "POLICY_SIZE_EXCEEDS_SCP_QUOTA": (policy(Resource=["arn:aws:s3:::" + "x" * 6200]), "SERVICE_CONTROL_POLICY", None),
+    "POLICY_SIZE_EXCEEDS_RCP_QUOTA": (policy(Resource=["arn:aws:s3:::" + "x" * 6200]), "RESOURCE_CONTROL_POLICY", None),
+    "RCP_SYNTAX_ERROR_ALLOW": (policy(), "RESOURCE_CONTROL_POLICY", None),
+    "RCP_SYNTAX_ERROR_PRINCIPAL": (policy(), "RESOURCE_CONTROL_POLICY", None),
+    "RCP_SYNTAX_ERROR_NOTACTION": (policy(Action=None, NotAction="kms:*"), "RESOURCE_CONTROL_POLICY", None),
+    "UNSUPPORTED_ACTION_IN_POLICY": (policy(), "RESOURCE_POLICY", "AWS::S3::Bucket"),
+    "UNSUPPORTED_RESOURCE_ARN_IN_POLICY": (
+        policy(Action="s3:*", Resource="arn:aws:kms:us-east-1:111122223333:key/x"), "RESOURCE_POLICY", "AWS::S3::Bucket"),
+    "FEDERATED_PRINCIPAL_NOT_SUPPORTED": (
+        policy(Action="s3:*", Principal={"Federated": "x.example"}), "RESOURCE_POLICY", "AWS::S3::Bucket"),
+    "ROLE_TRUST_POLICY_SYNTAX_ERROR_RESOURCE": (
+        policy(Action="sts:AssumeRole"), "RESOURCE_POLICY", "AWS::IAM::AssumeRolePolicyDocument"),
+    "ROLE_TRUST_POLICY_SYNTAX_ERROR_NOTPRINCIPAL": (
+        policy(Action="sts:AssumeRole", Principal=None, NotPrincipal={"AWS": "111122223333"}, Resource=None),
+        "RESOURCE_POLICY", "AWS::IAM::AssumeRolePolicyDocument"),
+    "MISMATCHED_ACTION_FOR_PRINCIPAL": (
+        policy(Action="sts:AssumeRoleWithSAML", Principal={"Federated": "x.example"}, Resource=None),
+        "RESOURCE_POLICY", "AWS::IAM::AssumeRolePolicyDocument"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("code", OF_OTHER_KINDS)
+def test_codes_of_other_kinds_of_policies_are_told(analyzer, code):
+    text, kind, resource = OF_OTHER_KINDS[code]
+    more = {} if resource is None else {"validatePolicyResourceType": resource}
+    told = analyzer.validate_policy(policyDocument=text, policyType=kind, **more)["findings"]
+    assert code in {one["issueCode"] for one in told}
+
+
+OF_KEYS = {
+    "POLICY_SIZE_EXCEEDS_RESOURCE_POLICY_QUOTA": policy(Resource=["arn:aws:kms:us-east-1:111122223333:key/" + "x" * 33000]),
+    "IRRELEVANT_CONDITION_KEY_IN_POLICY": policy(Condition={"StringEquals": {"s3:prefix": "a"}}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("code", OF_KEYS)
+def test_codes_of_key_policies_are_told_where_it_is_known_to_be_one(code):
+    assert code in {one.code for one in issues(OF_KEYS[code], "RESOURCE_POLICY", "AWS::KMS::Key")}
+
+
+def test_every_code_has_a_case_that_shows_it():
+    assert set(MEANINGS) == {*CASES, *OF_OTHER_KINDS, *OF_KEYS, "JSON_SYNTAX_ERROR"}
+
+
+def test_a_misspelt_action_is_told_with_what_may_be_meant(analyzer):
+    (one,) = found(analyzer, policy(Action="kms:Decyrpt"))
+    assert one["findingDetails"] == "kms:Decyrpt is no action of AWS KMS. Did you mean kms:Decrypt?"
+
+
+@pytest.mark.parametrize("alias", sorted(MANAGED_KEYS)[:3])
+def test_policies_that_come_from_aws_have_no_errors(alias):
+    text = managed_policy(MANAGED_KEYS[alias], "111122223333", "us-east-1")
+    told = issues(text, "RESOURCE_POLICY", "AWS::KMS::Key")
+    assert [one.code for one in told if one.type in ("ERROR", "SECURITY_WARNING")] == []
 
 
 def test_what_is_no_json_is_told_with_its_place(analyzer):

@@ -18,7 +18,8 @@ from keystead.analysis.questions.granted import Access, access_granted
 from keystead.analysis.report import Finding, Level, case, sentence
 from keystead.analysis.space import Universe
 from keystead.cli.findings import findings_option, policy_file, read, report
-from keystead.policy.issues import IssueType, Kind, issues
+from keystead.policy.issue_codes import IssueType
+from keystead.policy.issues import Kind, issues
 from keystead.policy.keypolicy import compile_key_policy, default_key_policy
 from keystead.templates import UNKNOWN, Bucket, Declared, Key, Policy
 from keystead.templates import read as read_template
@@ -169,7 +170,7 @@ def _of_policy(name: str, key: Key, facts: KeyFacts) -> Iterator[Finding]:
 
 
 def _issues(name: str, address: str, line: int | None, text: str, kind: Kind) -> Iterator[Finding]:
-    for one in issues(text, kind):
+    for one in issues(text, kind, "AWS::KMS::Key" if kind == "RESOURCE_POLICY" else None):
         place = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in one.path)
         yield Finding(
             rule=one.code,

@@ -159,7 +159,7 @@ def _users(tried: list[Use], recent: list[Use], key: KeyFacts) -> Iterator[str]:
 
 
 def _risky(key: KeyFacts, account: AccountFacts, _idle: float) -> Iterator[Advice]:
-    for issue in issues(key.policy, "RESOURCE_POLICY"):
+    for issue in issues(key.policy, "RESOURCE_POLICY", "AWS::KMS::Key"):
         if issue.type == "SECURITY_WARNING" or issue.code.startswith("KEYSTEAD_"):
             place = "".join(
                 f"[{step}]" if isinstance(step, int) else f".{step}" for step in issue.path

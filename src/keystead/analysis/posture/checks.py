@@ -129,8 +129,8 @@ def _used(key: KeyFacts, now: float) -> Answer:
     if key.default or key.state == "PendingDeletion":
         return "not-applicable", "it is not up to the account, or is decided already"
     since = key.created if key.last_used is None else key.last_used
-    if key.state == "Disabled":
-        return "fail", "it is disabled: nobody can use it, and what lies under it is closed"
+    if key.state != "Enabled":
+        return "fail", f"it is {key.state}: nobody can use it, and what lies under it is closed"
     if since and now - since > _IDLE_DAYS * DAY:
         return "fail", f"nobody used it in {_IDLE_DAYS} days"
     return "pass", "it was used or made lately" if since else "it is enabled"

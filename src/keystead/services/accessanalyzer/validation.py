@@ -32,7 +32,7 @@ def validate_policy(
 ) -> wire.ValidatePolicyResponse:
     """What is wrong with a policy, and where."""
     text, kind = request.policy_document or "", _kind(request.policy_type)
-    found = [*issues(text, kind)]
+    found = [*issues(text, kind, request.validate_policy_resource_type)]
     if kind == "RESOURCE_POLICY" and not any(one.type == "ERROR" for one in found):
         found += _proven(text)
     start, size = _start(request.next_token), request.max_results or _MOST
