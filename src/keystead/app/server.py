@@ -181,7 +181,7 @@ class App:
                 wall=self.wall,
                 entropy=self.entropy,
                 pool=self._pool.executor,
-                handlers={**kms_due.handlers(keyring), **s3_due.handlers(self.entropy)},
+                handlers={**kms_due.handlers(keyring), **s3_due.handlers(keyring, self.entropy)},
                 exists=lambda tx, place: tx.get(KEYS, place) is not None,
                 worker=self.journal.worker,
                 position=lambda: self.journal.next_index,

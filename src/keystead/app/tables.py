@@ -34,6 +34,7 @@ from keystead.services.kms.tables import ALIASES, GRANTS, KEYS
 from keystead.services.organizations.tables import CREATIONS, HANDSHAKES
 from keystead.services.s3.endings import COMPLETIONS
 from keystead.services.s3.garbage import GARBAGE
+from keystead.services.s3.ownkey import OWN_KEYS
 from keystead.services.s3.tables import BUCKETS, INLINE, OBJECTS, PARTS, UPLOADS, VERSIONS
 from keystead.storage.table import Table
 from keystead.storage.write import COUNTERS
@@ -73,6 +74,7 @@ TABLES: Final[tuple[Table[Any], ...]] = (
     ORGANIZATIONS,
     ORG_POLICIES,
     OUTBOX,
+    OWN_KEYS,
     PARTS,
     POLICIES,
     PREVIEWS,

@@ -8,13 +8,17 @@ from typing import Any, Final
 import click
 import msgspec
 
+from keystead.audit.notes import run_noted
 from keystead.cli.deployment import data_dir_option, opened, passphrase_option, the_seal
 from keystead.cli.options import setting_options, settings_from
 from keystead.cli.output import Failed, output_option, show
 from keystead.cli.reencrypt import reencrypt
 from keystead.clock import SystemClock
+from keystead.entropy import SystemEntropy
+from keystead.keyring import Keyring
 from keystead.objects import Blobs, Findings, compare, open_blobs
 from keystead.services.s3.inventory import named_blobs
+from keystead.services.s3.ownkey import make
 from keystead.storage import Store
 
 STORE_SETTINGS: Final = (
@@ -33,6 +37,21 @@ def s3() -> None:
 
 
 s3.add_command(reencrypt)
+
+
+@s3.command()
+@data_dir_option
+@passphrase_option
+def rotate_key(*, data_dir: Path, passphrase_file: Path | None) -> None:
+    """Make a new own key of S3, under which objects go from now on, also beside a running server.
+
+    One is made every year by itself. Objects stay under the key that they were put under, and readable.
+    """
+    entropy = SystemEntropy()
+    with opened(data_dir, the_seal(data_dir, passphrase_file)) as store:
+        keyring, now = Keyring.open(store, entropy), SystemClock().now()
+        run_noted(store, lambda tx: make(tx, keyring, now), what="s3 rotate-key", now=now, entropy=entropy)
+    print(f"S3 in {data_dir} has a new own key; what is put from now on is under it.")
 
 
 @s3.command()

@@ -19,13 +19,12 @@ from keystead.crypto.aead import Aead
 from keystead.crypto.derive import subkey
 from keystead.crypto.secret import SECRET_ACCESS, Secret
 from keystead.objects import ObjectKey
-from keystead.services.s3 import bucketkeys
+from keystead.services.s3 import bucketkeys, ownkey
 from keystead.services.s3.encryption import OWN, TWO_LAYERS, Choice, CustomerKey
 from keystead.services.s3.tables import Envelope
 from keystead.wire.models import kms
 
 PRINCIPAL: Final = "s3.amazonaws.com"
-_SEALED_FOR: Final = "s3 object"
 _KEY_BYTES: Final = 32
 _SALT_BYTES: Final = 32
 
@@ -52,8 +51,8 @@ def fresh(call: Call, choice: Choice, where: str) -> tuple[ObjectKey, Envelope]:
         return _of_caller(call, choice.customer)
     if choice.algorithm == OWN:
         plain = call.entropy.random(_KEY_BYTES)
-        envelope = Envelope(algorithm=OWN, wrapped=call.keyring.seal_token(_SEALED_FOR, plain, where))
-        return ObjectKey(Secret(plain)), envelope
+        sealed, own = ownkey.seal(call, plain, where)
+        return ObjectKey(Secret(plain)), Envelope(algorithm=OWN, wrapped=sealed, own=own)
     if choice.bucket_key:
         return _of_bucket(call, choice, where)
     answer = _ask(
@@ -68,18 +67,9 @@ def fresh(call: Call, choice: Choice, where: str) -> tuple[ObjectKey, Envelope]:
         return ObjectKey(Secret(answer.plaintext)), envelope
     # The outer layer's key is independent of the first, and of KMS.
     outer = call.entropy.random(_KEY_BYTES)
-    sealed = call.keyring.seal_token(_SEALED_FOR, outer, where)
-    return ObjectKey(Secret(answer.plaintext), Secret(outer)), _with_outer(envelope, sealed)
-
-
-def _with_outer(envelope: Envelope, sealed: bytes) -> Envelope:
-    return Envelope(
-        algorithm=envelope.algorithm,
-        wrapped=envelope.wrapped,
-        outer=sealed,
-        key=envelope.key,
-        context=envelope.context,
-    )
+    sealed, own = ownkey.seal(call, outer, where)
+    envelope = msgspec.structs.replace(envelope, outer=sealed, own=own)
+    return ObjectKey(Secret(answer.plaintext), Secret(outer)), envelope
 
 
 def wrapped_anew(call: Call, data_key: ObjectKey, choice: Choice, where: str) -> Envelope:
@@ -119,7 +109,7 @@ def again(call: Call, envelope: Envelope, where: str, customer: CustomerKey | No
     if customer is not None:
         raise errors.InvalidS3Request("The encryption parameters are not applicable to this object.")
     if envelope.algorithm == OWN:
-        return ObjectKey(Secret(call.keyring.open_token(_SEALED_FOR, envelope.wrapped, where)))
+        return ObjectKey(Secret(ownkey.open_(call, envelope.wrapped, envelope.own, where)))
     if envelope.bucket_key:
         made = _of_bucket_again(call, envelope, where)
         if not envelope.sealed:
@@ -134,7 +124,7 @@ def again(call: Call, envelope: Envelope, where: str, customer: CustomerKey | No
     )
     if not envelope.outer:
         return ObjectKey(Secret(answer.plaintext))
-    outer = call.keyring.open_token(_SEALED_FOR, envelope.outer, where)
+    outer = ownkey.open_(call, envelope.outer, envelope.own, where)
     return ObjectKey(Secret(answer.plaintext), Secret(outer))
 
 

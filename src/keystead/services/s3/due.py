@@ -6,9 +6,14 @@ from functools import partial
 
 from keystead.api.schedule import Handlers
 from keystead.entropy import Entropy
-from keystead.services.s3 import endings, expiring
+from keystead.keyring import Keyring
+from keystead.services.s3 import endings, expiring, ownkey
 
 
-def handlers(entropy: Entropy) -> Handlers:
-    """Every handler."""
-    return {endings.DUE: endings.look_after, expiring.DUE: partial(expiring.expire, entropy)}
+def handlers(keyring: Keyring, entropy: Entropy) -> Handlers:
+    """Every handler, with what it works on."""
+    return {
+        endings.DUE: endings.look_after,
+        expiring.DUE: partial(expiring.expire, entropy),
+        ownkey.DUE: partial(ownkey.rotate, keyring),
+    }

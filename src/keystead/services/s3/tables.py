@@ -95,6 +95,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
         salt: what a derived or a caller's key is told apart by.
         check: what tells whether a caller's key is the same again; not the key, nor a plain hash of it.
         key_md5: what the caller said of its key, which it is told again.
+        own: the id of S3's own key's material, under which `wrapped` or `outer` is; see `ownkey`.
     """
 
     algorithm: str
@@ -107,6 +108,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     salt: bytes = b""
     check: bytes = b""
     key_md5: str = ""
+    own: str = ""
 
     def __repr__(self) -> str:
         return f"<Envelope {self.algorithm}>"
