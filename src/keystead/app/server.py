@@ -52,6 +52,7 @@ from keystead.keyring import Keyring
 from keystead.objects import Blobs, open_blobs
 from keystead.services.accessanalyzer import ACCESS_ANALYZER
 from keystead.services.accessanalyzer.follower import Follower
+from keystead.services.accessanalyzer.used import Evidence
 from keystead.services.cloudtrail import CLOUDTRAIL
 from keystead.services.cloudtrail.courier import Courier
 from keystead.services.cloudtrail.delivery import Route
@@ -193,7 +194,9 @@ class App:
         self._courier = Courier(
             route, self.settings, self.clock, self.entropy, lambda: self.journal.next_index
         )
-        self._follower = Follower(self.store, ANALYZED, self.clock)
+        self._follower = Follower(
+            self.store, ANALYZED, Evidence(trails.index, self.settings.retention_days), self.clock
+        )
         self._receipts = Receipts(
             LogFiles(self.directory),
             self.journal.worker,

@@ -106,6 +106,19 @@ def existing(call: Call, arn: str | None) -> Analyzer:
     return named(call, name)
 
 
+def of_external_access(call: Call, arn: str | None) -> Analyzer:
+    """The caller's analyzer with this ARN, of access from outside.
+
+    Raises:
+        errors.AnalyzerResourceNotFound: there is none.
+        errors.Validation: it is of another type, or it is no ARN of an analyzer.
+    """
+    found = existing(call, arn)
+    if found.age:
+        raise errors.Validation(f"This is not supported for analyzers of the type {found.type}.")
+    return found
+
+
 def absent(what: str, resource: str, kind: str) -> errors.AnalyzerResourceNotFound:
     """The error that says so."""
     return errors.AnalyzerResourceNotFound(f"The {what} {resource} does not exist.", resource, kind)

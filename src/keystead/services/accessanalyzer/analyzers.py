@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import msgspec
+
 from keystead import errors
 from keystead.api import Call, Target, operation
 from keystead.api.directory import ACCOUNTS, ORGANIZATIONS
 from keystead.entropy import new_uuid
+from keystead.services.accessanalyzer import configuration
 from keystead.services.accessanalyzer.access import (
     ANALYZER,
     named,
@@ -17,11 +20,13 @@ from keystead.services.accessanalyzer.access import (
     tag_facts,
 )
 from keystead.services.accessanalyzer.archive_rules import checked_filter
+from keystead.services.accessanalyzer.configuration import UNUSED, terms_of
 from keystead.services.accessanalyzer.tables import (
     ANALYZERS,
     FINDINGS,
     LOOKED,
     PREVIEWS,
+    RECOMMENDATIONS,
     Analyzer,
     ArchiveRule,
     analyzer_arn,
@@ -32,7 +37,7 @@ from keystead.wire.models import accessanalyzer as wire
 
 ACCOUNT: Final = "ACCOUNT"
 ORGANIZATION: Final = "ORGANIZATION"
-_MOST: Final = {ACCOUNT: 1, ORGANIZATION: 5}
+_MOST: Final = {ACCOUNT: 1, ORGANIZATION: 5, UNUSED: 1}
 """Analyzers of each type in one account and Region (API reference, CreateAnalyzer)."""
 
 
@@ -46,7 +51,8 @@ def create_analyzer(
 ) -> wire.CreateAnalyzerResponse:
     """Make an analyzer, which begins at once."""
     name, kind = request.analyzer_name or "", request.type or ""
-    _check_type(call, kind, request.configuration)
+    _check_type(call, kind)
+    terms = terms_of(kind, request.configuration)
     others = [one for _, one in call.tx.scan(ANALYZERS, f"{call.account}/{call.region}/")]
     arn = analyzer_arn(call.account, call.region, name)
     if any(one.name == name for one in others):
@@ -66,6 +72,8 @@ def create_analyzer(
         created=call.now,
         tags=checked_tags({}, request.tags or {}),
         rules=tuple(_rule(one, call.now) for one in request.archive_rules or ()),
+        age=terms.age,
+        exclusions=terms.exclusions,
     )
     call.tx.insert(ANALYZERS, analyzer.place, analyzer)
     return wire.CreateAnalyzerResponse(arn=analyzer.arn)
@@ -77,7 +85,7 @@ def _rule(given: wire.InlineArchiveRule, now: float) -> ArchiveRule:
     )
 
 
-def _check_type(call: Call, kind: str, configuration: wire.AnalyzerConfiguration | None) -> None:
+def _check_type(call: Call, kind: str) -> None:
     """None, if the account can have an analyzer of this type.
 
     Raises:
@@ -85,8 +93,6 @@ def _check_type(call: Call, kind: str, configuration: wire.AnalyzerConfiguration
     """
     if kind not in _MOST:
         raise errors.Validation(f"Analyzers of the type {kind} are not supported.", reason="notSupported")
-    if configuration is not None:
-        raise errors.Validation(f"An analyzer of the type {kind} has no configuration.")
     if kind == ORGANIZATION and not _manages(call):
         raise errors.Validation(
             "An analyzer of an organization can be made by the organization's management account only."
@@ -126,11 +132,18 @@ def list_analyzers(
 def update_analyzer(
     call: Call, request: wire.UpdateAnalyzerRequest, _analyzer: Target
 ) -> wire.UpdateAnalyzerResponse:
-    """Refuse: analyzers of external access have no configuration (API reference, UpdateAnalyzer)."""
+    """Change whom an analyzer of unused access looks at; its days stay, and others have no configuration."""
     found = named(call, request.analyzer_name)
-    raise errors.Validation(
-        f"An analyzer of the type {found.type} has no configuration.", reason="notSupported"
-    )
+    if found.type != UNUSED or request.configuration is None:
+        raise errors.Validation(
+            f"There is nothing to change of an analyzer of the type {found.type}.", reason="notSupported"
+        )
+    terms = terms_of(found.type, request.configuration, found.age)
+    if terms.age != found.age:
+        raise errors.Validation("The unusedAccessAge of an analyzer cannot be changed.")
+    changed = msgspec.structs.replace(found, exclusions=terms.exclusions)
+    call.tx.put(ANALYZERS, found.place, changed)
+    return wire.UpdateAnalyzerResponse(configuration=configuration.shown(changed))
 
 
 @operation("DeleteAnalyzer", targets=on_named("DeleteAnalyzer"), changes=True)
@@ -138,7 +151,7 @@ def delete_analyzer(call: Call, request: wire.DeleteAnalyzerRequest, _analyzer: 
     """Remove an analyzer with all that it found."""
     found = named(call, request.analyzer_name)
     call.tx.delete(ANALYZERS, found.place)
-    tables: tuple[Table[Any], ...] = (FINDINGS, LOOKED, PREVIEWS)
+    tables: tuple[Table[Any], ...] = (FINDINGS, LOOKED, PREVIEWS, RECOMMENDATIONS)
     for table in tables:
         for place, _ in call.tx.scan(table, f"{found.place}/"):
             call.tx.delete(table, place)
@@ -154,6 +167,7 @@ def _shown(call: Call, analyzer: Analyzer) -> wire.AnalyzerSummary:
         created_at=analyzer.created,
         tags=analyzer.tags,
         status="ACTIVE",
+        configuration=configuration.shown(analyzer),
         last_resource_analyzed=None if last is None else last.resource,
         last_resource_analyzed_at=None if last is None else last.analyzed,
     )

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import msgspec
 
 from keystead import errors
 from keystead.api import Call, Target, operation
-from keystead.services.accessanalyzer.access import absent, existing, on_analyzer, page
+from keystead.services.accessanalyzer.access import absent, existing, of_external_access, on_analyzer, page
 from keystead.services.accessanalyzer.archive_rules import rule_of
 from keystead.services.accessanalyzer.filters import IN_LISTS, checked, matches
 from keystead.services.accessanalyzer.settle import ACTIVE, ARCHIVED, RESOLVED, held, values_of
-from keystead.services.accessanalyzer.tables import FINDINGS, Analyzer, Finding
+from keystead.services.accessanalyzer.tables import FINDINGS, Analyzer, Finding, Unused
+from keystead.services.accessanalyzer.unused import ACCESS_KEY, PERMISSION, ROLE
 from keystead.wire.models import accessanalyzer as wire
 
+EXTERNAL: Final = "ExternalAccess"
 FINDING: Final = "AWS::AccessAnalyzer::Finding"
 
 _ORDERS: Final[dict[str, Callable[[Finding], Any]]] = {
@@ -39,6 +41,7 @@ def list_findings(
     call: Call, request: wire.ListFindingsRequest, _analyzer: Target
 ) -> wire.ListFindingsResponse:
     """Return findings with all that they say."""
+    of_external_access(call, request.analyzer_arn)
     found, more = page(_wanted(call, request), request)
     return wire.ListFindingsResponse(
         findings=[wire.FindingSummary(**_described(one)) for one in found], next_token=more
@@ -82,7 +85,7 @@ def findings(call: Call, analyzer: Analyzer) -> list[Finding]:
 @operation("GetFinding", targets=on_analyzer("GetFinding"))
 def get_finding(call: Call, request: wire.GetFindingRequest, _analyzer: Target) -> wire.GetFindingResponse:
     """Return one finding."""
-    found = _existing(call, existing(call, request.analyzer_arn), request.id)
+    found = _existing(call, of_external_access(call, request.analyzer_arn), request.id)
     return wire.GetFindingResponse(finding=wire.Finding(**_described(found)))
 
 
@@ -92,7 +95,7 @@ def get_finding_v2(
 ) -> wire.GetFindingV2Response:
     """Return one finding with its details, which are of its type."""
     found = _existing(call, existing(call, request.analyzer_arn), request.id)
-    told, more = page([] if found.error else [_details(found)], request)
+    told, more = page([] if found.error else [*_details(found)], request)
     return wire.GetFindingV2Response(
         **_common(found),
         resource=found.resource,
@@ -114,8 +117,11 @@ def _existing(call: Call, analyzer: Analyzer, finding: str | None) -> Finding:
     return found
 
 
-def _details(found: Finding) -> wire.FindingDetails:
-    return wire.FindingDetails(
+def _details(found: Finding) -> Iterator[wire.FindingDetails]:
+    if found.type != EXTERNAL:
+        yield from (_UNUSED[found.type](one) for one in found.unused)
+        return
+    yield wire.FindingDetails(
         external_access_details=wire.ExternalAccessDetails(
             action=[*found.actions],
             condition=found.condition,
@@ -125,6 +131,35 @@ def _details(found: Finding) -> wire.FindingDetails:
             resource_control_policy_restriction=found.restriction,
         )
     )
+
+
+def _role(unused: Unused) -> wire.FindingDetails:
+    return wire.FindingDetails(
+        unused_iam_role_details=wire.UnusedIamRoleDetails(last_accessed=unused.last or None)
+    )
+
+
+def _access_key(unused: Unused) -> wire.FindingDetails:
+    told = wire.UnusedIamUserAccessKeyDetails(
+        access_key_id=unused.access_key, last_accessed=unused.last or None
+    )
+    return wire.FindingDetails(unused_iam_user_access_key_details=told)
+
+
+def _permission(unused: Unused) -> wire.FindingDetails:
+    actions = [
+        wire.UnusedAction(action=name.partition(":")[2], last_accessed=last or None)
+        for name, last in sorted(unused.actions.items())
+    ]
+    told = wire.UnusedPermissionDetails(
+        actions=actions or None, service_namespace=unused.service, last_accessed=unused.last or None
+    )
+    return wire.FindingDetails(unused_permission_details=told)
+
+
+_UNUSED: Final[dict[str, Callable[[Unused], wire.FindingDetails]]] = {
+    ROLE: _role, ACCESS_KEY: _access_key, PERMISSION: _permission,
+}  # fmt: skip
 
 
 def _common(found: Finding) -> dict[str, Any]:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Any, Final
 
 from keystead import errors
 from keystead.api import Call, Target, operation
 from keystead.api.analyzed import Analyzed, find
 from keystead.api.operation import always
-from keystead.services.accessanalyzer.access import absent, existing, on_analyzer, page
+from keystead.services.accessanalyzer.access import absent, existing, of_external_access, on_analyzer, page
 from keystead.services.accessanalyzer.examine import control_of, zone_of
 from keystead.services.accessanalyzer.findings import findings
 from keystead.services.accessanalyzer.scan import outcome_of
 from keystead.services.accessanalyzer.settle import ACTIVE, ARCHIVED, RESOLVED, forget, held, settle
 from keystead.services.accessanalyzer.tables import LOOKED, Analyzer, Finding, Looked
+from keystead.services.accessanalyzer.unused import ACCESS_KEY, PASSWORD, PERMISSION, ROLE
 from keystead.wire.models import accessanalyzer as wire
 
 RESOURCE: Final = "AWS::AccessAnalyzer::AnalyzedResource"
@@ -23,7 +25,7 @@ RESOURCE: Final = "AWS::AccessAnalyzer::AnalyzedResource"
 @operation("StartResourceScan", targets=on_analyzer("StartResourceScan"), changes=True, slow=always)
 def start_resource_scan(call: Call, request: wire.StartResourceScanRequest, _analyzer: Target) -> None:
     """Analyze a resource now; when the answer comes, its findings are what it is."""
-    analyzer, arn = existing(call, request.analyzer_arn), request.resource_arn or ""
+    analyzer, arn = of_external_access(call, request.analyzer_arn), request.resource_arn or ""
     resource = _resource(call, analyzer, arn, request.resource_owner_account)
     if resource is not None:
         outcome = outcome_of(resource, zone_of(call.tx, analyzer), control_of(call.tx, resource.account))
@@ -108,19 +110,37 @@ def get_findings_statistics(
     call: Call, request: wire.GetFindingsStatisticsRequest, _analyzer: Target
 ) -> wire.GetFindingsStatisticsResponse:
     """Return how many findings there are, as they are now."""
-    found = findings(call, existing(call, request.analyzer_arn))
+    analyzer = existing(call, request.analyzer_arn)
+    found = findings(call, analyzer)
+    totals: dict[str, Any] = {
+        f"total_{status.lower()}_findings": sum(one.status == status for one in found)
+        for status in (ACTIVE, ARCHIVED, RESOLVED)
+    }
+    told = _of_unused(found, totals) if analyzer.age else _of_external(found, totals)
+    return wire.GetFindingsStatisticsResponse(findings_statistics=[told], last_updated_at=call.now)
+
+
+def _of_external(found: list[Finding], totals: dict[str, Any]) -> wire.FindingsStatistics:
     by_type: dict[str, list[Finding]] = {}
     for one in found:
         by_type.setdefault(one.resource_type, []).append(one)
-    counted = wire.ExternalAccessFindingsStatistics(
-        resource_type_statistics=_counted(by_type),
-        total_active_findings=sum(one.status == ACTIVE for one in found),
-        total_archived_findings=sum(one.status == ARCHIVED for one in found),
-        total_resolved_findings=sum(one.status == RESOLVED for one in found),
+    return wire.FindingsStatistics(
+        external_access_findings_statistics=wire.ExternalAccessFindingsStatistics(
+            resource_type_statistics=_counted(by_type), **totals
+        )
     )
-    return wire.GetFindingsStatisticsResponse(
-        findings_statistics=[wire.FindingsStatistics(external_access_findings_statistics=counted)],
-        last_updated_at=call.now,
+
+
+def _of_unused(found: list[Finding], totals: dict[str, Any]) -> wire.FindingsStatistics:
+    active = Counter(one.type for one in found if one.status == ACTIVE)
+    by_type = [
+        wire.UnusedAccessTypeStatistics(unused_access_type=kind, total=active[kind])
+        for kind in (ROLE, ACCESS_KEY, PASSWORD, PERMISSION)
+    ]
+    return wire.FindingsStatistics(
+        unused_access_findings_statistics=wire.UnusedAccessFindingsStatistics(
+            unused_access_type_statistics=by_type, **totals
+        )
     )
 
 

@@ -12,8 +12,10 @@ from keystead import errors
 from keystead.api.analyzed import Analyzed, Sources
 from keystead.policy import Level
 from keystead.services.accessanalyzer.examine import Zone, control_of, digest, examine, zone_of
-from keystead.services.accessanalyzer.settle import ERROR, KEPT, RESOLVED, Outcome, forget, settle
+from keystead.services.accessanalyzer.settle import ERROR, KEPT, RESOLVED, Outcome, forget, keep, settle
 from keystead.services.accessanalyzer.tables import ANALYZERS, FINDINGS, LOOKED, PREVIEWS, Analyzer
+from keystead.services.accessanalyzer.unused import Look
+from keystead.services.accessanalyzer.used import Evidence
 from keystead.storage import Store, Transaction
 
 log = structlog.get_logger("keystead.analyzer")
@@ -64,6 +66,28 @@ def scan(store: Store, sources: Sources, analyzer: Analyzer, now: float, stop: S
         store.run(partial(forget, analyzer=analyzer, arn=arn, now=now))
     _drop_old(store, analyzer, now)
     return done + len(known)
+
+
+def scan_unused(store: Store, evidence: Evidence, analyzer: Analyzer, now: float, stop: Stop) -> None:
+    """None; the findings of an analyzer of unused access are what the evidence says.
+
+    Raises:
+        errors.StorageError: the store could not be read or written.
+        errors.IndexUnavailable: the index of the events could not be read.
+    """
+    evidence.catch_up()
+    tx = store.transaction()
+    look = Look(tx, analyzer, evidence, now)
+    gone = {one.resource for _, one in tx.scan(FINDINGS, f"{analyzer.place}/") if one.status != RESOLVED}
+    for holder in look.holders():
+        if stop():
+            return
+        gone.discard(holder.arn)
+        found = look.found(holder)
+        store.run(partial(keep, analyzer=analyzer, arn=holder.arn, found=found, now=now))
+    for arn in gone:
+        store.run(partial(keep, analyzer=analyzer, arn=arn, found=(), now=now))
+    _drop_old(store, analyzer, now)
 
 
 def _look(store: Store, analyzer: Analyzer, resource: Analyzed, outcome: Outcome, now: float) -> None:

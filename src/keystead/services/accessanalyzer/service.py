@@ -9,12 +9,23 @@ from keystead.services.accessanalyzer import (
     checks,
     findings,
     previews,
+    recommendations,
     resources,
     tags,
     validation,
 )
 from keystead.wire.models import accessanalyzer as wire
 
-CHAPTERS = (analyzers, archive_rules, tags, findings, previews, resources, checks, validation)
+CHAPTERS = (
+    analyzers,
+    archive_rules,
+    tags,
+    findings,
+    previews,
+    recommendations,
+    resources,
+    checks,
+    validation,
+)
 
 ACCESS_ANALYZER = service(wire.SERVICE, (one for chapter in CHAPTERS for one in chapter.OPERATIONS))

@@ -7,7 +7,7 @@ again. Archive rules are asked when a finding is new or comes back. An ARCHIVED 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 import msgspec
@@ -50,10 +50,7 @@ def settle(tx: Transaction, analyzer: Analyzer, resource: Analyzed, outcome: Out
         return
     place = f"{analyzer.place}/{resource.arn}"
     known = tx.get(LOOKED, place)
-    changed = False
-    for finding, before in settled(analyzer, resource, outcome, held(tx, analyzer, resource.arn), now):
-        changed |= before is None or before.updated != finding.updated
-        tx.put(FINDINGS, f"{analyzer.place}/{finding.id}", finding)
+    changed = _put(tx, analyzer, settled(analyzer, resource, outcome, held(tx, analyzer, resource.arn), now))
     looked = Looked(
         resource=resource.arn,
         type=resource.type,
@@ -89,19 +86,42 @@ def _is_there(tx: Transaction, analyzer: Analyzer) -> bool:
     return stored is not None and stored.id == analyzer.id
 
 
+def keep(tx: Transaction, analyzer: Analyzer, arn: str, found: Iterable[Finding], now: float) -> None:
+    """None; these are all the findings of the resource, if the analyzer is still there."""
+    if _is_there(tx, analyzer):
+        _put(tx, analyzer, _beside(analyzer, found, held(tx, analyzer, arn), now, gone=lambda _old: True))
+
+
+def _put(tx: Transaction, analyzer: Analyzer, pairs: Iterable[tuple[Finding, Finding | None]]) -> bool:
+    """Whether a finding is another than before; all are stored."""
+    changed = False
+    for finding, before in pairs:
+        changed |= before is None or before.updated != finding.updated
+        tx.put(FINDINGS, f"{analyzer.place}/{finding.id}", finding)
+    return changed
+
+
 def settled(
     analyzer: Analyzer, resource: Analyzed, outcome: Outcome, before: Sequence[Finding], now: float
 ) -> Iterator[tuple[Finding, Finding | None]]:
-    """The findings as they are from now on, each with what it was."""
+    """The findings as they are from now on, each with what it was; what is not known to be gone is not told to be."""
+    found = findings_of(analyzer, resource, outcome, now)
+    return _beside(analyzer, found, before, now, gone=lambda old: bool(old.error) or not outcome.error)
+
+
+def _beside(
+    analyzer: Analyzer,
+    found: Iterable[Finding],
+    before: Sequence[Finding],
+    now: float,
+    gone: Callable[[Finding], bool],
+) -> Iterator[tuple[Finding, Finding | None]]:
     known = {one.id: one for one in before}
-    found = [*findings_of(analyzer, resource, outcome, now)]
     for finding in found:
         old = known.pop(finding.id, None)
         yield _renewed(finding, old, analyzer.rules, now), old
     for old in known.values():
-        if outcome.error and not old.error:
-            continue  # what is not known to be gone is not told to be
-        if old.status != RESOLVED:
+        if old.status != RESOLVED and gone(old):
             yield _with_status(msgspec.structs.replace(old, analyzed=now), RESOLVED, now), old
 
 
@@ -110,21 +130,22 @@ def findings_of(analyzer: Analyzer, resource: Analyzed, outcome: Outcome, now: f
     sources = ("POLICY",) if resource.type == BUCKET else ()
     if outcome.error:
         yield Finding(
-            id=_id(analyzer, resource, ("error",)), resource=resource.arn, resource_type=resource.type,
+            id=id_of(analyzer, resource.arn, ("error",)), resource=resource.arn, resource_type=resource.type,
             owner=resource.account, created=now, analyzed=now, updated=now, error=outcome.error,
         )  # fmt: skip
     for one in outcome.found:
         told = ((cond.operator, cond.key.lower(), *cond.values) for cond in one.conditions)
         yield Finding(
-            id=_id(analyzer, resource, (one.kind, one.principal, *told)), resource=resource.arn,
+            id=id_of(analyzer, resource.arn, (one.kind, one.principal, *told)), resource=resource.arn,
             resource_type=resource.type, owner=resource.account, created=now, analyzed=now, updated=now,
             principal={one.kind: one.principal}, actions=one.actions, condition=one.condition,
             public=one.public, sources=sources, restriction=one.restriction,
         )  # fmt: skip
 
 
-def _id(analyzer: Analyzer, resource: Analyzed, told: Iterable[object]) -> str:
-    text = msgspec.json.encode((analyzer.id, resource.arn, tuple(told))).decode()
+def id_of(analyzer: Analyzer, arn: str, told: Iterable[object]) -> str:
+    """The id of the analyzer's finding about this, at any time."""
+    text = msgspec.json.encode((analyzer.id, arn, tuple(told))).decode()
     return str(uuid.uuid5(SPACE, text))
 
 

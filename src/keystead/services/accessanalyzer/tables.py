@@ -36,6 +36,10 @@ class Analyzer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     created: float
     tags: dict[str, str] = {}
     rules: tuple[ArchiveRule, ...] = ()
+    age: int = 0
+    """Days after which access counts as unused; 0 of an analyzer of access from outside."""
+    exclusions: tuple[dict[str, str], ...] = ()
+    """Tags of users and roles that are not looked at."""
 
     @property
     def place(self) -> str:
@@ -46,6 +50,18 @@ class Analyzer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def arn(self) -> str:
         """Its ARN."""
         return analyzer_arn(self.account, self.region, self.name)
+
+
+class Unused(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Permissions of one service that nobody made use of, or an access key; times are epoch seconds, 0 for never.
+
+    `actions` are told where the service was used and these were not.
+    """
+
+    service: str = ""
+    access_key: str = ""
+    last: float = 0.0
+    actions: dict[str, float] = {}
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -71,6 +87,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     error: str = ""
     sources: tuple[str, ...] = ()
     restriction: str = "NOT_APPLICABLE"
+    unused: tuple[Unused, ...] = ()
+    """What is not used, of findings of that."""
 
 
 class Looked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -83,6 +101,22 @@ class Looked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     created: float
     analyzed: float
     updated: float
+    error: str = ""
+
+
+class Step(msgspec.Struct, frozen=True):
+    """What to do about one policy: put `policy` in the place of the one with this name or ARN, or only detach that."""
+
+    existing: str
+    policy: str = ""
+
+
+class Recommendation(msgspec.Struct, frozen=True):
+    """What to do about a finding of unused permissions, and when that was asked; epoch seconds."""
+
+    asked: float
+    resource: str
+    steps: tuple[Step, ...]
     error: str = ""
 
 
@@ -122,6 +156,11 @@ PREVIEWS: Table[Preview] = Table(
     "analyzer_preview", Preview, evident=False
 )  # it decides nothing, and goes by itself
 """account/region/analyzer/preview id"""
+
+RECOMMENDATIONS: Table[Recommendation] = Table(
+    "analyzer_advice", Recommendation, evident=False
+)  # it decides nothing
+"""account/region/analyzer/finding id"""
 
 ANALYZERS: Table[Analyzer] = Table("analyzer", Analyzer)
 """account/region/name"""
