@@ -6,11 +6,12 @@ one of those, it is not known.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, Literal
 
 import msgspec
 
+from keystead.analysis.condition import Test, open_variables
 from keystead.policy import facts as said
 from keystead.policy import variables
 from keystead.policy.compiled import CompiledPolicy
@@ -144,14 +145,48 @@ def spoken(policies: Iterable[CompiledPolicy], grants: Iterable[Grant] = ()) -> 
 
 def _spoken(policy: CompiledPolicy) -> Iterator[str]:
     for statement in policy.document.statements:
+        yield from (condition.key.lower() for condition in statement.conditions)
+    yield from _variables(policy)
+
+
+def _variables(policy: CompiledPolicy) -> Iterator[str]:
+    """The keys whose values stand in resources and values of conditions."""
+    for statement in policy.document.statements:
         texts = [*(statement.resources or ()), *(statement.not_resources or ())]
-        for condition in statement.conditions:
-            yield condition.key.lower()
-            texts += condition.values
+        texts += [value for condition in statement.conditions for value in condition.values]
         for text in texts:
             yield from (
                 part.key for part in variables.parse(text, wild=True) if isinstance(part, variables.Variable)
             )
+
+
+Judge = Callable[[str], tuple[bool, ...]]
+
+
+def judges(policies: Iterable[CompiledPolicy]) -> dict[str, Judge]:
+    """What the conditions of policies make of the values of each key; keys that variables join are left out.
+
+    Values of which they make the same are alike to every statement.
+    """
+    tests: dict[str, list[Test]] = {}
+    held = tuple(policies)
+    joined = {key for policy in held for key in _variables(policy)}
+    for policy in held:
+        with_variables = policy.document.version == variables.VERSION_WITH_VARIABLES
+        for statement in policy.document.statements:
+            for condition in statement.conditions:
+                test = Test(condition, with_variables)
+                tests.setdefault(test.key, []).append(test)
+    return {
+        key: _judge(own)
+        for key, own in tests.items()
+        if key not in joined and not any(map(open_variables, own))
+    }
+
+
+def _judge(tests: list[Test]) -> Judge:
+    checks = [(test.key, test.check) for test in tests]
+    return lambda value: tuple([check({key: value}) for key, check in checks])
 
 
 def everything(policies: Policies) -> tuple[CompiledPolicy, ...]:

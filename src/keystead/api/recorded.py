@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from keystead.analysis.replay import Recorded
+from keystead.analysis.replay import Judge, Recorded
 from keystead.api.condition_keys import via_service
 from keystead.audit.terms import seconds_of
 from keystead.policy.actions import ACTIONS
@@ -18,8 +18,6 @@ from keystead.policy.request import Principal, PrincipalType, Value
 _MOST_CONTEXTS: Final = 20
 """Encryption contexts that are told of one use."""
 _MOST_SHAPES: Final = 50_000
-
-Frozen = tuple[tuple[str, Any], ...]
 
 
 class Uses(msgspec.Struct, gc=False):
@@ -107,6 +105,15 @@ class Caller(msgspec.Struct, frozen=True, gc=False):
     invoked_by: str = ""
 
 
+class _Contexts(msgspec.Struct, gc=False):
+    """The encryption contexts in a request's parameters."""
+
+    encryptionContext: dict[str, str] | None = None  # noqa: N815  CloudTrail's names, here and below
+    sourceEncryptionContext: dict[str, str] | None = None  # noqa: N815
+    destinationEncryptionContext: dict[str, str] | None = None  # noqa: N815
+
+
+_read_contexts: Final = msgspec.json.Decoder(_Contexts | None).decode
 _read_event: Final = msgspec.json.Decoder(_Event).decode
 _read_identity: Final = msgspec.json.Decoder(_Identity).decode
 _read_resources: Final = msgspec.json.Decoder(list[_Resource]).decode
@@ -121,36 +128,56 @@ _TYPES: Final[Mapping[str, PrincipalType]] = {
     "Root": "root",
     "AWSService": "service",
 }
-_CONTEXTS: Final = frozenset({"encryptionContext", "sourceEncryptionContext", "destinationEncryptionContext"})
+_CONTEXTS: Final = ("encryptionContext", "sourceEncryptionContext", "destinationEncryptionContext")
+_NOTHING: Final[Mapping[str, Any]] = {}
 _EC: Final = "kms:encryptioncontext:"
 _TIMES: Final = frozenset({"aws:currenttime", "aws:epochtime"})
 _BY_PARAMETERS: Final = frozenset(
     name for name, row in CONDITION_KEYS.items() if row.scope not in {"global", "key"}
-) - {"kms:calleraccount", "kms:viaservice"}
+) - {"kms:calleraccount", "kms:viaservice", "kms:encryptioncontextkeys"}
 """Keys that the parameters of a request tell."""
+
+
+class _Way(msgspec.Struct, frozen=True, gc=False):
+    """Who did what with which key, under which circumstances; `number` stands for all of it."""
+
+    number: int
+    caller: Principal
+    action: str
+    key: str
+    given: dict[str, Value]
+
+
+class Told(msgspec.Struct, frozen=True):
+    """What policies tell requests apart by: condition keys in lower case, and what they make of single values."""
+
+    spoken: frozenset[str]
+    judges: Mapping[str, Judge] = {}
 
 
 class Gatherer:
     """Gathers uses of keys from events.
 
-    `keys` are the ARNs of those that are looked at, all if none; `spoken` what policies tell requests apart by;
-    with `contexts` the encryption contexts are told, too.
+    `keys` are the ARNs of those that are looked at, all if none; with `contexts` the encryption contexts are told, too.
     """
 
-    def __init__(self, keys: Iterable[str], spoken: frozenset[str], *, contexts: bool = False) -> None:
+    def __init__(self, keys: Iterable[str], told: Told, *, contexts: bool = False) -> None:
         self._keys = frozenset(keys)
         self._marks = tuple(key.encode() for key in self._keys)
         self._contexts = contexts
+        self._spoken = spoken = told.spoken
         self._names = frozenset(key[len(_EC) :] for key in spoken if key.startswith(_EC))
         self._all_names = "kms:encryptioncontextkeys" in spoken
-        self._parameters = bool(spoken & _BY_PARAMETERS or self._names or self._all_names) or any(
+        self._parameters = bool(spoken & _BY_PARAMETERS) or any(
             key.startswith("aws:requesttag/") or key == "aws:tagkeys" for key in spoken
         )
-        self._spoken = spoken
         self._often = bool(spoken & (_TIMES | {"aws:sourceip", "aws:useragent", "aws:securetransport"}))
+        self._judges = {name: told.judges[_EC + name] for name in self._names if _EC + name in told.judges}
+        self._judged: dict[tuple[str, str], Any] = {}
         self._callers: dict[bytes, Caller | None] = {}
-        self._found: dict[tuple[Any, ...], tuple[Uses, ...]] = {}
-        self._uses: dict[tuple[Any, ...], Uses] = {}
+        self._ways: dict[tuple[Any, ...], tuple[_Way, ...]] = {}
+        self._numbers: dict[tuple[Any, ...], int] = {}
+        self._uses: dict[tuple[int, Any], Uses] = {}
         self.events = 0
 
     @property
@@ -169,58 +196,81 @@ class Gatherer:
     def _take(self, event: _Event) -> None:
         if event.errorCode or event.eventSource != _KMS:
             return
-        parameters, context = self._asked(event)
         shape = (
-            event.eventName, event.awsRegion, bytes(event.userIdentity), bytes(event.resources), parameters,
+            event.eventName, event.awsRegion, bytes(event.userIdentity), bytes(event.resources),
             self._circumstances(event) if self._often else None,
         )  # fmt: skip
-        uses = self._found.get(shape)
-        if uses is None:
-            if len(self._found) >= _MOST_SHAPES:
-                self._found.clear()
-            uses = self._found[shape] = tuple(self._new(event, dict(parameters)))
-        for one in uses:
-            one.note(event, context)
+        ways = self._ways.get(shape)
+        if ways is None:
+            if len(self._ways) >= _MOST_SHAPES:
+                self._ways.clear()
+            ways = self._ways[shape] = tuple(self._found(event))
+        if not ways:
+            return
+        told, asked = self._asked(event)
+        for way in ways:
+            uses = self._uses.get((way.number, told))
+            if uses is None:
+                uses = self._uses[way.number, told] = self._new(event, way, asked)
+            uses.note(event, _context(asked) if self._contexts else None)
 
-    def _asked(self, event: _Event) -> tuple[Frozen, dict[str, str] | None]:
-        """The parameters as far as they tell requests apart, and the whole encryption context if it is wanted."""
-        if not self._parameters and not self._contexts and event.eventName != "CreateGrant":
-            return (), None
-        asked = _read_parameters(event.requestParameters) or {}
-        context = asked.get("encryptionContext") or asked.get("sourceEncryptionContext") or {}
-        if not self._parameters and event.eventName != "CreateGrant":
-            return (), context
-        return tuple([(name, _frozen(self._narrowed(name, value))) for name, value in asked.items()]), context
+    def _asked(self, event: _Event) -> tuple[Any, Mapping[str, Any]]:
+        """What policies tell apart of the parameters, and these, as far as they are needed."""
+        if self._parameters or event.eventName == "CreateGrant":
+            asked = _read_parameters(event.requestParameters) or {}
+            return tuple(
+                [(name, _frozen(self._narrowed(name, value))) for name, value in asked.items()]
+            ), asked
+        if not self._names and not self._all_names and not self._contexts:
+            return (), _NOTHING
+        contexts = _read_contexts(event.requestParameters) or _Contexts()
+        held = {name: pairs for name in _CONTEXTS if (pairs := getattr(contexts, name)) is not None}
+        return tuple([(name, self._pairs(pairs)) for name, pairs in held.items()]), held
 
     def _narrowed(self, name: str, value: Any) -> Any:
-        if name not in _CONTEXTS or self._all_names or not isinstance(value, dict):
-            return value
-        return {key: text for key, text in value.items() if key.lower() in self._names}
+        return self._pairs(value) if name in _CONTEXTS and isinstance(value, dict) else value
+
+    def _pairs(self, context: Mapping[str, str]) -> tuple[Any, ...]:
+        """The pairs that are spoken of, each as what policies make of it."""
+        if self._all_names:
+            return tuple(sorted(context.items()))
+        names = self._names
+        return tuple([self._pair(pair) for pair in context.items() if pair[0].lower() in names])
+
+    def _pair(self, pair: tuple[str, str]) -> Any:
+        name = pair[0].lower()
+        judge = self._judges.get(name)
+        if judge is None:
+            return pair
+        known = self._judged.get(pair)
+        if known is None:
+            if len(self._judged) >= _MOST_SHAPES:
+                self._judged.clear()
+            known = self._judged[pair] = name, judge(pair[1])
+        return known
 
     def _circumstances(self, event: _Event) -> tuple[str, ...]:
         times = event.eventTime if self._spoken & _TIMES else ""
         return times, event.sourceIPAddress, event.userAgent, "tls" if bytes(event.tlsDetails) else ""
 
-    def _new(self, event: _Event, parameters: dict[str, Any]) -> Iterable[Uses]:
+    def _found(self, event: _Event) -> Iterable[_Way]:
         caller = self._caller(bytes(event.userIdentity))
         if caller is None:
             return
         keys = [each.arn for each in _read_resources(event.resources) if each.type == _KEY_TYPE]
-        asked = {name[0].upper() + name[1:]: _thawed(value) for name, value in parameters.items()}
         given = self._given(event, caller)
         for action, key in zip(_actions(event.eventName, len(keys)), keys, strict=False):
-            if self._keys and key not in self._keys:
-                continue
-            recorded = Recorded(
-                caller=caller.principal, action=action, key=key, parameters=asked, given=given
-            )
-            told = (self._identity_of(caller.principal), action, key, _frozen(parameters), _frozen(given))
-            uses = self._uses.get(told)
-            if uses is None:
-                uses = self._uses[told] = Uses(
-                    recorded, 0, event.eventTime, event.eventTime, event.eventID, None, []
-                )
-            yield uses
+            if not self._keys or key in self._keys:
+                alike = (*self._identity_of(caller.principal), action, key, _frozen(given))
+                number = self._numbers.setdefault(alike, len(self._numbers))
+                yield _Way(number, caller.principal, action, key, given)
+
+    def _new(self, event: _Event, way: _Way, asked: Mapping[str, Any]) -> Uses:
+        parameters = {name[0].upper() + name[1:]: value for name, value in asked.items()}
+        recorded = Recorded(
+            caller=way.caller, action=way.action, key=way.key, parameters=parameters, given=way.given
+        )
+        return Uses(recorded, 0, event.eventTime, event.eventTime, event.eventID, None, [])
 
     def _identity_of(self, caller: Principal) -> tuple[str, ...]:
         """What tells callers apart; of their sessions what policies speak of."""
@@ -301,13 +351,10 @@ def _frozen(value: Any) -> Any:
     return (tuple(map(_frozen, value)), "list") if isinstance(value, list) else value
 
 
-def _thawed(value: Any) -> Any:
-    if not isinstance(value, tuple):
-        return value
-    held, kind = value
-    if kind == "map":
-        return {name: _thawed(each) for name, each in held}
-    return [_thawed(each) for each in held]
+def _context(asked: Mapping[str, Any]) -> Mapping[str, str]:
+    """The encryption context that was asked with, the source's of a ReEncrypt."""
+    context = asked.get("encryptionContext") or asked.get("sourceEncryptionContext") or {}
+    return context if isinstance(context, dict) else {}
 
 
 def _is_address(text: str) -> bool:

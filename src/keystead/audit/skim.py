@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Final
 
 from keystead.audit.change import split
 from keystead.audit.disk import OsDisk
-from keystead.audit.reader import directory_of, headers, segment_frames, tail
+from keystead.audit.reader import directory_of, headers, tail
 from keystead.audit.segment import LONGEST_PAYLOAD, PREFIX, SECTOR, Header, Kind, align
 from keystead.errors import JournalError
 
@@ -29,8 +30,11 @@ def events(root: Path, worker: str) -> Iterator[bytes]:
         yield from _skimmed(directory / header.name, header, following.first_index)
     if segments:
         end = tail(disk, directory, segments[-1]).at
-        frames = segment_frames(disk, directory, segments[-1], end)
-        yield from (frame.payload for frame in frames if frame.kind is Kind.EVENT)
+        yield from _skimmed(directory / segments[-1].name, segments[-1], end.index)
+
+
+_BRACE: Final = ord("{")
+"""With which an event begins that stands alone; one beside a change has a head before it."""
 
 
 def _skimmed(path: Path, header: Header, stop: int) -> Iterator[bytes]:
@@ -51,4 +55,4 @@ def _skimmed(path: Path, header: Header, stop: int) -> Iterator[bytes]:
             continue
         index += 1
         if kind == Kind.EVENT:
-            yield split(data[start:offset])[0]
+            yield data[start:offset] if data[start] == _BRACE else split(data[start:offset])[0]

@@ -14,9 +14,9 @@ from keystead.analysis import Universe, new_access
 from keystead.analysis.effective import Standing
 from keystead.analysis.narrow import Used, narrowed, needed
 from keystead.analysis.questions.who_can import who_can
-from keystead.analysis.replay import Verdict, everything, replayed, spoken
+from keystead.analysis.replay import Verdict, everything, judges, replayed, spoken
 from keystead.analysis.report import Finding, who
-from keystead.api.recorded import Gatherer, Uses
+from keystead.api.recorded import Gatherer, Told, Uses
 from keystead.cli.analyze_world import World, around, world_of
 from keystead.cli.findings import findings_option, policy_file, read, report
 from keystead.cli.output import Failed
@@ -29,8 +29,9 @@ def _gathered(world: World, policies: Sequence[CompiledPolicy], *, contexts: boo
     """The recorded uses of the world's key."""
     held = [policy for one in world.standings for policy in everything(one.policies)]
     levels = [policy for level in world.key.resource_control for policy in level.policies]
-    told_apart = spoken([*policies, *held, *levels], world.key.grants)
-    gatherer = Gatherer([world.key.arn], told_apart, contexts=contexts)
+    said = [*policies, *held, *levels]
+    told = Told(spoken(said, world.key.grants), judges(said))
+    gatherer = Gatherer([world.key.arn], told, contexts=contexts)
     for events in world.events():
         gatherer.take(events)
     return gatherer
