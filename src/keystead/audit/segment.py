@@ -36,10 +36,10 @@ LONGEST_PAYLOAD = (1 << 28) - 1
 _HEADER = struct.Struct(">8sII32sQQQ32s32s")
 _WORD = struct.Struct(">I")
 PREFIX = struct.Struct(">I32s")
-_MARKER = struct.Struct(">Q32sIQ")
+MARKER = struct.Struct(">Q32sIQ")
 _DIGEST_LENGTH = 32
 _LONGEST_WORKER = 32
-_MARKER_FRAME = PREFIX.size + _MARKER.size
+_MARKER_FRAME = PREFIX.size + MARKER.size
 
 
 class Kind(IntEnum):
@@ -50,7 +50,7 @@ class Kind(IntEnum):
     MARKER = 2
 
 
-_MARKER_WORD = _WORD.pack(Kind.MARKER << 28 | _MARKER.size)
+_MARKER_WORD = _WORD.pack(Kind.MARKER << 28 | MARKER.size)
 
 
 class Position(msgspec.Struct, frozen=True, gc=False):
@@ -199,7 +199,7 @@ def encode_group(
     Each record holds 1 to `LONGEST_PAYLOAD` bytes, which the journal has checked.
     """
     length = group_length(records)
-    marker = _MARKER.pack(at.index, at.chain, length, anchor)
+    marker = MARKER.pack(at.index, at.chain, length, anchor)
     chain = sha256(at.chain + _MARKER_WORD + marker).digest()
     pack, bits, note = _WORD.pack, kind << 28, Kind.NOTE << 28
     parts = [_MARKER_WORD, chain, marker]
@@ -239,9 +239,9 @@ def _beside(record: bytes, after: Position) -> tuple[bytes, Position, Change | N
 
 def read_marker(frame: Frame) -> Marker | None:
     """The marker that `frame` holds, if it holds one."""
-    if frame.kind is not Kind.MARKER or len(frame.payload) != _MARKER.size:
+    if frame.kind is not Kind.MARKER or len(frame.payload) != MARKER.size:
         return None
-    marker = Marker(*_MARKER.unpack(frame.payload))
+    marker = Marker(*MARKER.unpack(frame.payload))
     return marker if marker.length >= _MARKER_FRAME else None
 
 
@@ -276,7 +276,7 @@ def sound_marker_beyond(data: bytes, stop: Position) -> int | None:
     for offset in range(align(stop.offset), len(data) - _MARKER_FRAME + 1, SECTOR):
         if data[offset : offset + _WORD.size] != _MARKER_WORD:
             continue
-        index, chain, *_ = _MARKER.unpack_from(data, offset + PREFIX.size)
+        index, chain, *_ = MARKER.unpack_from(data, offset + PREFIX.size)
         place = Position(offset, index, chain)
         if index >= stop.index and _frame(data, place) is not None:
             return offset

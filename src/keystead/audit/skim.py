@@ -14,7 +14,7 @@ from typing import Final
 from keystead.audit.change import split
 from keystead.audit.disk import OsDisk
 from keystead.audit.reader import directory_of, headers, tail
-from keystead.audit.segment import LONGEST_PAYLOAD, PREFIX, SECTOR, Header, Kind, align
+from keystead.audit.segment import LONGEST_PAYLOAD, MARKER, PREFIX, SECTOR, Header, Kind, align
 from keystead.errors import JournalError
 
 
@@ -40,19 +40,26 @@ _BRACE: Final = ord("{")
 def _skimmed(path: Path, header: Header, stop: int) -> Iterator[bytes]:
     """The events of a segment whose records end before number `stop`."""
     data = path.read_bytes()
-    unpack, prefix = PREFIX.unpack_from, PREFIX.size
     offset, index = SECTOR, header.first_index
     while index < stop:
-        if offset + prefix > len(data):
-            raise JournalError(f"journal segment {header.name}: ends before record {stop}")
-        word, _ = unpack(data, offset)
-        if not word:  # behind a group
-            offset = align(offset + 1)
-            continue
-        kind, start = word >> 28, offset + prefix
-        offset = start + (word & LONGEST_PAYLOAD)
-        if kind == Kind.MARKER:
-            continue
-        index += 1
-        if kind == Kind.EVENT:
-            yield data[start:offset] if data[start] == _BRACE else split(data[start:offset])[0]
+        at, end = _group(data, offset, header, stop)
+        while at < end and index < stop:
+            word, _ = PREFIX.unpack_from(data, at)
+            start = at + PREFIX.size
+            at = start + (word & LONGEST_PAYLOAD)
+            index += 1
+            if word >> 28 == Kind.EVENT:
+                yield data[start:at] if data[start] == _BRACE else split(data[start:at])[0]
+        offset = align(end)
+
+
+def _group(data: bytes, offset: int, header: Header, stop: int) -> tuple[int, int]:
+    """Where the first record of the group at `offset` begins, and where the group ends."""
+    start = offset + PREFIX.size
+    if start + MARKER.size <= len(data):
+        word, _ = PREFIX.unpack_from(data, offset)
+        _, _, length, _ = MARKER.unpack_from(data, start)
+        end = offset + length
+        if word >> 28 == Kind.MARKER and start + MARKER.size < end <= len(data):
+            return start + MARKER.size, end
+    raise JournalError(f"journal segment {header.name}: ends before record {stop}")

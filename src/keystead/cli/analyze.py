@@ -11,6 +11,7 @@ from keystead.analysis import NewAccess, Universe, new_access
 from keystead.analysis.report import Finding, case, sentence
 from keystead.cli.analyze_key import findings, sod, who_can_command
 from keystead.cli.analyze_posture import posture
+from keystead.cli.analyze_reach import blast_radius
 from keystead.cli.analyze_template import template
 from keystead.cli.analyze_uses import replay, unused
 from keystead.cli.findings import findings_option, policy_file, read, report
@@ -80,3 +81,4 @@ analyze.add_command(posture)
 analyze.add_command(template)
 analyze.add_command(replay)
 analyze.add_command(unused)
+analyze.add_command(blast_radius)
