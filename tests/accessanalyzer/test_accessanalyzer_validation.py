@@ -110,6 +110,8 @@ CASES = {
     "PRIVATE_NOT_IP_ADDRESS": policy(Condition={"NotIpAddress": {"aws:SourceIp": "10.0.0.0/8"}}),
     "UNSUPPORTED_ACTION_FOR_CONDITION_KEY": policy(
         Action=["kms:Sign", "kms:Decrypt"], Condition={"StringEquals": {"kms:EncryptionContext:a": "b"}}),
+    "UNSUPPORTED_CONDITION_KEY_FOR_SERVICE_PRINCIPAL": policy(
+        Principal={"Service": "sns.amazonaws.com"}, Condition={"StringEquals": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}}),
     "UNSUPPORTED_GLOBAL_CONDITION_KEY": policy(Condition={"StringEquals": {"aws:ARN": "a"}}),
     "UNSUPPORTED_SPACE_IN_VARIABLE": policy(Condition={"StringEquals": {"aws:SourceArn": "${ aws:username}"}}),
     "UNSUPPORTED_WILDCARD_IN_PRINCIPAL": policy(Principal={"AWS": "arn:aws:iam::111122223333:role/*"}),

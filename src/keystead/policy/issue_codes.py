@@ -71,6 +71,7 @@ _ERRORS: Final[Mapping[str, str]] = {
     "UNIQUE_SIDS_REQUIRED": "Two statements have the same Sid.",
     "UNSUPPORTED_ACTION_FOR_CONDITION_KEY": "A condition key of AWS KMS is never there for an action of its statement.",
     "UNSUPPORTED_ACTION_IN_POLICY": "A policy of that kind of resource has no say about an action.",
+    "UNSUPPORTED_CONDITION_KEY_FOR_SERVICE_PRINCIPAL": "A service is let in under a condition about callers of accounts, which it never meets.",
     "UNSUPPORTED_ELEMENT_COMBINATION": "Two elements exclude each other.",
     "UNSUPPORTED_GLOBAL_CONDITION_KEY": "A condition key is an old name that is not filled any more.",
     "UNSUPPORTED_PRINCIPAL": "A policy that is attached to an identity names principals.",

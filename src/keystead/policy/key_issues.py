@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from keystead.policy.actions import ACTIONS, find
 from keystead.policy.condition_keys import CONDITION_KEYS, FAMILIES, actions_of
-from keystead.policy.principal_issues import condition_keys_of, names_anybody
+from keystead.policy.principal_issues import condition_keys_of, names_anybody, names_services_only
 from keystead.policy.spans import Path
 
 Found = Iterator[tuple[str, Path, str]]
@@ -19,6 +19,13 @@ _ABOUT_CALLERS: Final = frozenset({
 })  # fmt: skip
 
 
+_OF_PEOPLE: Final = frozenset({
+    "aws:principalorgid", "aws:principalorgpaths", "aws:principalaccount", "aws:userid", "aws:username",
+})  # fmt: skip
+"""Keys about users and roles; a service that calls with its own identity is neither (IAM User Guide, "AWS global
+condition context keys", "Properties of the principal")."""
+
+
 def on_keys(statement: Mapping[str, Any], path: Path, resource: str | None) -> Found:
     """What is wrong with the condition keys of a statement for its actions and principals."""
     keys = condition_keys_of(statement)
@@ -26,6 +33,10 @@ def on_keys(statement: Mapping[str, Any], path: Path, resource: str | None) -> F
     if let_in and "kms:viaservice" in keys and not keys & _ABOUT_CALLERS:
         said = "Anybody of any account may come through the service; limit who, by kms:CallerAccount or aws:PrincipalOrgID."
         yield "MISSING_PAIRED_CONDITION_KEYS", (*path, "Condition"), said
+    foreign = sorted(key for key in keys if key in _OF_PEOPLE or key.startswith("aws:principaltag/"))
+    if foreign and names_services_only(statement):
+        said = f"A service that calls for itself never has {', '.join(foreign)}."
+        yield "UNSUPPORTED_CONDITION_KEY_FOR_SERVICE_PRINCIPAL", (*path, "Condition"), said
     blocks = statement["Condition"]
     for operator, block in blocks.items():
         for key in block if isinstance(block, Mapping) else ():

@@ -134,6 +134,12 @@ def names_anybody(statement: Mapping[str, Any]) -> bool:
     return EVERYONE in (named if isinstance(named, list) else [named])
 
 
+def names_services_only(statement: Mapping[str, Any]) -> bool:
+    """Whether a statement names AWS services and nobody else."""
+    principal = statement.get("Principal")
+    return isinstance(principal, Mapping) and set(principal) == {"Service"}
+
+
 # ------------------------------------------------------------------ kinds of their own
 
 

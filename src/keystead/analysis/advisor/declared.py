@@ -39,7 +39,7 @@ def _terraform(plan: Migration) -> Iterator[str]:
     yield _VERSIONS
     if plan.creates_admin:
         trust = json.dumps(_trust(plan.account), indent=2)
-        yield f'resource "aws_iam_role" "key_admin" {{\n  name               = "{_role_name(plan)}"'
+        yield f'resource "aws_iam_role" "key_admin" {{\n{_TRUSTED}  name               = "{_role_name(plan)}"'
         yield f"  assume_role_policy = {_heredoc(trust)}\n}}\n"
         names = json.dumps(_names(plan), indent=2)
         yield 'resource "aws_iam_role_policy" "key_admin" {\n  name   = "names-of-keys"'
@@ -67,6 +67,9 @@ _VERSIONS: Final = """terraform {
   }
 }
 """
+
+
+_TRUSTED: Final = "  #checkov:skip=CKV_AWS_61:Identity policies of the account say who becomes this role.\n"
 
 
 def _heredoc(text: str) -> str:
