@@ -6,6 +6,7 @@ computed with a secret that nobody has, and the answer comes after the compariso
 
 from __future__ import annotations
 
+import hmac
 import re
 from typing import Final
 
@@ -84,6 +85,24 @@ class Authenticator:
     def key_of(self, claim: sigv4.Claim, tx: Transaction) -> sigv4.SigningKey:
         """The key that the request with this claim was signed with, for the signatures within its body."""
         return self._signing_key(self._signer(claim, tx), claim)
+
+    def of_form(self, claim: sigv4.Claim, policy: str, moment: Moment) -> Standing:
+        """Who signed the policy of a form, with which policies of its own.
+
+        Raises:
+            errors.UnrecognizedClient: no such active access key, or a session whose role or user is gone.
+            errors.ExpiredToken: the session has ended.
+            errors.InvalidSignature: wrong secret, changed policy or wrong service.
+        """
+        signer = self._signer(claim, moment.tx)
+        expected = self._signing_key(signer, claim).sign(policy.encode())
+        if not (claim.signature.isascii() and hmac.compare_digest(expected, claim.signature)):
+            raise errors.InvalidSignature(sigv4.MISMATCH) if signer.known else unrecognized()
+        if claim.service != "s3" or not _REGION.fullmatch(claim.region):
+            raise errors.InvalidSignature("Credential should be scoped to correct service: 's3'. ")
+        if not signer.known or (signer.session is not None and barred(signer.session, claim.service)):
+            raise unrecognized()
+        return self._standing(signer, moment.tx, moment.now)
 
     def _identify(
         self,

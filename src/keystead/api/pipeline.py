@@ -34,12 +34,12 @@ from keystead.api.call import Call
 from keystead.api.calls import Known, call_of, lane_of
 from keystead.api.evidence import records_of
 from keystead.api.failures import internal, note_refusal, translate, unavailable, unsupported
+from keystead.api.forms import taken_over
 from keystead.api.guarding import overriding
 from keystead.api.operation import Operation
 from keystead.api.parts import Attempt, Done, Parts, Settled, nobody
 from keystead.api.payload import Held
 from keystead.api.pool import Work
-from keystead.api.preflight import OPTIONS, answered
 from keystead.api.receipts import ASKS, Awaited
 from keystead.api.receiving import receive
 from keystead.api.replay import refuse_replay
@@ -76,8 +76,8 @@ class Pipeline:
             try:
                 if ASKS in request.headers:
                     done = self._parts.receipts.awaited(done, request.headers[ASKS])  # noqa: PLW2901  whoever is told waits longer
-                asked = request.method == OPTIONS and answered(self._parts, self._router, request, done)
-                attempt = None if asked else self._identified(request, done, 1, self._parts.tick())
+                over = taken_over(self._parts, self._router, self.handle, request, done)
+                attempt = None if over else self._identified(request, done, 1, self._parts.tick())
             except Exception as defect:  # noqa: BLE001  one request's defect must not keep the others waiting for ever
                 self._dismiss(request, done, translate(self._router.fallback(request), defect))
             else:
@@ -171,11 +171,8 @@ class Pipeline:
         call = call_of(parts, self.perform, request, route, arrival.known, ids, tx, now)
         parts.usage.callers.note(call.caller, now, route.service.name, call.region)
         attempt = Attempt(request, done, route, call, arrival.claim, number, started)
-        work = Work(
-            functools.partial(self._admit, [attempt]),
-            functools.partial(self._fail, attempt, errors.Throttling(BUSY)),
-        )
-        parts.bodies.submit(lane_of(call), work)
+        refuse = functools.partial(self._fail, attempt, errors.Throttling(BUSY))
+        parts.bodies.submit(lane_of(call), Work(functools.partial(self._admit, [attempt]), refuse))
 
     def _start_unsigned(
         self,

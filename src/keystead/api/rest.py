@@ -14,6 +14,7 @@ from xml.sax.saxutils import escape
 import msgspec
 
 from keystead import errors
+from keystead.api.formdata import FormBody
 from keystead.api.payload import Payload
 from keystead.wire import model
 from keystead.wire.address import Address, address_of, bucket_of_host
@@ -69,6 +70,7 @@ class Exchange(msgspec.Struct):
         source: the answer's body where it is a stream, of `length` bytes.
         body: the same where it is short.
         headers: more of the answer's, an error's too.
+        form: a form is what was sent, which stands for the request.
         origin: of the page that sent the request, if one did; empty once the answer has what a page must know.
     """
 
@@ -84,6 +86,7 @@ class Exchange(msgspec.Struct):
     query: Mapping[str, str] = {}
     method: str = ""
     origin: str = ""
+    form: bool = False
 
 
 def is_for_s3(method: str, target: str, headers: Mapping[str, str], domains: Sequence[str] = ()) -> bool:
@@ -99,7 +102,8 @@ def is_for_s3(method: str, target: str, headers: Mapping[str, str], domains: Seq
         return _SCOPE in unquote(query)
     if target[:2] not in {"/", "/?"}:
         return True
-    return method != "POST" and bool(bucket_of_host(headers.get("host", ""), domains))
+    form = headers.get("content-type", "").startswith("multipart/form-data")
+    return (method != "POST" or form) and bool(bucket_of_host(headers.get("host", ""), domains))
 
 
 class RestEncoding:
@@ -220,14 +224,15 @@ class RestRouter:
         Raises:
             errors.Serialization: path or query cannot be read.
         """
-        fields = rest_xml.fields_of(request.query)
+        fields, form = rest_xml.fields_of(request.query), isinstance(request.stream, FormBody)
         return Exchange(
             address_of(request, self._domains),
             presigned="X-Amz-Signature" in fields,
             head=request.method == "HEAD",
             headers=[],
             query=fields,
-            method=request.method,
+            method="POST" if form else request.method,
+            form=form,
             origin=request.headers.get("origin", ""),
         )
 

@@ -114,6 +114,17 @@ class Router:
             raise errors.UnknownOperation
         return self._by_action(request)
 
+    def bucket_posted(self, request: Request) -> Address | None:
+        """The bucket that something is posted to, None if it is not one alone.
+
+        Raises:
+            errors.Serialization: the path cannot be read.
+        """
+        if request.query or not self._is_for_s3(request):
+            return None
+        address = self._rest[_S3].exchange(request).address
+        return address if address.bucket and not address.key else None
+
     def preflight(self, request: Request) -> Route | None:
         """How to answer a request whose method is OPTIONS, None if it is not about a bucket.
 

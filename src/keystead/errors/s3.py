@@ -121,6 +121,25 @@ class MissingCorsHeader(S3Error):
     code = "BadRequest"
 
 
+class MalformedPost(S3Error):
+    code = "MalformedPOSTRequest"
+    said = "The body of your POST request is not well-formed multipart/form-data."
+
+
+class PostFieldsTooLarge(S3Error):
+    code = "MaxPostPreDataLengthExceeded"
+    said = "Your POST request fields preceding the upload file were too large."
+
+
+class MissingPostFile(S3Error):
+    code = "IncorrectNumberOfFilesInPostRequest"
+    said = "POST requires exactly one file upload per request."
+
+
+class InvalidPostPolicy(S3Error):
+    code = "InvalidPolicyDocument"
+
+
 class MarkedAsDeleted(S3Error):
     """A version that is a delete marker can only be deleted."""
 

@@ -25,7 +25,7 @@ class S3Key(msgspec.Struct, frozen=True):
 
 
 _ROWS: Final = (
-    S3Key("s3:authType", said="`REST-HEADER` or `REST-QUERY-STRING`: where the signature is"),
+    S3Key("s3:authType", said="`REST-HEADER`, `REST-QUERY-STRING` or `POST`: where the signature is"),
     S3Key("s3:delimiter", parameter="delimiter"),
     S3Key("s3:ExistingObjectTag/", said="a tag of the object", family=True),
     S3Key("s3:if-match", parameter="if_match"),

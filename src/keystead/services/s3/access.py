@@ -183,6 +183,8 @@ def _owned(bucket: Bucket, facts: Facts | None) -> Facts:
 
 
 def _auth_type(call: Call) -> str:
+    if call.exchange is not None and call.exchange.form:
+        return "POST"
     return "REST-QUERY-STRING" if call.exchange is not None and call.exchange.presigned else "REST-HEADER"
 
 
