@@ -262,3 +262,35 @@ def test_every_value_of_a_json_text_is_where_its_span_says(value, indent):
             before.count("\n") + 1,
             len(before.rpartition("\n")[2]),
         )
+
+
+names = st.sampled_from([
+    "Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition", "AWS",
+    "Service", "Federated", "StringLike", "Bool", "IpAddress", "NumericLessThan", "Null", "kms:ViaService", "aws:SourceIp",
+    "aws:ResourceTag/", "kms:EncryptionContext:a", "AWS:sourceip", "aws:SourceVpc", "x",
+])  # fmt: skip
+scraps = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.text(max_size=5),
+    st.sampled_from(["*", "Allow", "Deny", "kms:Decrypt", "kms:CreateGrant", "arn:aws:kms:::", "arn:aws:s3:::a", "${", "${a, b}",
+                     "10.0.0.0/8", "1.2.3.4/8", "k*:x", "AROAEXAMPLEROLE00000", "sts:AssumeRoleWithSAML"]),
+)  # fmt: skip
+elements = st.recursive(
+    scraps,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=4),
+    max_leaves=16,
+)
+KINDS = ["IDENTITY_POLICY", "RESOURCE_POLICY", "SERVICE_CONTROL_POLICY", "RESOURCE_CONTROL_POLICY"]
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.dictionaries(names, elements, max_size=6),
+    st.sampled_from(KINDS),
+    st.sampled_from([None, "AWS::KMS::Key", "AWS::S3::Bucket", "AWS::IAM::AssumeRolePolicyDocument"]),
+)
+def test_whatever_a_statement_holds_is_told_of_at_places_that_are_there(statement, kind, resource):
+    text = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    places = spans(text)
+    for one in issues(text, kind, resource):
+        assert one.path in places
+        assert one.span == places[one.path]

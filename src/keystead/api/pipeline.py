@@ -11,7 +11,6 @@
 
 Requests that came together take each step together, one after the other: code that has just run runs two to three
 times as fast. Each is decided and answered for itself.
-
 Only step 2 onwards knows a caller; what fails before is counted and logged, but is no event of
 anybody's account. From step 3 on each call has exactly one event, whether it succeeded or not, and one more in
 each other account whose keys or roles it acted on.
