@@ -1,0 +1,140 @@
+"""Memory of the S3 gateway while many clients stream at the same time.
+
+    python bench/streams.py [--clients N] [--bytes N]
+
+Each client puts an object of so many bytes under a KMS key and gets it back, all clients together, in pieces that are made
+and dropped as they go. The server is a process of its own; its resident memory is read all the while. `growth` is the highest that
+was seen beyond what the server took before, after a first round with small bodies; `growth a client` is that divided by the
+clients. The goal is 64 clients with 1 GiB each; smaller bodies show the same if memory does not grow with them, which
+`half` tells: the same with half of the bytes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Self
+
+from s3 import MIB, Served, running
+
+PIECE = bytes(MIB)
+
+
+class Watch:
+    """The highest resident memory of a process, in bytes, while the block runs."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self.highest = self.now()
+
+    def now(self) -> int:
+        """What it takes now."""
+        lines = Path(f"/proc/{self._pid}/status").read_text().splitlines()
+        return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._over.wait(0.05):
+            self.highest = max(self.highest, self.now())
+
+
+def body(size: int) -> Iterator[bytes]:
+    """`size` bytes, in pieces."""
+    for start in range(0, size, MIB):
+        yield PIECE[: size - start]
+
+
+def stream(server: Served, key: str, size: int) -> None:
+    """None; an object was put and got."""
+    connection = server.connect()
+    put, get = server.path("put_object", key), server.path("get_object", key)
+    headers = {
+        "Content-Length": str(size),
+        "x-amz-server-side-encryption": "aws:kms",
+        "x-amz-server-side-encryption-bucket-key-enabled": "true",
+    }
+    connection.request("PUT", put, body(size), headers)
+    answer = connection.getresponse()
+    if answer.read() or answer.status != http.client.OK:
+        raise AssertionError(answer.status)
+    connection.request("GET", get)
+    answer, into, got = connection.getresponse(), memoryview(bytearray(MIB)), 0
+    while read := answer.readinto(into):
+        got += read
+    if got != size:
+        raise AssertionError(answer.status, got)
+    connection.close()
+
+
+def together(server: Served, clients: int, size: int) -> float:
+    """Seconds that all clients took together."""
+    failed: list[BaseException] = []
+
+    def work(number: int) -> None:
+        try:
+            stream(server, f"streams/{number}", size)
+        except BaseException as error:  # noqa: BLE001  told by the main thread
+            failed.append(error)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(clients)]
+    started = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failed:
+        raise failed[0]
+    return time.perf_counter() - started
+
+
+def measured(server: Served, clients: int, size: int) -> dict[str, float]:
+    """What was seen while the clients streamed."""
+    with Watch(server.pid) as watch:
+        before = watch.now()
+        seconds = together(server, clients, size)
+    growth = watch.highest - before
+    return {
+        "MiB a client": round(size / MIB, 1),
+        "seconds": round(seconds, 1),
+        "MiB/s": round(2 * clients * size / MIB / seconds),
+        "before MiB": round(before / MIB),
+        "highest MiB": round(watch.highest / MIB),
+        "growth MiB": round(growth / MIB, 1),
+        "growth a client MiB": round(growth / MIB / clients, 2),
+    }
+
+
+def main() -> None:
+    """Print what was measured, as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--clients", type=int, default=64)
+    parser.add_argument("--bytes", type=int, default=16 * MIB)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as directory, running("sealed", Path(directory)) as server:
+        together(server, arguments.clients, MIB)
+        result = {
+            name: measured(server, arguments.clients, size)
+            for name, size in (("half", arguments.bytes // 2), ("whole", arguments.bytes))
+        }
+    json.dump({"clients": arguments.clients, **result}, sys.stdout, indent=1)
+    print()
+
+
+if __name__ == "__main__":
+    main()
