@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+import socket
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -233,3 +234,26 @@ def test_a_form_that_is_cut_off_leaves_no_object(server: Any, s3: Any, bucket: s
     answer = send(server, f"/{bucket}", body_of(form(), LONG)[:-60])
     assert (answer.status, answer.code) == (400, "IncompleteBody")
     assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+
+
+def test_forms_that_never_come_to_their_file_keep_nobody_else_waiting(
+    server: Any, s3: Any, bucket: str, form: Any
+) -> None:
+    whole = body_of(form(), b"x")
+    head = (
+        f"POST /{bucket} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(whole)}\r\n"
+        f"Content-Type: multipart/form-data; boundary={BOUNDARY}\r\n\r\n"
+    ).encode()
+    slow = [
+        socket.create_connection(("127.0.0.1", server.port), source_address=(f"127.0.0.{2 + number % 10}", 0))
+        for number in range(70)
+    ]
+    for connection in slow:
+        connection.sendall(head + whole[:100])
+    s3.put_object(Bucket=bucket, Key="other", Body=b"body")
+    assert s3.get_object(Bucket=bucket, Key="other")["Body"].read() == b"body"
+    for connection in slow[1:]:
+        connection.close()
+    with slow[0] as first:
+        first.sendall(whole[100:])
+        assert first.recv(1000).startswith(b"HTTP/1.1 204")

@@ -108,7 +108,7 @@ def _begin(parts: Parts, router: Router, handle: Handle, request: Request, done:
     def too_many() -> None:
         loop.call_soon_threadsafe(refuse, errors.Throttling("Rate exceeded"))
 
-    parts.bodies.submit(request.peer, Work(find_out, too_many))
+    parts.forms.submit(request.peer, Work(find_out, too_many))
     return True
 
 

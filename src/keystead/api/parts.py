@@ -56,6 +56,8 @@ class Parts(msgspec.Struct, frozen=True):
     pool: FairPool
     bodies: FairPool
     """Threads that wait for bodies of requests, and for what is done with them."""
+    forms: FairPool
+    """Threads that wait for the fields of forms: nobody knows who sends them yet, so they are kept from the others."""
     objects: ObjectStore
     rates: Rates
     quotas: Quotas

@@ -86,6 +86,10 @@ BODIES = 64
 """Threads that wait for bodies of requests; most of the time they do just that."""
 BODIES_EACH = 48
 """Of these, at most so many for one caller: slow uploads of one must not keep out the others."""
+FORMS = 16
+"""Threads that wait for the fields of forms."""
+FORMS_EACH = 8
+"""Of these, at most so many for one address."""
 DOMAINS = ("localhost",)
 """Hosts before which the name of a bucket may stand, beside those of Amazon."""
 _TICK = 1.0
@@ -132,6 +136,7 @@ class App:
         self._sequencing: Sequencing | None = None
         self._pool = FairPool(settings.threads, settings.max_waiting)
         self._bodies = FairPool(BODIES, settings.max_waiting, each=BODIES_EACH)
+        self._forms = FairPool(FORMS, settings.max_waiting, each=FORMS_EACH)
         self._answers = FairPool(settings.threads, settings.max_waiting)
         self._blobs = blobs
         self._collector = Collector(store, blobs, clock)
@@ -219,6 +224,7 @@ class App:
                 entropy=self.entropy,
                 pool=self._pool,
                 bodies=self._bodies,
+                forms=self._forms,
                 objects=ObjectStore(
                     self._blobs,
                     self._answers,
@@ -289,7 +295,7 @@ class App:
         for thread in (self._courier, self._follower):
             await asyncio.get_running_loop().run_in_executor(None, thread.stop)
         await asyncio.get_running_loop().run_in_executor(None, self._collector.wait)
-        for pool in (self._bodies, self._answers, self._pool):
+        for pool in (self._forms, self._bodies, self._answers, self._pool):
             await asyncio.get_running_loop().run_in_executor(None, pool.close)
         if self._sequencing is not None:
             await asyncio.get_running_loop().run_in_executor(None, self._sequencing.stop)
