@@ -33,7 +33,11 @@ def test_parameters_are_attributes_of_requests() -> None:
 
 
 def issues(key: str, operator: str = "StringEquals") -> list[str]:
-    return [code for code, *_ in on_conditions({"Condition": {operator: {key: "1"}}}, ())]
+    value = KEY if key.endswith("kms-key-id") else "1"
+    return [code for code, *_ in on_conditions({"Condition": {operator: {key: value}}}, ())]
+
+
+KEY = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 
 
 @pytest.mark.parametrize("name", [*S3_KEYS, *sorted(ABSENT)])

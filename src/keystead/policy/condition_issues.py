@@ -32,7 +32,7 @@ _READ: Final[dict[str, tuple[str, Callable[[str], object]]]] = {
 """By the beginning of an operator's name, what its values must be read as."""
 
 
-def on_conditions(statement: Mapping[str, Any], path: Path, resource: str | None) -> Found:
+def on_conditions(statement: Mapping[str, Any], path: Path, resource: str | None = None) -> Found:
     """The issues of a statement's conditions, in a policy of that type of resource, if it is known."""
     if "Condition" not in statement:
         return
