@@ -10,6 +10,10 @@ import pytest
 from botocore.exceptions import ClientError
 from watched import THERE, Watched
 
+from keystead.api.analyzed import find
+from keystead.app.server import ANALYZED
+from keystead.services.accessanalyzer.examine import zone_of
+from keystead.services.accessanalyzer.scan import analyzers, note, outcome_of
 from keystead.testing import RunningServer
 
 ORG = "o-abcdefghij"
@@ -488,3 +492,19 @@ def test_the_aws_cli_lists_findings(watched, tmp_path):
     )  # fmt: skip
     (found,) = json.loads(done.stdout)["findings"]
     assert (found["isPublic"], found["principal"]) == (True, {"AWS": "*"})
+
+
+def test_a_scan_that_was_overtaken_changes_nothing(watched):
+    key, store = watched.key(OTHER), watched.server.store
+    (analyzer,) = analyzers(store)
+    tx = store.transaction()
+    before = find(ANALYZED, tx, watched.account, "us-east-1", key)
+    outcome = outcome_of(before, zone_of(tx, analyzer), ())
+    watched.open_key(key)
+    watched.scan(key)
+    note(store, ANALYZED, analyzer, before, outcome, watched.server.clock.now())
+    assert watched.active(key) == []
+    watched.open_key(key, OTHER)
+    watched.scan(key)
+    note(store, ANALYZED, analyzer, before, outcome, watched.server.clock.now())
+    assert [one["principal"]["AWS"] for one in watched.active(key)] == [THERE]

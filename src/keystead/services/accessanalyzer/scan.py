@@ -9,11 +9,11 @@ from typing import Final
 import structlog
 
 from keystead import errors
-from keystead.api.analyzed import Analyzed, Sources
+from keystead.api.analyzed import Analyzed, Sources, find
 from keystead.policy import Level
 from keystead.services.accessanalyzer.examine import Zone, control_of, digest, examine, zone_of
 from keystead.services.accessanalyzer.settle import ERROR, KEPT, RESOLVED, Outcome, forget, keep, settle
-from keystead.services.accessanalyzer.tables import ANALYZERS, FINDINGS, LOOKED, PREVIEWS, Analyzer
+from keystead.services.accessanalyzer.tables import ANALYZERS, FINDINGS, LOOKED, PREVIEWS, Analyzer, Looked
 from keystead.services.accessanalyzer.unused import Look
 from keystead.services.accessanalyzer.used import Evidence
 from keystead.storage import Store, Transaction
@@ -60,10 +60,10 @@ def scan(store: Store, sources: Sources, analyzer: Analyzer, now: float, stop: S
             return done
         looked = known.pop(resource.arn, None)
         if looked is None or looked.digest != digest(resource, zone, control):
-            _look(store, analyzer, resource, outcome_of(resource, zone, control), now)
+            note(store, sources, analyzer, resource, outcome_of(resource, zone, control), now)
             done += 1
-    for arn in known:
-        store.run(partial(forget, analyzer=analyzer, arn=arn, now=now))
+    for looked in known.values():
+        store.run(partial(_forget, sources=sources, analyzer=analyzer, looked=looked, now=now))
     _drop_old(store, analyzer, now)
     return done + len(known)
 
@@ -90,8 +90,22 @@ def scan_unused(store: Store, evidence: Evidence, analyzer: Analyzer, now: float
     _drop_old(store, analyzer, now)
 
 
-def _look(store: Store, analyzer: Analyzer, resource: Analyzed, outcome: Outcome, now: float) -> None:
-    store.run(lambda tx: settle(tx, analyzer, resource, outcome, now))
+def note(
+    store: Store, sources: Sources, analyzer: Analyzer, resource: Analyzed, outcome: Outcome, now: float
+) -> None:
+    """None; the resource's findings are the outcome, unless the resource is another by now: then a later scan is right."""
+
+    def settled(tx: Transaction) -> None:
+        if find(sources, tx, resource.account, analyzer.region, resource.arn) == resource:
+            settle(tx, analyzer, resource, outcome, now)
+
+    store.run(settled)
+
+
+def _forget(tx: Transaction, sources: Sources, analyzer: Analyzer, looked: Looked, now: float) -> None:
+    there = looked.owner in zone_of(tx, analyzer).accounts
+    if not there or find(sources, tx, looked.owner, analyzer.region, looked.resource) is None:
+        forget(tx, analyzer, looked.resource, now)
 
 
 def _resources(
