@@ -126,6 +126,35 @@ def _looked_at(place, keys):
     return place != (keys["disabled"], "kms_cmk_not_deleted_unintentionally")
 
 
+@pytest.mark.timeout(900)  # three scans, each of which loads all of Prowler
+def test_prowler_sees_an_analyzer_and_its_findings(run, server, kms, new_key, tmp_path):
+    def scanned(name):
+        run(
+            scanner("prowler"), "aws", "--region", "us-east-1", "--checks", "accessanalyzer_enabled",
+            "accessanalyzer_enabled_without_findings", "--output-formats", "json-ocsf", "--output-directory",
+            str(tmp_path / name), "--output-filename", "scan", "--no-banner", "--ignore-exit-code-3",
+        )  # fmt: skip
+        told = json.loads((tmp_path / name / "scan.ocsf.json").read_text())
+        return {one["metadata"]["event_code"]: one["status_code"] for one in told}
+
+    assert scanned("without")["accessanalyzer_enabled"] == "FAIL"
+    analyzers = server.client("accessanalyzer")
+    arn = analyzers.create_analyzer(analyzerName="main", type="ACCOUNT")["arn"]
+    key = new_key()
+    policy = json.loads(kms.get_key_policy(KeyId=key["KeyId"])["Policy"])
+    policy["Statement"].append(
+        {"Effect": "Allow", "Principal": "*", "Action": "kms:Decrypt", "Resource": "*"}
+    )
+    kms.put_key_policy(KeyId=key["KeyId"], Policy=json.dumps(policy))
+    analyzers.start_resource_scan(analyzerArn=arn, resourceArn=key["Arn"])
+    assert scanned("open") == {
+        "accessanalyzer_enabled": "PASS", "accessanalyzer_enabled_without_findings": "FAIL",
+    }  # fmt: skip
+    analyzers.update_findings(analyzerArn=arn, resourceArn=key["Arn"], status="ARCHIVED")
+    assert scanned("archived")["accessanalyzer_enabled_without_findings"] == "PASS"
+    analyzers.delete_analyzer(analyzerName="main")
+
+
 # -------------------------------------------------------------------------------- Checkov
 
 
