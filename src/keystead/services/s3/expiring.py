@@ -36,8 +36,8 @@ DUE: Final = "s3Lifecycle"
 PAUSE: Final = 1.0
 """Seconds between pages, in which other work that is due gets on."""
 _ROWS: Final = 500
-_GONE: Final = 200
-"""Records that a page reads at most, and those that it drops."""
+_GONE: Final = 100
+"""Records that a page reads at most, and those that it drops: it is worked off on the event loop."""
 
 
 class Sweep(msgspec.Struct, frozen=True, kw_only=True):
