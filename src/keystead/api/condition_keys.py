@@ -16,6 +16,7 @@ from keystead.api.call import Call, Target
 from keystead.api.standing import instant
 from keystead.api.verdicts import Read
 from keystead.identity.caller import AWS_SERVICE
+from keystead.keys import Key
 from keystead.keys.key import CUSTOMER
 from keystead.policy import DerivedContext, Facts, ResourceDescription
 from keystead.policy.actions import find
@@ -190,6 +191,13 @@ def _description(call: Call, target: Target) -> ResourceDescription:
     key = target.key
     if key is None:
         return msgspec.structs.replace(NOT_A_KEY, org_id=place.org_id, org_path=place.org_path)
+    return described(key, place.org_id, place.org_path)
+
+
+def described(
+    key: Key, org_id: str, org_path: str, *, management_account: bool = False
+) -> ResourceDescription:
+    """What condition keys tell of a KMS key in an account of that organization (empty: of none)."""
     return ResourceDescription(
         trust="keyPolicy",
         key_manager="CUSTOMER" if key.manager == CUSTOMER else "AWS",
@@ -199,8 +207,9 @@ def _description(call: Call, target: Target) -> ResourceDescription:
         origin=key.origin,
         multi_region=key.multi_region is not None,
         multi_region_key_type=key.multi_region.role if key.multi_region else "",
-        org_id=place.org_id,
-        org_path=place.org_path,
+        org_id=org_id,
+        org_path=org_path,
+        management_account=management_account,
     )
 
 

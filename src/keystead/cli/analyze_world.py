@@ -14,6 +14,7 @@ import msgspec
 from keystead import errors
 from keystead.analysis.account import ASSUMED, entries_of, named
 from keystead.analysis.effective import Key, Standing
+from keystead.api.condition_keys import described
 from keystead.api.people import people
 from keystead.audit.skim import events as journaled
 from keystead.cli.analyze_key import given
@@ -22,7 +23,6 @@ from keystead.cli.events import moment
 from keystead.cli.findings import policy_file, read
 from keystead.cli.output import Failed
 from keystead.keys import Key as StoredKey
-from keystead.keys.key import CUSTOMER
 from keystead.policy.compiled import CompiledPolicy
 from keystead.policy.keypolicy import compile_key_policy
 from keystead.policy.policyset import Policies
@@ -203,6 +203,7 @@ def _from_deployment(options: dict[str, Any], directory: Path) -> World:
         standings = people(tx, stored.account)
     known = {one.principal.role_arn or one.principal.arn for one in standings}
     outside = [one for entry in sorted(entries_of(key) - known) for one in named(entry, key.account)]
+    root = standings[0].principal
     return World(
         key=key,
         name="the key policy",
@@ -210,7 +211,7 @@ def _from_deployment(options: dict[str, Any], directory: Path) -> World:
         current=True,
         standings=(*standings, *(one for one in outside if one.principal.account != key.account)),
         whole=True,
-        description=_described(stored, standings[0].principal),
+        description=described(stored, root.org_id, root.org_path, management_account=root.management_account),
         sources=tuple(partial(journaled, directory, worker) for worker in workers(directory)),
         since=options["since"],
         until=options["until"],
@@ -224,19 +225,3 @@ def _stored(tx: Transaction, key_arn: str) -> StoredKey:
     if found is None or found.arn != key_arn:
         raise Failed(f"there is no key {key_arn}")
     return found
-
-
-def _described(key: StoredKey, root: Principal) -> ResourceDescription:
-    return ResourceDescription(
-        trust="keyPolicy",
-        key_manager="CUSTOMER" if key.manager == CUSTOMER else "AWS",
-        tags=key.tags,
-        key_spec=key.spec,
-        key_usage=key.usage,
-        origin=key.origin,
-        multi_region=key.multi_region is not None,
-        multi_region_key_type=key.multi_region.role if key.multi_region else "",
-        org_id=root.org_id,
-        org_path=root.org_path,
-        management_account=root.management_account,
-    )
