@@ -17,3 +17,5 @@ html_theme = "furo"
 html_title = f"Keystead {release}"
 html_copy_source = False
 nitpicky = True
+# A command's argument may go on over several lines, which the lexer of consoles does not know.
+suppress_warnings = ["misc.highlighting_failure"]
