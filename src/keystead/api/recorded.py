@@ -62,7 +62,12 @@ class _Event(msgspec.Struct, gc=False):
     awsRegion: str = ""  # noqa: N815
     errorCode: str = ""  # noqa: N815
     eventSource: str = ""  # noqa: N815
-    sourceIPAddress: str = ""  # noqa: N815
+
+
+class _Detailed(_Event, gc=False):
+    """The same with the circumstances of the request, which take longer to read."""
+
+    sourceIPAddress: str = ""  # noqa: N815  CloudTrail's names, here and below
     userAgent: str = ""  # noqa: N815
     tlsDetails: msgspec.Raw = msgspec.Raw(b"")  # noqa: N815
 
@@ -115,6 +120,7 @@ class _Contexts(msgspec.Struct, gc=False):
 
 _read_contexts: Final = msgspec.json.Decoder(_Contexts | None).decode
 _read_event: Final = msgspec.json.Decoder(_Event).decode
+_read_detailed: Final = msgspec.json.Decoder(_Detailed).decode
 _read_identity: Final = msgspec.json.Decoder(_Identity).decode
 _read_resources: Final = msgspec.json.Decoder(list[_Resource]).decode
 _read_parameters: Final = msgspec.json.Decoder(dict[str, Any] | None).decode
@@ -174,6 +180,7 @@ class Gatherer:
         self._often = bool(spoken & (_TIMES | {"aws:sourceip", "aws:useragent", "aws:securetransport"}))
         self._judges = {name: told.judges[_EC + name] for name in self._names if _EC + name in told.judges}
         self._judged: dict[tuple[str, str], Any] = {}
+        self._read: dict[bytes, tuple[Any, Mapping[str, Any]]] = {}
         self._callers: dict[bytes, Caller | None] = {}
         self._ways: dict[tuple[Any, ...], tuple[_Way, ...]] = {}
         self._numbers: dict[tuple[Any, ...], int] = {}
@@ -187,18 +194,18 @@ class Gatherer:
 
     def take(self, events: Iterable[bytes]) -> None:
         """None; the uses in these events are noted."""
-        marks = self._marks
+        marks, read = self._marks, _read_detailed if self._often else _read_event
         for payload in events:
             self.events += 1
             if not marks or any(mark in payload for mark in marks):
-                self._take(_read_event(payload))
+                self._take(read(payload))
 
     def _take(self, event: _Event) -> None:
         if event.errorCode or event.eventSource != _KMS:
             return
         shape = (
             event.eventName, event.awsRegion, bytes(event.userIdentity), bytes(event.resources),
-            self._circumstances(event) if self._often else None,
+            self._circumstances(event) if isinstance(event, _Detailed) else None,
         )  # fmt: skip
         ways = self._ways.get(shape)
         if ways is None:
@@ -223,9 +230,16 @@ class Gatherer:
             ), asked
         if not self._names and not self._all_names and not self._contexts:
             return (), _NOTHING
-        contexts = _read_contexts(event.requestParameters) or _Contexts()
-        held = {name: pairs for name in _CONTEXTS if (pairs := getattr(contexts, name)) is not None}
-        return tuple([(name, self._pairs(pairs)) for name, pairs in held.items()]), held
+        written = bytes(event.requestParameters)
+        known = self._read.get(written)
+        if known is None:
+            if len(self._read) >= _MOST_SHAPES:
+                self._read.clear()
+            contexts = _read_contexts(written) or _Contexts()
+            held = {name: pairs for name in _CONTEXTS if (pairs := getattr(contexts, name)) is not None}
+            known = tuple([(name, self._pairs(pairs)) for name, pairs in held.items()]), held
+            self._read[written] = known
+        return known
 
     def _narrowed(self, name: str, value: Any) -> Any:
         return self._pairs(value) if name in _CONTEXTS and isinstance(value, dict) else value
@@ -249,7 +263,7 @@ class Gatherer:
             known = self._judged[pair] = name, judge(pair[1])
         return known
 
-    def _circumstances(self, event: _Event) -> tuple[str, ...]:
+    def _circumstances(self, event: _Detailed) -> tuple[str, ...]:
         times = event.eventTime if self._spoken & _TIMES else ""
         return times, event.sourceIPAddress, event.userAgent, "tls" if bytes(event.tlsDetails) else ""
 
@@ -290,7 +304,7 @@ class Gatherer:
         if caller.invoked_by:
             given["aws:calledvia"] = (caller.invoked_by,)
             given["kms:viaservice"] = via_service(caller.invoked_by, event.awsRegion)
-        elif self._often:
+        elif isinstance(event, _Detailed):
             given["aws:useragent"] = event.userAgent
             given["aws:securetransport"] = "true" if bytes(event.tlsDetails) else "false"
             if _is_address(event.sourceIPAddress):

@@ -19,7 +19,8 @@ from keystead.analysis.questions.duties import MANAGE, USE
 from keystead.analysis.questions.who_can import allows
 from keystead.analysis.solver import Box, Part, remainders
 from keystead.analysis.space import ACTION
-from keystead.policy.request import AuthorizationRequest, ResourceDescription
+from keystead.policy.compiled import CompiledPolicy
+from keystead.policy.request import AuthorizationRequest, Principal, ResourceDescription
 
 _GRANTING: Final = "kms:creategrant"
 _PLAIN_WORK: Final = 20
@@ -42,7 +43,8 @@ class Holding:
 
     @cached_property
     def _effective(self) -> Effective:
-        return Effective(self._key, self._standing, self._budget)
+        policy = _about(self._key.policy, self._standing.principal)
+        return Effective(msgspec.structs.replace(self._key, policy=policy), self._standing, self._budget)
 
     def duties(self) -> tuple[AuthorizationRequest, AuthorizationRequest] | None:
         """A request that administers the key and one that uses it, if both are allowed."""
@@ -97,3 +99,9 @@ class Holding:
         narrowed = list(space.full)
         space.narrow(narrowed, FOR_SERVICES)
         return [space.part(tuple(narrowed))]
+
+
+def _about(policy: CompiledPolicy, caller: Principal) -> CompiledPolicy:
+    """The policy without the statements that have nothing to say about the caller: they would only make more work."""
+    speaking = tuple(one for one in policy.statements if one.not_principal or one.name(caller))
+    return CompiledPolicy(speaking, policy.name, policy.document, policy.bound)

@@ -277,13 +277,16 @@ def _spoken_of(policy: CompiledPolicy, same: set[Statement], caller: Principal) 
 def _possible(key: Key, standing: Standing) -> frozenset[str]:
     """The operations that some statement or grant may allow the caller; all conditions aside, so never too few."""
     caller, held = standing.principal, standing.policies
-    found = set[str]()
-    for policy, index in ((key.policy, one.index) for one in key.policy.statements if one.name(caller)):
-        found |= _speaks(policy)[index]
-    if caller.type != "root":
-        ways = frozenset().union(*(_all(one) for one in (*held.identity, *held.group, *held.session)))
-        direct = any(one.name(caller) & ~ACCOUNT for one in key.policy.statements)
-        found = found if direct else found & ways
+    alone, together = set[str](), set[str]()
+    for one in key.policy.statements:
+        ways = one.name(caller)
+        if ways and one.effect == "Allow":
+            own = caller.account in ("", key.account) and ways & ~ACCOUNT
+            (alone if own else together).update(_speaks(key.policy)[one.index])
+            if own and ways & ACCOUNT:
+                together |= _speaks(key.policy)[one.index]
+    identity = frozenset().union(*(_all(one) for one in (*held.identity, *held.group, *held.session)))
+    found = alone | (together if caller.type == "root" else together & identity)
     for grant in key.grants:
         if grants.names(grant.grantee, caller, grant.grantee_id):
             found |= {f"kms:{operation}" for operation in grant.operations}
