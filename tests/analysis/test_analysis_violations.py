@@ -13,8 +13,10 @@ from keystead.analysis.questions.duties import duties
 from keystead.analysis.questions.external import confirms
 from keystead.analysis.questions.holding import Holding
 from keystead.analysis.questions.opened import opened
+from keystead.analysis.questions.public import public_access
 from keystead.analysis.questions.violations import Change, violations
 from keystead.analysis.questions.who_can import who_can
+from keystead.analysis.space import Universe
 from keystead.policy import Policies, compile_policy, parse
 
 
@@ -47,7 +49,13 @@ def test_what_is_opened_was_closed_and_a_change_that_opens_nothing_is_proven():
             account=HERE,
             policy=compiled([random_policies.statement(chance, keys) for _ in range(chance.randint(1, 4))]),
         )
-        for one in opened(key, after, frozenset({HERE}), Budget()):
+        change = Change(before=key, after=after, people_before=[], people_after=[], zone=frozenset({HERE}))
+        found = opened(key, after, frozenset({HERE}), Budget())
+        assert bool(found) == bool(broken(change, "outside")), seed
+        public = public_access(after.policy, Universe(kms_only=True, resource=ARN))
+        fresh = Change(before=None, after=after, people_before=[], people_after=[], zone=frozenset({HERE}))
+        assert bool(public) == bool(broken(fresh, "public")), seed
+        for one in found:
             assert confirms(after, one.witness), seed
             assert not confirms(
                 Key(arn=ARN, account=HERE, policy=key.policy, grants=key.grants), one.witness

@@ -28,7 +28,7 @@ from keystead.analysis.space import Universe
 from keystead.errors import AnalysisFault, Undecided
 from keystead.policy import grants
 from keystead.policy.compiled import CompiledPolicy
-from keystead.policy.document import Statement
+from keystead.policy.document import EVERYONE, Statement
 from keystead.policy.evaluate import decide
 from keystead.policy.explain import DecidedBy
 from keystead.policy.principal import ACCOUNT
@@ -103,7 +103,7 @@ def _same_policy(change: Change) -> bool:
 
 
 def _outside(change: Change, budget: Budget) -> Iterator[Violation]:
-    if _same_key(change):
+    if _same_key(change) or not _names_outsiders(change.after, change.zone):
         return
     for one in opened(change.before, change.after, change.zone, budget)[:_MOST_TOLD]:
         by = f"grant {one.grant_id}" if one.grant_id else _statement("the key policy", one.statement, one.sid)
@@ -118,7 +118,7 @@ def _outside(change: Change, budget: Budget) -> Iterator[Violation]:
 
 
 def _public(change: Change, budget: Budget) -> Iterator[Violation]:
-    if _same_policy(change):
+    if _same_policy(change) or not _names_everybody(change.after.policy):
         return
     found = public_access(change.after.policy, Universe(kms_only=True, resource=change.after.arn), budget)
     if not found:
@@ -136,6 +136,32 @@ def _public(change: Change, budget: Budget) -> Iterator[Violation]:
             sid=one.sid,
             witness=one.witness,
         )
+
+
+def _names_everybody(policy: CompiledPolicy) -> bool:
+    """Whether an Allow statement may name callers whose accounts it does not name."""
+    return any(
+        one.not_principal is not None or (one.principal is not None and EVERYONE in one.principal.aws)
+        for one in policy.document.statements
+        if one.effect == "Allow"
+    )
+
+
+def _names_outsiders(key: Key, zone: frozenset[str]) -> bool:
+    """Whether an Allow statement or grant may name a caller of an account that is not in the zone."""
+    entries = [
+        entry
+        for one in key.policy.document.statements
+        if one.effect == "Allow" and one.principal is not None
+        for entry in one.principal.aws
+    ]
+    entries += [grant.grantee for grant in key.grants if grant.grantee.startswith("arn:")]
+    return _names_everybody(key.policy) or any(_account(entry) not in zone for entry in entries)
+
+
+def _account(entry: str) -> str:
+    parts = entry.split(":", 5)
+    return parts[4] if len(parts) == 6 else entry  # noqa: PLR2004 - an ARN's parts
 
 
 # -------------------------------------------------------------------------------- duties
