@@ -23,6 +23,7 @@ PYTHON ?= $(shell for python in $(CANDIDATES); do \
 	$$python -c '$(FITS)' 2>/dev/null && { echo $$python; break; }; done)
 
 BIN := .venv/bin
+# With --no-compile where most of what is installed is never imported.
 INSTALL := -m pip --disable-pip-version-check -qq install --require-hashes
 LOCK := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options
@@ -149,20 +150,20 @@ lock: .venv/.dev
 
 .venv-ansible/.ansible: requirements/ansible.txt .venv-ansible/bin/python
 	@echo "Installing Ansible into .venv-ansible"
-	@.venv-ansible/bin/python $(INSTALL) -r requirements/ansible.txt
+	@.venv-ansible/bin/python $(INSTALL) --no-compile -r requirements/ansible.txt
 	@touch $@
 
 .venv-s3fs/.s3fs: requirements/s3fs.txt .venv-s3fs/bin/python
 	@echo "Installing s3fs and pandas into .venv-s3fs"
-	@.venv-s3fs/bin/python $(INSTALL) -r requirements/s3fs.txt
+	@.venv-s3fs/bin/python $(INSTALL) --no-compile -r requirements/s3fs.txt
 	@touch $@
 
 .venv-prowler/.prowler: requirements/prowler.txt .venv-prowler/bin/python
 	@echo "Installing Prowler into .venv-prowler"
-	@.venv-prowler/bin/python $(INSTALL) -r requirements/prowler.txt
+	@.venv-prowler/bin/python $(INSTALL) --no-compile -r requirements/prowler.txt
 	@touch $@
 
 .venv-checkov/.checkov: requirements/checkov.txt .venv-checkov/bin/python
 	@echo "Installing Checkov into .venv-checkov"
-	@.venv-checkov/bin/python $(INSTALL) -r requirements/checkov.txt
+	@.venv-checkov/bin/python $(INSTALL) --no-compile -r requirements/checkov.txt
 	@touch $@
