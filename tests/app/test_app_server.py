@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 from keystead.app import build, open_or_create
 from keystead.entropy import SystemEntropy
 from keystead.seal import SealOptions
+from keystead.services.kms import deletion
 from keystead.settings import Settings
 from keystead.testing import RunningServer
 
@@ -162,3 +163,30 @@ def test_a_stop_right_after_a_change_is_not_missed(tmp_path, turns):
         assert ended
 
     asyncio.run(run())
+
+
+def test_what_fails_by_a_defect_keeps_nothing_else_waiting(fresh_server, monkeypatch):
+    kms = fresh_server.client("kms")
+    first, second = (kms.create_key()["KeyMetadata"]["KeyId"] for _ in range(2))
+    kms.schedule_key_deletion(KeyId=first, PendingWindowInDays=7)
+    kms.schedule_key_deletion(KeyId=second, PendingWindowInDays=8)
+    handlers = fresh_server.app.scheduler._work.handlers
+    real = handlers[deletion.DUE]
+
+    def failing(call, subject):
+        if subject.endswith(first):
+            raise ZeroDivisionError
+        return real(call, subject)
+
+    def state(key):
+        try:
+            return kms.describe_key(KeyId=key)["KeyMetadata"]["KeyState"]
+        except ClientError as error:
+            return error.response["Error"]["Code"]
+
+    monkeypatch.setitem(handlers, deletion.DUE, failing)
+    fresh_server.advance(9 * DAY)
+    assert (state(first), state(second)) == ("PendingDeletion", "NotFoundException")
+    monkeypatch.undo()
+    fresh_server.advance(61)
+    assert state(first) == "NotFoundException"

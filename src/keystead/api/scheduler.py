@@ -25,6 +25,8 @@ from keystead.storage import Store, Transaction
 log = structlog.get_logger("keystead.scheduler")
 
 _BATCH = 200
+_PATIENCE: Final = 60.0
+"""Seconds until what failed by a defect is tried again."""
 _FLUSH_INTERVAL = 15.0
 """Seconds between flushes of last uses."""
 _STALE: Final = 1000
@@ -56,6 +58,8 @@ class Scheduler:
         self._work = work
         self._running = asyncio.Lock()
         self._flushed = work.clock.now()
+        self._later: dict[str, float] = {}
+        """Rows whose handler failed by a defect, and when they are tried again: what is due after them does not wait."""
         tx = work.store.transaction()
         self._flushed_to = {worker: at.index for worker, at in tx.scan(USES_UP_TO, "")}
 
@@ -83,7 +87,7 @@ class Scheduler:
             done = 0
             while rows := self._due():
                 for place, row in rows:
-                    await self._work_off(place, row)
+                    await self._try(place, row)
                 done += len(rows)
             await self._move_notes()
             await self._forget_expired()
@@ -93,8 +97,20 @@ class Scheduler:
 
     def _due(self) -> list[tuple[str, Due]]:
         now = self._work.clock.now()
-        rows = self._work.store.transaction().scan(DUE, "", limit=_BATCH)
-        return [(place, row) for place, row in rows if row.at <= now]
+        self._later = {place: at for place, at in self._later.items() if at > now}
+        rows = self._work.store.transaction().scan(DUE, "", limit=_BATCH + len(self._later))
+        return [(place, row) for place, row in rows if row.at <= now and place not in self._later]
+
+    async def _try(self, place: str, row: Due) -> None:
+        try:
+            await self._work_off(place, row)
+        except errors.OperatorError:
+            raise
+        except Exception as defect:  # noqa: BLE001  one row's defect must not keep all others waiting for ever
+            log.error(
+                "due work failed", due=row.kind, kind=type(defect).__name__, where=errors.places(defect)
+            )
+            self._later[place] = self._work.clock.now() + _PATIENCE
 
     async def _work_off(self, place: str, row: Due) -> None:
         work = self._work
