@@ -127,6 +127,6 @@ def test_killed_while_it_starts(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(int(os.environ.get("KEYSTEAD_KILLS", "30")) // 15))
+@pytest.mark.parametrize("seed", range(int(os.environ.get("KEYSTEAD_KILLS", "15")) // 15))
 def test_hundreds_of_kills_lose_nothing_that_was_acknowledged(tmp_path: Path, seed: int) -> None:
     kill_again_and_again(tmp_path, 15, seed=100 + seed)

@@ -87,7 +87,9 @@ def test_deletion_leaves_one_event_and_no_material(world):
             "eventName": "DeleteKey",
             "account": ACCOUNT,
             "region": "us-east-1",
-            "keyArn": key.arn,
+            "service": "kms",
+            "arn": key.arn,
+            "type": "AWS::KMS::Key",
             "serviceEventDetails": {"keyId": key.id},
         }
     ]
@@ -162,7 +164,7 @@ def test_transient_states_end_once_and_a_synchronisation_is_recorded(world):
     related = MultiRegion(role="REPLICA", primary="eu-west-1", replicas=("us-east-1",))
     replica = world.add(id=MRK, state="Creating", multi_region=related)
     (event,) = world.run(multiregion.DUE_CREATION, replica, NOW)
-    assert (event["eventName"], event["keyArn"]) == ("SynchronizeMultiRegionKey", replica.arn)
+    assert (event["eventName"], event["arn"]) == ("SynchronizeMultiRegionKey", replica.arn)
     assert world.key(replica).state == "Enabled"
     assert world.run(multiregion.DUE_CREATION, replica, NOW) == []
     updating = world.add(id=MRK, state="Updating", multi_region=related)

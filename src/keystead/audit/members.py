@@ -80,45 +80,48 @@ _CLOUDTRAIL: Final = """
 
 _S3: Final = """
     abortIncompleteMultipartUpload allowedHeader allowedMethod allowedOrigin and
-    applyServerSideEncryptionByDefault blockPublicAcls blockPublicPolicy blockedEncryptionTypes bucket-region
-    bucketKeyEnabled bucketName cORSConfiguration cORSRule cache-Control checksumCRC32 checksumCRC32C
-    checksumCRC64NVME checksumMD5 checksumSHA1 checksumSHA256 checksumSHA512 checksumType checksumXXHASH128
-    checksumXXHASH3 checksumXXHASH64 code completeMultipartUpload content-Disposition content-Encoding
-    content-Language content-Length content-MD5 content-Type continuation-token copyObjectResult copyPartResult
-    createBucketConfiguration dataRedundancy date days daysAfterInitiation delete deleteMarker
-    deleteMarkerVersionId deleted delimiter eTag encoding-type encryptionType error expiration
-    expiredObjectDeleteMarker expires exposeHeader fetch-owner filter iD if-Match if-Modified-Since
-    if-None-Match if-Unmodified-Since ignorePublicAcls kMSMasterKeyID key key-marker lastModified
-    lastModifiedTime lifecycleConfiguration location locationConstraint marker max-buckets max-keys max-parts
-    max-uploads maxAgeSeconds message mfaDelete name newerNoncurrentVersions noncurrentDays
-    noncurrentVersionExpiration noncurrentVersionTransition object objectEncryption objectOwnership
-    objectSizeGreaterThan objectSizeLessThan ownershipControls part part-number-marker partNumber policy prefix
-    publicAccessBlockConfiguration quiet range response-cache-control response-content-disposition
-    response-content-encoding response-content-language response-content-type response-expires
-    restrictPublicBuckets rule sSE-KMS sSEAlgorithm serverSideEncryptionConfiguration size start-after status
-    storageClass tag tagSet tagging tags transition type upload-id-marker uploadId value version-id-marker
-    versionId versioningConfiguration x-amz-abort-date x-amz-abort-rule-id x-amz-acl x-amz-bucket-arn
-    x-amz-bucket-namespace x-amz-bucket-object-lock-enabled x-amz-bypass-governance-retention
-    x-amz-checksum-algorithm x-amz-checksum-crc32 x-amz-checksum-crc32c x-amz-checksum-crc64nvme
-    x-amz-checksum-md5 x-amz-checksum-mode x-amz-checksum-sha1 x-amz-checksum-sha256 x-amz-checksum-sha512
-    x-amz-checksum-type x-amz-checksum-xxhash128 x-amz-checksum-xxhash3 x-amz-checksum-xxhash64
+    applyServerSideEncryptionByDefault blockPublicAcls blockPublicPolicy blockedEncryptionTypes
+    bucket-region bucketKeyEnabled bucketName cORSConfiguration cORSRule cache-Control checksumCRC32
+    checksumCRC32C checksumCRC64NVME checksumMD5 checksumSHA1 checksumSHA256 checksumSHA512 checksumType
+    checksumXXHASH128 checksumXXHASH3 checksumXXHASH64 code completeMultipartUpload content-Disposition
+    content-Encoding content-Language content-Length content-MD5 content-Type continuation-token
+    copyObjectResult copyPartResult createBucketConfiguration dataRedundancy date days daysAfterInitiation
+    defaultEventHold defaultRetention delete deleteMarker deleteMarkerVersionId deleted delimiter eTag
+    encoding-type encryptionType error eventHold eventHoldDuration expiration expiredObjectDeleteMarker
+    expires exposeHeader fetch-owner filter iD if-Match if-Modified-Since if-None-Match if-Unmodified-Since
+    ignorePublicAcls kMSMasterKeyID key key-marker lastModified lastModifiedTime legalHold
+    lifecycleConfiguration location locationConstraint marker max-buckets max-keys max-parts max-uploads
+    maxAgeSeconds message mfaDelete mode name newerNoncurrentVersions noncurrentDays
+    noncurrentVersionExpiration noncurrentVersionTransition object objectEncryption objectLockConfiguration
+    objectLockEnabled objectOwnership objectSizeGreaterThan objectSizeLessThan ownershipControls part
+    part-number-marker partNumber policy prefix publicAccessBlockConfiguration quiet range
+    response-cache-control response-content-disposition response-content-encoding response-content-language
+    response-content-type response-expires restrictPublicBuckets retainUntilDate retention rule sSE-KMS
+    sSEAlgorithm serverSideEncryptionConfiguration size start-after status storageClass tag tagSet tagging
+    tags transition type upload-id-marker uploadId value version-id-marker versionId versioningConfiguration
+    x-amz-abort-date x-amz-abort-rule-id x-amz-acl x-amz-bucket-arn x-amz-bucket-namespace
+    x-amz-bucket-object-lock-enabled x-amz-bypass-governance-retention x-amz-checksum-algorithm
+    x-amz-checksum-crc32 x-amz-checksum-crc32c x-amz-checksum-crc64nvme x-amz-checksum-md5
+    x-amz-checksum-mode x-amz-checksum-sha1 x-amz-checksum-sha256 x-amz-checksum-sha512 x-amz-checksum-type
+    x-amz-checksum-xxhash128 x-amz-checksum-xxhash3 x-amz-checksum-xxhash64
     x-amz-confirm-remove-self-bucket-access x-amz-copy-source x-amz-copy-source-if-match
-    x-amz-copy-source-if-modified-since x-amz-copy-source-if-none-match x-amz-copy-source-if-unmodified-since
-    x-amz-copy-source-range x-amz-copy-source-server-side-encryption-customer-algorithm
-    x-amz-copy-source-server-side-encryption-customer-key-MD5 x-amz-copy-source-version-id x-amz-delete-marker
-    x-amz-expected-bucket-owner x-amz-expiration x-amz-grant-full-control x-amz-grant-read x-amz-grant-read-acp
-    x-amz-grant-write x-amz-grant-write-acp x-amz-if-match-initiated-time x-amz-if-match-last-modified-time
-    x-amz-if-match-size x-amz-max-parts x-amz-metadata-directive x-amz-mfa x-amz-mp-object-size
-    x-amz-object-annotation-directive x-amz-object-attributes x-amz-object-lock-event-hold
-    x-amz-object-lock-event-hold-duration-days x-amz-object-lock-event-hold-duration-years
-    x-amz-object-lock-legal-hold x-amz-object-lock-mode x-amz-object-lock-retain-until-date
-    x-amz-object-ownership x-amz-object-size x-amz-optional-object-attributes x-amz-part-number-marker
-    x-amz-request-charged x-amz-request-payer x-amz-sdk-checksum-algorithm x-amz-server-side-encryption
-    x-amz-server-side-encryption-aws-kms-key-id x-amz-server-side-encryption-bucket-key-enabled
-    x-amz-server-side-encryption-customer-algorithm x-amz-server-side-encryption-customer-key-MD5
-    x-amz-source-expected-bucket-owner x-amz-storage-class x-amz-tagging x-amz-tagging-directive
-    x-amz-transition-default-minimum-object-size x-amz-version-id x-amz-website-redirect-location
-    x-amz-write-offset-bytes
+    x-amz-copy-source-if-modified-since x-amz-copy-source-if-none-match
+    x-amz-copy-source-if-unmodified-since x-amz-copy-source-range
+    x-amz-copy-source-server-side-encryption-customer-algorithm
+    x-amz-copy-source-server-side-encryption-customer-key-MD5 x-amz-copy-source-version-id
+    x-amz-delete-marker x-amz-expected-bucket-owner x-amz-expiration x-amz-grant-full-control
+    x-amz-grant-read x-amz-grant-read-acp x-amz-grant-write x-amz-grant-write-acp
+    x-amz-if-match-initiated-time x-amz-if-match-last-modified-time x-amz-if-match-size x-amz-max-parts
+    x-amz-metadata-directive x-amz-mfa x-amz-mp-object-size x-amz-object-annotation-directive
+    x-amz-object-attributes x-amz-object-lock-event-hold x-amz-object-lock-event-hold-duration-days
+    x-amz-object-lock-event-hold-duration-years x-amz-object-lock-legal-hold x-amz-object-lock-mode
+    x-amz-object-lock-retain-until-date x-amz-object-ownership x-amz-object-size
+    x-amz-optional-object-attributes x-amz-part-number-marker x-amz-request-charged x-amz-request-payer
+    x-amz-sdk-checksum-algorithm x-amz-server-side-encryption x-amz-server-side-encryption-aws-kms-key-id
+    x-amz-server-side-encryption-bucket-key-enabled x-amz-server-side-encryption-customer-algorithm
+    x-amz-server-side-encryption-customer-key-MD5 x-amz-source-expected-bucket-owner x-amz-storage-class
+    x-amz-tagging x-amz-tagging-directive x-amz-transition-default-minimum-object-size x-amz-version-id
+    x-amz-website-redirect-location x-amz-write-offset-bytes years
 """
 
 _ACCESS_ANALYZER: Final = """
@@ -139,8 +142,10 @@ _ACCESS_ANALYZER: Final = """
     validatePolicyResourceType vpcConfiguration vpcId
 """
 
-HIDDEN_BY_CHOICE: Final[Mapping[str, frozenset[str]]] = {"s3": frozenset({"body", "x-amz-meta-"})}
-"""Names that no event shows though no model marks them: what is in an object, and what its owner says of it."""
+HIDDEN_BY_CHOICE: Final[Mapping[str, frozenset[str]]] = {
+    "s3": frozenset({"body", "x-amz-bucket-object-lock-token", "x-amz-meta-"})
+}
+"""Names that no event shows though no model marks them: what is in an object, what its owner says of it, and a token."""
 
 MEMBERS: Final[Mapping[str, frozenset[str]]] = {
     service: frozenset(names.split())
