@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
 
 from keystead import errors
 from keystead.api import Call, Target, operation
+from keystead.api.operation import Targets
 from keystead.services.s3.access import (
+    Facts,
     bucket_named,
     check_owner,
     facts_of,
@@ -100,18 +103,29 @@ def _protect(call: Call, bucket: Bucket, key: str, version: Version, **members: 
     store(call, bucket, key, msgspec.structs.replace(version, protection=protection))
 
 
-def _on_retention(call: Call, request: Any) -> tuple[Target, ...]:
-    bucket, given = bucket_named(call, request.bucket), request.retention
-    check_owner(bucket, request)
-    said = {} if given is None else facts(call, given.mode, given.retain_until_date, None)
-    return (
-        object_target(
-            call, bucket, object_key(request.key), "PutObjectRetention", facts_of(call, request) | said
-        ),
-    )
+def _protected(action: str, said: Callable[[Call, Any], Facts]) -> Targets:
+    """The object whose protection the request changes; `said` is what the request says of it."""
+
+    def targets(call: Call, request: Any) -> tuple[Target, ...]:
+        bucket = bucket_named(call, request.bucket)
+        check_owner(bucket, request)
+        told = facts_of(call, request) | said(call, request)
+        return (object_target(call, bucket, object_key(request.key), action, told),)
+
+    return targets
 
 
-@operation("PutObjectRetention", targets=_on_retention, changes=True)
+def _retention_said(call: Call, request: Any) -> Facts:
+    given = request.retention
+    return {} if given is None else facts(call, given.mode, given.retain_until_date, None)
+
+
+def _hold_said(call: Call, request: Any) -> Facts:
+    given = request.legal_hold
+    return {} if given is None else facts(call, None, None, given.status)
+
+
+@operation("PutObjectRetention", targets=_protected("PutObjectRetention", _retention_said), changes=True)
 def put_object_retention(
     call: Call, request: wire.PutObjectRetentionRequest, _object: Target
 ) -> wire.PutObjectRetentionOutput:
@@ -142,18 +156,7 @@ def get_object_retention(
     )
 
 
-def _on_hold(call: Call, request: Any) -> tuple[Target, ...]:
-    bucket, given = bucket_named(call, request.bucket), request.legal_hold
-    check_owner(bucket, request)
-    said = {} if given is None else facts(call, None, None, given.status)
-    return (
-        object_target(
-            call, bucket, object_key(request.key), "PutObjectLegalHold", facts_of(call, request) | said
-        ),
-    )
-
-
-@operation("PutObjectLegalHold", targets=_on_hold, changes=True)
+@operation("PutObjectLegalHold", targets=_protected("PutObjectLegalHold", _hold_said), changes=True)
 def put_object_legal_hold(
     call: Call, request: wire.PutObjectLegalHoldRequest, _object: Target
 ) -> wire.PutObjectLegalHoldOutput:
