@@ -22,6 +22,8 @@ from keystead.app import App
 from keystead.http import Limits, serve
 from keystead.settings import Settings
 
+log = structlog.get_logger("keystead")
+
 _PR_SET_DUMPABLE = 4
 _MCL_FUTURE = 2
 _OWN_FILES = 256
@@ -104,31 +106,72 @@ def listening_socket(settings: Settings) -> socket.socket:
 
 
 def run(
-    app: App, sock: socket.socket, *, tls: ssl.SSLContext | None, on_ready: Callable[[int], None]
-) -> None:
-    """Serve until SIGTERM or SIGINT, then finish what is running.
+    app: App,
+    sock: socket.socket,
+    *,
+    tls: ssl.SSLContext | None,
+    on_ready: Callable[[int], None],
+    check: Callable[[], None] | None = None,
+) -> bool:
+    """Serve until a signal to end, then finish what is running. True if a successor is to take over.
+
+    SIGTERM and SIGINT end it, and so does the end of its terminal (SIGHUP, unless that is ignored). With `check`, SIGHUP
+    asks for a successor instead, and is heeded if `check` raises nothing: settings can be used.
 
     Raises:
         errors.OperatorError: the store or the journal cannot be used.
     """
     harden()
     sys.setswitchinterval(_SWITCH_INTERVAL)
-    uvloop.run(_serve(app, sock, tls, on_ready))
+    ending = _Ending(check)
+    uvloop.run(_serve(app, sock, tls, on_ready, ending))
+    return ending.succeeded
+
+
+class _Ending:
+    """When the server is to end, and how: which signals say so."""
+
+    def __init__(self, check: Callable[[], None] | None) -> None:
+        self.succeeded = False
+        self._check = check
+
+    def told(self, loop: asyncio.AbstractEventLoop) -> asyncio.Future[float]:
+        """What will be the seconds that idle connections get, once a signal says to end."""
+        told: asyncio.Future[float] = loop.create_future()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, _set, told, 0.0)
+        loop.add_signal_handler(RETIRE, _set, told, _PATIENCE)
+        if self._check is not None:
+            loop.add_signal_handler(signal.SIGHUP, self._hang_up, told)
+        elif signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            loop.add_signal_handler(signal.SIGHUP, _set, told, 0.0)
+        return told
+
+    def _hang_up(self, told: asyncio.Future[float]) -> None:
+        assert self._check is not None
+        try:
+            self._check()
+        except errors.OperatorError as error:
+            log.error("SIGHUP changes nothing: the settings cannot be used", why=str(error))
+            return
+        if not told.done():
+            self.succeeded = True
+            told.set_result(_PATIENCE)
+
+
+def _set(told: asyncio.Future[float], patience: float) -> None:
+    if not told.done():
+        told.set_result(patience)
 
 
 async def _serve(
-    app: App, sock: socket.socket, tls: ssl.SSLContext | None, on_ready: Callable[[int], None]
+    app: App,
+    sock: socket.socket,
+    tls: ssl.SSLContext | None,
+    on_ready: Callable[[int], None],
+    ending: _Ending,
 ) -> None:
-    loop = asyncio.get_running_loop()
-    ending: asyncio.Future[float] = loop.create_future()
-
-    def end(patience: float) -> None:
-        if not ending.done():
-            ending.set_result(patience)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, end, 0.0)
-    loop.add_signal_handler(RETIRE, end, _PATIENCE)
+    told = ending.told(asyncio.get_running_loop())
     await app.start()
     limits = Limits(max_connections=app.settings.max_connections, max_buffered=app.settings.max_buffered)
     _allow_files(limits.max_connections)
@@ -137,5 +180,5 @@ async def _serve(
     gc.freeze()  # what was loaded at the start is never garbage
     gc.set_threshold(*_GC_THRESHOLDS)
     on_ready(server.port)
-    await server.drain(_DRAIN, await ending)
+    await server.drain(_DRAIN, await told)
     await app.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import ssl
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from keystead.app import open_store
 from keystead.cli.deployment import asker, seal_with
 from keystead.cli.options import setting_options, settings_from
 from keystead.cli.running import configure_logging, listening_socket, run
+from keystead.cli.succession import succeed, this_successor
 from keystead.cli.tls import tls_context
 from keystead.cli.workers import Supervisor, this_worker
 from keystead.clock import SystemClock
@@ -42,11 +44,12 @@ from keystead.settings import Settings
     "log_level",
 )
 def serve(**options: Any) -> None:
-    """Run the server of a deployment until SIGTERM or SIGINT.
+    """Run the server of a deployment until SIGTERM or SIGINT; SIGHUP reads settings, certificates and code anew.
 
     Beyond loopback it demands TLS. With the passphrase seal, the passphrase comes from --passphrase-file or
     is asked for on the terminal.
     """
+    given = dict(options)
     where = settings_from(dict(options), data_dir="").data_dir
     if not where:
         raise click.UsageError("Missing option '--data-dir'.")
@@ -67,17 +70,38 @@ def serve(**options: Any) -> None:
         app = apps.build(settings, store, directory, clock=SystemClock(), worker=worker.name)
         run(app, worker.socket, tls=tls, on_ready=worker.announce)
         return
+    _serve(settings, given, directory, used, tls)
+
+
+def _serve(
+    settings: Settings, given: dict[str, Any], directory: Path, used: str, tls: ssl.SSLContext | None
+) -> None:
+    """None; this process was the only worker, or looked after several, until it was told to end."""
     file = None if settings.passphrase_file is None else Path(settings.passphrase_file)
-    ask = functools.cache(asker(file))  # a person is asked once
-    sock = listening_socket(settings)
+    successor = this_successor()
+    asked = asker(file) if successor is None else successor.passphrase
+    ask = functools.cache(asked)  # a person is asked once
+    sock = listening_socket(settings) if successor is None else successor.socket
     store = open_store(directory, seal_with(directory, ask))
-    if settings.workers > 1:
+    passphrase = ask() if used == PassphraseSeal.name else None
+    announce = functools.partial(_announce, settings)
+    if settings.workers > 1 and successor is None:
         store.close()  # opened to tell a wrong passphrase now
-        passphrase = ask() if used == PassphraseSeal.name else None
-        supervisor = Supervisor(settings.workers, sock, sys.argv[1:], passphrase)
-        sys.exit(supervisor.run(lambda port: _announce(settings, port)))
+        sys.exit(Supervisor(settings.workers, sock, sys.argv[1:], passphrase).run(announce))
     app = apps.build(settings, store, directory, clock=SystemClock())
-    run(app, sock, tls=tls, on_ready=lambda port: _announce(settings, port))
+    kept = sock.dup()
+    told = announce if successor is None else successor.announce
+    if run(app, sock, tls=tls, on_ready=told, check=lambda: _check(given, used)):
+        succeed(kept, passphrase)
+
+
+def _check(options: dict[str, Any], used: str) -> None:
+    """None, if a successor could start with the settings as they are now.
+
+    Raises:
+        errors.SettingsError: one has a bad value, or its file cannot be used.
+    """
+    tls_context(settings_from(dict(options), seal=used))
 
 
 def _announce(settings: Settings, port: int) -> None:

@@ -1,0 +1,119 @@
+"""A single worker of `keystead serve` takes its own place at SIGHUP, and nobody is refused meanwhile."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from signed_http import Client, get
+
+KEYSTEAD = Path(sys.executable).with_name("keystead")
+PASSPHRASE = "correct horse battery staple"
+
+
+class Served:
+    """`keystead serve` with one worker, a passphrase seal and a settings file."""
+
+    def __init__(self, place):
+        self.config, self.data = place / "keystead.toml", place / "data"
+        self._secret, self._stderr = place / "passphrase", place / "stderr"
+        self._secret.write_text(PASSPHRASE)
+        self.config.write_text("")
+        made = subprocess.run(
+            [KEYSTEAD, "init", "--data-dir", self.data, "--account-id", "000000000000", "--output", "json",
+             "--seal", "passphrase", "--passphrase-file", self._secret],
+            check=True, capture_output=True,
+        )  # fmt: skip
+        self._root = json.loads(made.stdout)
+
+    def __enter__(self):
+        with self._stderr.open("wb") as stderr:
+            self.process = subprocess.Popen(
+                [KEYSTEAD, "serve", "--data-dir", self.data, "--listen", "127.0.0.1:0", "--config",
+                 self.config, "--passphrase-file", self._secret, "--log-format", "json"],
+                stdout=subprocess.PIPE, stderr=stderr, text=True,
+            )  # fmt: skip
+        line = self.process.stdout.readline()
+        assert line.startswith("keystead ready on "), self._stderr.read_text()
+        self.port = int(line.rpartition(":")[2])
+        self._secret.unlink()  # it was told once
+        return self
+
+    def __exit__(self, *_error):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+    def client(self, region="us-east-1"):
+        return Client(self.port, self._root["access_key_id"], self._root["secret_access_key"], region=region)
+
+    def log(self):
+        return self._stderr.read_text()
+
+    def stop(self):
+        self.process.terminate()
+        return self.process.wait(60), self.process.stdout.read()
+
+
+@pytest.fixture
+def served(tmp_path):
+    with Served(tmp_path) as running:
+        yield running
+
+
+def until(holds):
+    for _ in range(3000):
+        if holds():
+            return
+        threading.Event().wait(0.01)
+    raise AssertionError("it does not happen")
+
+
+def test_settings_are_read_anew_and_no_connection_is_refused(served):
+    client, stopping, answers = served.client(), threading.Event(), []
+    key = client.call("CreateKey", {}).document["KeyMetadata"]["KeyId"]
+
+    def ask():
+        while not stopping.is_set():
+            # A connection of its own for each call: one that is refused or cut raises here.
+            answers.append(client.call("DescribeKey", {"KeyId": key}).status)
+
+    asking = [threading.Thread(target=ask, daemon=True) for _ in range(4)]
+    for thread in asking:
+        thread.start()
+    abroad = served.client("eu-west-1")
+    assert abroad.call("ListKeys", {}).status == 200
+    served.config.write_text('regions = ["us-east-1"]\n')
+    served.process.send_signal(signal.SIGHUP)
+    until(lambda: abroad.call("ListKeys", {}).status == 400)
+    count = len(answers)
+    until(lambda: len(answers) > count + 20)
+    stopping.set()
+    for thread in asking:
+        thread.join(60)
+        assert not thread.is_alive()
+    assert set(answers) == {200}
+    served.config.write_text("")
+    served.process.send_signal(signal.SIGHUP)  # the successor heeds it too
+    until(lambda: abroad.call("ListKeys", {}).status == 200)
+    assert served.stop() == (0, "")
+
+
+def test_settings_that_cannot_be_used_change_nothing(served):
+    served.config.write_text('regions = "nowhere\n')
+    served.process.send_signal(signal.SIGHUP)
+    until(lambda: "SIGHUP changes nothing" in served.log())
+    assert get(served.port, "/readyz").status == 200
+    assert served.client("eu-west-1").call("ListKeys", {}).status == 200
+    assert served.stop() == (0, "")
+
+
+def test_who_is_told_to_end_while_it_succeeds_itself_ends_in_order(served):
+    served.process.send_signal(signal.SIGHUP)
+    served.process.send_signal(signal.SIGTERM)
+    assert served.process.wait(60) == 0
