@@ -51,8 +51,17 @@ def serve(kind: str, directory: str) -> None:
         print(json.dumps({"url": f"http://{host}:{port}", "key": "x", "secret": "y"}), flush=True)
         sys.stdin.read()
         return
-    from keystead.services.s3 import reading, writing  # noqa: PLC0415  only in this child
+    import asyncio  # noqa: PLC0415  only in this child
+
+    import uvloop  # noqa: PLC0415  as above
+
+    from keystead.cli.running import SWITCH_INTERVAL  # noqa: PLC0415  as above
+    from keystead.services.s3 import reading, writing  # noqa: PLC0415  as above
     from keystead.testing import RunningServer  # noqa: PLC0415  as above
+
+    # As the command runs it.
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    sys.setswitchinterval(SWITCH_INTERVAL)
 
     if kind == "plain":
         writing.seal = lambda _key, _place, chunks, _entropy: iter(chunks)  # type: ignore[assignment]

@@ -12,6 +12,7 @@ import structlog
 from keystead import errors
 from keystead.api.held import HeldSecrets
 from keystead.api.pool import FairPool, Work
+from keystead.api.waiting import Home
 from keystead.objects import Blobs
 
 log = structlog.get_logger("keystead.objects")
@@ -36,16 +37,27 @@ class ObjectStore:
     """Blobs, the threads that read them for answers (none waits for a slow client), and keys that are held a while."""
 
     def __init__(self, blobs: Blobs, pool: FairPool, soon: Soon, inline: int, brake: Brake) -> None:
-        """With what runs a callable on the loop's thread, from any other.
+        """With what runs a callable on the loop's thread, from any other; made on that thread.
 
         Objects of at most `inline` bytes are kept by records instead of blobs.
         """
         self.inline = inline
         self.brake = brake
-        self.blobs = blobs
+        self._blobs = blobs
+        self._home = Home()
         self.secrets = HeldSecrets(MOST_HELD)
         self._pool = pool
         self._soon = soon
+
+    @property
+    def blobs(self) -> Blobs:
+        """Where bytes are kept that are not kept by records.
+
+        Raises:
+            WouldWaitError: this is the event loop's thread.
+        """
+        self._home.leave()
+        return self._blobs
 
     def source(self, chunks: Iterator[bytes], lane: str) -> Pieces:
         """An answer's body from `chunks`, which are made in threads; `lane` is who waits for them."""

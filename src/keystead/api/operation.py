@@ -45,6 +45,7 @@ class Operation(msgspec.Struct, frozen=True):
     `certified`: the same for requests that come with a client certificate and without a signature.
     `also`: what else a success brought about, for the audit record.
     `undecided`: why no policy has a say in it, empty if one always has.
+    `brief`: an operation of S3 that is tried on the event loop; what waits in it asks `waiting.Home` first.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Operation(msgspec.Struct, frozen=True):
     also: AlsoOf | None = None
     certified: Identify | None = None
     undecided: str = ""
+    brief: bool = False
 
     def acted_on(self, call: Call, request: Any) -> tuple[Target, ...]:
         """What is to be decided before the operation is performed; nothing only if it is declared so.
@@ -98,12 +100,13 @@ def operation(
     also: AlsoOf | None = None,
     certified: Identify | None = None,
     undecided: str = "",
+    brief: bool = False,
 ) -> Callable[[Perform], Operation]:
     """A decorator that makes a function the operation called `name`."""
 
     def wrap(perform: Perform) -> Operation:
         return Operation(
-            name, perform, targets, changes, slow, tracks_use, identify, also, certified, undecided
+            name, perform, targets, changes, slow, tracks_use, identify, also, certified, undecided, brief
         )
 
     return wrap

@@ -38,14 +38,15 @@ from keystead.api.guarding import overriding
 from keystead.api.operation import Operation
 from keystead.api.parts import Attempt, Done, Parts, Settled, nobody
 from keystead.api.payload import Held
-from keystead.api.pool import Work
+from keystead.api.pool import FairPool, Work
 from keystead.api.receipts import ASKS, Awaited
 from keystead.api.receiving import receive
 from keystead.api.replay import refuse_replay
 from keystead.api.rest import Exchange
 from keystead.api.routing import Route, Router
 from keystead.api.unsigned import Identified, Identify, Unsigned
-from keystead.api.usage import LastUse
+from keystead.api.usage import note_use
+from keystead.api.waiting import Home, WouldWaitError
 from keystead.audit.commit import Submission
 from keystead.entropy import new_uuid, uuid_pair
 from keystead.wire import sigv4
@@ -67,6 +68,7 @@ class Pipeline:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._router = Router(parts.services, parts.domains)
+        self._home = Home()
 
     def handle(self, requests: Sequence[tuple[Request, Done]]) -> None:
         """Answer each of `requests` by calling its `done` once, on the loop's thread, now or later."""
@@ -117,8 +119,7 @@ class Pipeline:
             self._start_unsigned(request, done, route, ids, number, started, identify)
             return None
         if route.exchange is not None:
-            self._start_exchange(request, done, route, route.exchange, ids, number, started)
-            return None
+            return self._start_exchange(request, done, route, route.exchange, ids, number, started)
         tx, now = parts.store.transaction(), parts.clock.now()
         try:
             standing, claim, via = parts.authenticator.authenticate(
@@ -150,8 +151,8 @@ class Pipeline:
         ids: tuple[str, str],
         number: int,
         started: float,
-    ) -> None:
-        """Step 2 for a request whose body is still to come; the rest runs in a thread, which may wait for it."""
+    ) -> Attempt | None:
+        """Step 2 for S3; what is not brief goes on in a thread, which may wait for the body."""
         parts = self._parts
         tx, now = parts.store.transaction(), parts.clock.now()
         if request.stream is None:
@@ -162,16 +163,19 @@ class Pipeline:
                 raise errors.UnrecognizedClient(f"Region {arrival.known.region} is not served here.")
         except errors.ApiError as error:
             self._turn_away(request, done, route, error, ids[0], started)
-            return
+            return None
         except errors.StorageError as error:
             done(route.refusal(unavailable(route, error), ids[0]))
-            return
+            return None
         exchange.payload = arrival.payload
         call = call_of(parts, self.perform, request, route, arrival.known, ids, tx, now)
         parts.usage.callers.note(call.caller, now, route.service.name, call.region)
         attempt = Attempt(request, done, route, call, arrival.claim, number, started)
-        refuse = functools.partial(self._fail, attempt, errors.Throttling(BUSY))
-        parts.bodies.submit(lane_of(call), Work(functools.partial(self._admit, [attempt]), refuse))
+        operation = route.service.operations.get(route.operation)
+        if operation is not None and operation.brief and isinstance(request.stream, Held):
+            return attempt
+        self._queue(attempt, parts.bodies, functools.partial(self._admit, [attempt]))
+        return None
 
     def _start_unsigned(
         self,
@@ -224,17 +228,24 @@ class Pipeline:
         log.info("refused", peer=request.peer, operation=route.operation, error=error.code)
         done(route.refusal(error, request_id))
 
-    def perform(self, call: Call, service: str, request: Any, settled: Settled, number: int = 1) -> None:
+    def perform(self, call: Call, service: str, request: Any, settled: Settled) -> None:
         """Steps 3 to 7 for a call that is made in this process; `settled` is told once it is recorded.
 
-        `call.tx` must be a new transaction; after a conflict the call is made again with another one. May
-        be called from a thread of the pool; `settled` is called on the loop's thread.
+        `call.tx` must be a new transaction; after a conflict the call is made again with another one. It is
+        called from a thread of a pool; `settled` is called on the loop's thread.
+
+        Raises:
+            WouldWaitError: the loop's thread calls, and nobody would be left to call `settled`.
         """
+        self._home.leave()
+        self._inside(call, service, request, settled, 1)
+
+    def _inside(self, call: Call, service: str, request: Any, settled: Settled, number: int) -> None:
         route, started = self._router.named(service, call.operation), self._parts.tick()
 
         def again(number: int) -> None:
             fresh = msgspec.structs.replace(call, tx=self._parts.store.transaction())
-            self.perform(fresh, service, request, settled, number)
+            self._inside(fresh, service, request, settled, number)
 
         self._admit([Attempt(None, nobody, route, call, None, number, started, request, (), settled, again)])
 
@@ -243,7 +254,7 @@ class Pipeline:
         for step in (self._read, self._find, self._permit, self._perform, self._record):
             attempts = self._through(step, attempts)
         for attempt in attempts:
-            self._note_use(attempt)
+            note_use(attempt.call, attempt.known_operation, attempt.targets)
 
     def _through(self, step: Callable[[Attempt], bool], attempts: Sequence[Attempt]) -> list[Attempt]:
         """Those that got through the step; what failed is recorded and answered, what is slow goes on in a thread."""
@@ -283,28 +294,29 @@ class Pipeline:
         # Others are in a thread already that may take its time.
         here = attempt.request is not None and attempt.route.exchange is None
         if here and operation.slow(attempt.input, attempt.targets):
-            self._queue(attempt)
+            self._queue(attempt, self._parts.pool, functools.partial(self._perform_alone, attempt))
             return False
         return True
 
-    def _queue(self, attempt: Attempt) -> None:
-        """Steps 6 and 7 in a thread; callers take turns for them."""
-        work = Work(
-            functools.partial(self._perform_alone, attempt),
-            functools.partial(self._fail, attempt, errors.Throttling(BUSY)),
-        )
-        self._parts.pool.submit(lane_of(attempt.call), work)
+    def _queue(self, attempt: Attempt, pool: FairPool, do: Callable[[], None]) -> None:
+        """What is left of the steps, in a thread; callers take turns for them."""
+        refuse = functools.partial(self._fail, attempt, errors.Throttling(BUSY))
+        pool.submit(lane_of(attempt.call), Work(do, refuse))
 
     def _perform_alone(self, attempt: Attempt) -> None:
         attempts = [attempt]
         for step in (self._perform, self._record):
             attempts = self._through(step, attempts)
         for recorded in attempts:
-            self._note_use(recorded)
+            note_use(recorded.call, recorded.known_operation, recorded.targets)
 
     def _perform(self, attempt: Attempt) -> bool:
-        """Step 6."""
-        attempt.answer = attempt.known_operation.perform(attempt.call, attempt.input, *attempt.targets)
+        """Step 6; false if it would have to wait, and goes on in a thread that may."""
+        try:
+            attempt.answer = attempt.known_operation.perform(attempt.call, attempt.input, *attempt.targets)
+        except WouldWaitError:
+            self._queue(attempt, self._parts.bodies, functools.partial(self._perform_alone, attempt))
+            return False
         return True
 
     def _fail(self, attempt: Attempt, failure: Exception) -> None:
@@ -386,12 +398,3 @@ class Pipeline:
         if operation is None:
             raise unsupported(route)
         return operation
-
-    def _note_use(self, attempt: Attempt) -> None:
-        call = attempt.call
-        if not attempt.known_operation.tracks_use:
-            return
-        use = LastUse(call.operation, call.now, call.event_id, call.request_id)
-        for target in attempt.targets:
-            if target.key is not None:
-                call.usage.note("/".join(target.key.path), use)

@@ -7,7 +7,9 @@ more than the Encrypt.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from threading import Lock
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -17,6 +19,10 @@ from keystead.identity import Caller
 from keystead.identity.caller import ASSUMED_ROLE
 from keystead.identity.names import ROLE
 from keystead.storage import Table, Transaction
+
+if TYPE_CHECKING:
+    from keystead.api.call import Call, Target
+    from keystead.api.operation import Operation
 
 
 class LastUse(msgspec.Struct, frozen=True, gc=False):
@@ -138,3 +144,13 @@ def _is_there(tx: Transaction, account: str, who: str) -> bool:
 def forget_caller(tx: Transaction, account: str, who: str) -> None:
     """None; the last use of an access key, or of a role by its unique id, will be gone with it."""
     tx.delete(CALLER_USE, f"{account}/{who}")
+
+
+def note_use(call: Call, operation: Operation, targets: Sequence[Target]) -> None:
+    """None; a success counts for GetKeyLastUsage, if the operation is one that does."""
+    if not operation.tracks_use:
+        return
+    use = LastUse(call.operation, call.now, call.event_id, call.request_id)
+    for target in targets:
+        if target.key is not None:
+            call.usage.note("/".join(target.key.path), use)

@@ -35,6 +35,7 @@ from keystead.api.trails import Trails
 from keystead.api.turns import Turns
 from keystead.api.usage import UsageTracker
 from keystead.api.usage_replay import rebuild
+from keystead.api.waiting import is_brief
 from keystead.api.watching import watching_of
 from keystead.audit.acknowledged import acknowledged
 from keystead.audit.commit import Committer
@@ -92,6 +93,8 @@ FORMS_EACH = 8
 """Of these, at most so many for one address."""
 DOMAINS = ("localhost",)
 """Hosts before which the name of a bucket may stand, beside those of Amazon."""
+BRIEF = 64 * 1024
+"""Bytes of a body that is gathered like any other service's, if it is to be kept by a record."""
 _TICK = 1.0
 """Seconds between looks at what is due."""
 
@@ -139,6 +142,7 @@ class App:
         self._forms = FairPool(FORMS, settings.max_waiting, each=FORMS_EACH)
         self._answers = FairPool(settings.threads, settings.max_waiting)
         self._blobs = blobs
+        self._brief = min(settings.inline_objects, BRIEF)
         self._collector = Collector(store, blobs, clock)
         self._timer: asyncio.Task[None] | None = None
         self._kick: asyncio.Event | None = None
@@ -276,7 +280,9 @@ class App:
     def streams(self, method: str, target: str, headers: Mapping[str, str]) -> bool:
         """Whether a request is to be handed over before its body has arrived; see `keystead.http.serve`."""
         signed = "authorization" in headers
-        return (signed or target not in self._door.paths) and is_for_s3(method, target, headers, DOMAINS)
+        if target in self._door.paths:
+            return signed and is_for_s3(method, target, headers, DOMAINS)
+        return not is_brief(method, headers, self._brief) and is_for_s3(method, target, headers, DOMAINS)
 
     async def stop(self) -> None:
         """Everything submitted is durable and answered, and the files are closed."""

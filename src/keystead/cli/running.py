@@ -36,7 +36,7 @@ RETIRE = signal.SIGUSR1
 """What a worker is told that another takes its place."""
 _GC_THRESHOLDS = (20_000, 20, 50)
 """Requests leave no cycles behind: the collector need not look often (default 700, 10, 10)."""
-_SWITCH_INTERVAL = 0.0005
+SWITCH_INTERVAL = 0.0005
 """Seconds; the writer thread would otherwise wait up to 5 ms for the interpreter."""
 
 
@@ -122,7 +122,7 @@ def run(
         errors.OperatorError: the store or the journal cannot be used.
     """
     harden()
-    sys.setswitchinterval(_SWITCH_INTERVAL)
+    sys.setswitchinterval(SWITCH_INTERVAL)
     ending = _Ending(check)
     uvloop.run(_serve(app, sock, tls, on_ready, ending))
     return ending.succeeded

@@ -111,7 +111,7 @@ def _version(call: Call, bucket: Bucket, written: Written, request: Any) -> Vers
     )
 
 
-@operation("PutObject", targets=on_put, changes=True)
+@operation("PutObject", targets=on_put, changes=True, brief=True)
 def put_object(call: Call, request: wire.PutObjectRequest, *_targets: Target) -> wire.PutObjectOutput:
     """Keep an object, encrypted; it is there when this has answered."""
     bucket, key = bucket_named(call, request.bucket), object_key(request.key)
@@ -209,7 +209,7 @@ def _customer(call: Call, request: Any) -> Any:
     )
 
 
-@operation("GetObject", targets=_on_read)
+@operation("GetObject", targets=_on_read, brief=True)
 def get_object(call: Call, request: wire.GetObjectRequest, _object: Target) -> wire.GetObjectOutput:
     """Return the object's bytes, or a range of them."""
     bucket, key = bucket_named(call, request.bucket), object_key(request.key)
@@ -225,7 +225,7 @@ def get_object(call: Call, request: wire.GetObjectRequest, _object: Target) -> w
     return wire.GetObjectOutput(**told, expiration=_end(call, bucket, key, version))
 
 
-@operation("HeadObject", targets=_on_read)
+@operation("HeadObject", targets=_on_read, brief=True)
 def head_object(call: Call, request: wire.HeadObjectRequest, _object: Target) -> wire.HeadObjectOutput:
     """Return what GetObject would say beside the bytes; no key is asked for it."""
     bucket, key = bucket_named(call, request.bucket), object_key(request.key)
@@ -255,7 +255,12 @@ def _note_status(call: Call, span: Span) -> None:
 # ------------------------------------------------------------------------------ DeleteObject, DeleteObjects
 
 
-@operation("DeleteObject", targets=on_object("DeleteObject", versioned="DeleteObjectVersion"), changes=True)
+@operation(
+    "DeleteObject",
+    targets=on_object("DeleteObject", versioned="DeleteObjectVersion"),
+    changes=True,
+    brief=True,
+)
 def delete_object(call: Call, request: wire.DeleteObjectRequest, _object: Target) -> wire.DeleteObjectOutput:
     """Delete an object, or one version of it; what is not there is deleted as well."""
     bucket, key = bucket_named(call, request.bucket), object_key(request.key)

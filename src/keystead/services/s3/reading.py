@@ -121,14 +121,14 @@ def bytes_of(
 def _pieces(
     call: Call, bucket: str, key: str, version: Version, data_key: ObjectKey, span: Span
 ) -> Iterator[bytes]:
-    blobs, offset, end = blobs_of(call), 0, span.start + span.length
+    offset, end = 0, span.start + span.length
     for piece in version.pieces:
         start, stop = max(span.start - offset, 0), min(end - offset, piece.size)
         offset += piece.size
         if start >= stop:
             continue
         place = Place(bucket, key, version.place, piece.part)
-        read = _inline(call, piece.blob) if piece.inline else partial(blobs.read, piece.blob)
+        read = _inline(call, piece.blob) if piece.inline else partial(blobs_of(call).read, piece.blob)
         yield from unseal(data_key, place, piece.size, read, start, stop - start)
 
 
