@@ -17,6 +17,7 @@ from keystead.policy.actions import ACTIONS, GRANT_OPERATIONS
 from keystead.services.accessanalyzer import ACCESS_ANALYZER
 from keystead.services.cloudtrail.service import CLOUDTRAIL
 from keystead.services.iam.service import IAM
+from keystead.services.keystead import KEYSTEAD
 from keystead.services.kms.service import KMS
 from keystead.services.organizations.service import ORGANIZATIONS
 from keystead.services.s3.service import S3
@@ -65,6 +66,7 @@ FURTHER: Final = {
         "UpdateUser": ("the same on the user's new name",),
     },
     "s3": {},
+    "keystead": {},
     "access-analyzer": {},
     "cloudtrail": {"CreateTrail": ("cloudtrail:AddTags, if tags are given",)},
     "organizations": {
@@ -240,6 +242,13 @@ SERVICES: Final = (
         where="Permissions are asked on the bucket or object that the request names. What is not offered is answered with "
         "`NotImplemented`. With a key of KMS the caller also needs kms:GenerateDataKey to put and kms:Decrypt to get.",
     ),
+    Part(
+        "Keystead",
+        KEYSTEAD,
+        where="Clients sign for the service `keystead` and send JSON 1.1 with `X-Amz-Target: Keystead.GetAdvice`. The permission is "
+        "asked on the key that `KeyId` names, whether or not it is there, else on `*`; only policies of the caller's side "
+        "give it.",
+    ),
 )
 """The services in the order of the page."""
 
@@ -254,6 +263,8 @@ def offered(part: Part) -> str:
     known, here = part.service.model, part.service.operations
     told = f"Of the {len(known.operations)} operations (API version {known.version}), {len(here)} are here."
     absent = missing(part.service)
+    if part.service is KEYSTEAD:
+        return "AWS has no such operations."
     if not absent:
         return f"{told} None is missing."
     return f"{told} These are not, and say so when they are called: {code(absent)}."

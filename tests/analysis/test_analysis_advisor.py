@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from keystead.analysis.account import standings
 from keystead.analysis.advisor import (
     AccountFacts,
     Held,
@@ -135,7 +136,7 @@ def person(name, *statements):
 def test_who_may_read_and_never_did_is_what_a_thief_gains(statement, applies):
     details = {"RoleDetailList": [person("Batch", statement)]}
     key = default_key(uses=(use(),), held=(Held(bucket="docs", versions=1),))
-    found, _ = judged(key, details=details, people=frozenset({APP}))
+    found, _ = judged(key, standings=tuple(standings(details)), people=frozenset({APP}))
     assert found["resilience"].applies == applies
 
 

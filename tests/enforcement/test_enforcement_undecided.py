@@ -93,6 +93,7 @@ HELPERS = {
     },
     "cloudtrail": {"on_any", "on_trail", "on_trails"},
     "sts": set(),
+    "keystead": set(),
     "s3": {"on_bucket", "on_object", "on_put", "on_service"},
     "access-analyzer": {"on_analyzer", "on_any", "on_named", "on_rule"},
 }  # fmt: skip

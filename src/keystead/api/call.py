@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from keystead.api.attestation import AttestationTrust
     from keystead.api.decisions import Decisions
     from keystead.api.guarding import Watch
+    from keystead.api.holdings import Holdings
     from keystead.api.limits import Quotas
     from keystead.api.objectstore import ObjectStore
     from keystead.api.rest import Exchange
@@ -46,6 +47,19 @@ class Relations(Protocol):
 
     def keys(self, tx: Transaction, account: str) -> Iterable[Key]:
         """Every key of the account that it manages itself, in all Regions."""
+        ...
+
+    def named(self, tx: Transaction, account: str, region: str, key_id: str) -> Key | None:
+        """The key that a KeyId names for a caller there: an id, an alias, or the ARN of either; None if there is none.
+
+        Raises:
+            errors.NotFound: it is no identifier, or an ARN of another Region.
+            errors.InvalidArn: it is the ARN of something else.
+        """
+        ...
+
+    def page(self, tx: Transaction, account: str, region: str, after: str, most: int) -> list[Key]:
+        """Keys of the account in the Region, whoever manages them, in the order of their ids, that come after one."""
         ...
 
 
@@ -114,6 +128,8 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     """The token with which the caller overrides its account's guard (see `api.guarding`)."""
     analyzed: Sources = ()
     """What there is for an analyzer to look at."""
+    holdings: tuple[Holdings, ...] = ()
+    """What services hold under keys."""
 
 
 class Target(msgspec.Struct, frozen=True, gc=False):

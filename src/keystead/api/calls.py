@@ -69,6 +69,7 @@ def call_of(
         parts.objects,
         who.overrides,
         analyzed=parts.analyzed,
+        holdings=parts.holdings,
     )
 
 

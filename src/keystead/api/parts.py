@@ -13,6 +13,7 @@ from keystead.api.attestation import AttestationTrust
 from keystead.api.authenticate import Authenticator
 from keystead.api.call import Call, Relations, Target
 from keystead.api.decisions import Decisions
+from keystead.api.holdings import Holdings
 from keystead.api.limits import Quotas
 from keystead.api.objectstore import ObjectStore
 from keystead.api.operation import Operation
@@ -66,6 +67,7 @@ class Parts(msgspec.Struct, frozen=True):
     decisions: Decisions
     trails: Trails
     analyzed: Sources
+    holdings: tuple[Holdings, ...]
     outside: Outside
     receipts: Receipts
     changed: Callable[[], None]

@@ -10,6 +10,7 @@ from typing import Final
 
 from keystead.errors import KeysteadError
 from keystead.policy.actions import ACTIONS
+from keystead.wire import own
 from keystead.wire.models import accessanalyzer, cloudtrail, iam, organizations, sts
 
 WITHOUT_OPERATION: Final = frozenset({"sts:SetSourceIdentity", "sts:TagSession"})
@@ -95,6 +96,7 @@ PERMISSIONS: Final[frozenset[str]] = (
             cloudtrail.SERVICE,
             iam.SERVICE,
             organizations.SERVICE,
+            own.SERVICE,
             sts.SERVICE,
         )
         for operation in service.operations

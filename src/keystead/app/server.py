@@ -18,6 +18,7 @@ from keystead.api.attestation import AttestationTrust, attestation_of
 from keystead.api.authenticate import Authenticator
 from keystead.api.decisions import Decisions
 from keystead.api.figures import Figures
+from keystead.api.holdings import Holdings
 from keystead.api.leader import Leader
 from keystead.api.limits import quotas_of
 from keystead.api.objectstore import Brake, ObjectStore
@@ -59,6 +60,7 @@ from keystead.services.cloudtrail.courier import Courier
 from keystead.services.cloudtrail.delivery import Route
 from keystead.services.iam import IAM
 from keystead.services.iam.analyzed import AnalyzedRoles
+from keystead.services.keystead import KEYSTEAD
 from keystead.services.kms import due as kms_due
 from keystead.services.kms.analyzed import AnalyzedKeys
 from keystead.services.kms.service import KMS, KeyRelations
@@ -68,6 +70,7 @@ from keystead.services.s3 import S3
 from keystead.services.s3 import due as s3_due
 from keystead.services.s3.analyzed import AnalyzedBuckets
 from keystead.services.s3.garbage import Collector
+from keystead.services.s3.holdings import BucketHoldings
 from keystead.services.sts import STS
 from keystead.settings import Settings
 from keystead.storage import Store
@@ -76,8 +79,10 @@ from keystead.wire.http import Request, Response
 log = structlog.get_logger("keystead")
 
 SERVICES = {
-    service.name: service for service in (KMS, STS, IAM, ORGANIZATIONS, CLOUDTRAIL, S3, ACCESS_ANALYZER)
+    service.name: service
+    for service in (KMS, STS, IAM, ORGANIZATIONS, CLOUDTRAIL, S3, ACCESS_ANALYZER, KEYSTEAD)
 }
+HOLDINGS: tuple[Holdings, ...] = (BucketHoldings(),)
 ANALYZED: Sources = (AnalyzedKeys(), AnalyzedRoles(), AnalyzedBuckets())
 WORKER = "w0"
 _TRACKED = frozenset(
@@ -244,6 +249,7 @@ class App:
                 decisions=Decisions(self.directory, self.journal.worker, keyring),
                 trails=trails,
                 analyzed=ANALYZED,
+                holdings=HOLDINGS,
                 outside=self._outside,
                 receipts=self._receipts,
                 changed=self._kick.set,

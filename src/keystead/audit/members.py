@@ -37,6 +37,10 @@ _IAM: Final = """
     userName value values versionId virtualMFADevice virtualMFADeviceName
 """
 
+_OWN: Final = """
+    admin days keyId marker maxEvents maxVersions needs users
+"""
+
 _ORGANIZATIONS: Final = """
     accountId action actionType activeHandshakeId arn availablePolicyTypes awsManaged childId childType
     completedTimestamp content createAccountRequestId createAccountStatus description destinationParentId
@@ -153,6 +157,7 @@ MEMBERS: Final[Mapping[str, frozenset[str]]] = {
         "access-analyzer": _ACCESS_ANALYZER,
         "cloudtrail": _CLOUDTRAIL,
         "iam": _IAM,
+        "keystead": _OWN,
         "organizations": _ORGANIZATIONS,
         "s3": _S3,
         "sts": _STS,

@@ -23,6 +23,14 @@ _Convert = Callable[[Any], Any]
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
+OWN_SOURCE = "api.keystead"
+
+
+def event_source(service: str) -> str:
+    """What events of calls to the service name as their source; for what AWS has not no name of AWS's is taken."""
+    return OWN_SOURCE if service == "keystead" else f"{service}.amazonaws.com"
+
+
 class Redaction:
     """What one operation's event shows; compiled when its first call comes."""
 
@@ -32,7 +40,7 @@ class Redaction:
         self._rule = rule
         self._show_request: dict[type[Shape], Callable[[Shape], Shown]] = {}
         self._show_response: dict[type[Shape], Callable[[Shape], Shown]] = {}
-        self.event_source = f"{service}.amazonaws.com"
+        self.event_source = event_source(service)
         self.read_only = rule.read_only
         self.data = rule.data
 

@@ -268,6 +268,7 @@ _READS = {
     "cloudtrail": ("Describe", "Get", "List", "Lookup", "Search"),
     "s3": ("Get", "Head", "List"),
     "access-analyzer": ("Check", "Get", "List", "Validate"),
+    "keystead": ("Get",),
 }
 """How the operations of a service that change nothing begin; no operation of STS does."""
 _ANSWERING = ("AssumeRole", "AssumeRoot", "GetSessionToken", "GetFederationToken")

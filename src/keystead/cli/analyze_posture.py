@@ -9,12 +9,11 @@ from typing import Any, Final
 import click
 import msgspec
 
-from keystead.analysis.advisor import AccountFacts
 from keystead.analysis.posture import Judged, judge_identity, judge_key, told
 from keystead.analysis.posture.identity import PolicyPlace
 from keystead.analysis.report import Finding
 from keystead.cli.findings import findings_option, report
-from keystead.cli.gather import Clients, account_facts, keys
+from keystead.cli.gather import Clients, account_details, account_facts, keys
 from keystead.cli.gather_objects import held_under
 
 _HOLDERS: Final = (
@@ -42,12 +41,13 @@ def posture(
     clients = Clients(region)
     now = time.time()
     with clients.told():
-        account = account_facts(clients, now)
+        details = account_details(clients)
+        account = account_facts(clients, details, now)
         held = held_under(clients, account.account, most_objects)
         facts = [msgspec.structs.replace(key, held=held.get(key.arn, ())) for key in keys(clients, key_ids)]
         analyzers = None if key_ids else _analyzers(clients)
     judged = [one for key in facts for one in judge_key(key, now, _name(key.arn, key.aliases))]
-    judged += [] if key_ids else [*_identities(account), *_enabled(analyzers)]
+    judged += [] if key_ids else [*_identities(details or {}, account.account), *_enabled(analyzers)]
     found = [*told(judged, everything=everything)]
     found += [Finding(rule="not-seen", level="warning", message=note) for note in clients.notes]
     report("posture", found, output, {}, f"{len(judged)} checks pass, and no scanner will say the opposite.")
@@ -57,10 +57,10 @@ def _name(arn: str, aliases: tuple[str, ...]) -> str:
     return f"{aliases[0]} ({arn})" if aliases else arn
 
 
-def _identities(account: AccountFacts) -> Iterator[Judged]:
+def _identities(details: Mapping[str, Any], account: str) -> Iterator[Judged]:
     """Every inline policy, and every managed policy of the account's own."""
-    for name, text, place in _policies(account.details or {}):
-        yield judge_identity(text, name, place, account.account)
+    for name, text, place in _policies(details):
+        yield judge_identity(text, name, place, account)
 
 
 def _policies(details: Mapping[str, Any]) -> Iterator[tuple[str, str, PolicyPlace]]:

@@ -16,8 +16,8 @@ from typing import Any, Final
 
 import msgspec
 
-from keystead.analysis.account import grants_of
-from keystead.analysis.advisor import AccountFacts, KeyFacts, Rotation, Use, read_use
+from keystead.analysis.account import grants_of, standings
+from keystead.analysis.advisor import AccountFacts, KeyFacts, Rotation, Use, peopled, read_use
 from keystead.cli.output import Failed
 
 _HIDDEN: Final = frozenset({"AccessDeniedException", "AccessDenied", "UnauthorizedOperation"})
@@ -48,6 +48,21 @@ class Clients:
         if service not in self._made:
             self._made[service] = self._session.create_client(service, region_name=self.region)
         return self._made[service]
+
+    def credentials(self) -> Any:
+        """The caller's credentials, to sign with.
+
+        Raises:
+            Failed: there are none.
+        """
+        found = self._session.get_credentials()
+        if found is None:
+            raise Failed("there are no AWS credentials to sign with")
+        return found.get_frozen_credentials()
+
+    def authorities(self) -> Any:
+        """The file of certificates that servers are trusted by; True for the usual ones."""
+        return self._session.get_config_variable("ca_bundle") or True
 
     def pages(self, service: str, operation: str, member: str, **asked: Any) -> Iterator[Any]:
         """Every item that a paginated operation lists."""
@@ -84,17 +99,20 @@ class Clients:
 # ------------------------------------------------------------------------------ account
 
 
-def account_facts(clients: Clients, now: float) -> AccountFacts:
-    """The account that the credentials belong to, and its people where the caller may see them."""
+def account_details(clients: Clients) -> dict[str, Any] | None:
+    """What GetAccountAuthorizationDetails tells, None where the caller may not see it."""
+    found: dict[str, Any] | None = clients.unless_hidden(
+        "who is in the account", lambda: _details(clients), None
+    )
+    return found
+
+
+def account_facts(clients: Clients, details: dict[str, Any] | None, now: float) -> AccountFacts:
+    """The account that the credentials belong to, and its people as far as `details` tell of them."""
     account = clients["sts"].get_caller_identity()["Account"]
-    details = clients.unless_hidden("who is in the account", lambda: _details(clients), None)
-    people = None
-    if details is not None:
-        people = frozenset(
-            one["Arn"] for kind in ("UserDetailList", "RoleDetailList") for one in details[kind]
-            if "/aws-service-role/" not in one["Arn"]
-        )  # fmt: skip
-    return AccountFacts(account=account, region=clients.region, people=people, details=details, now=now)
+    if details is None:
+        return AccountFacts(account=account, region=clients.region, now=now)
+    return peopled(account, clients.region, standings(details), now)
 
 
 def _details(clients: Clients) -> dict[str, Any]:

@@ -8,11 +8,8 @@ from typing import Any, Final
 
 import msgspec
 
-from keystead import errors
-from keystead.analysis.advisor import Held
+from keystead.analysis.advisor import Held, accounts_let_in
 from keystead.cli.gather import Clients
-from keystead.policy.document import parse
-from keystead.policy.principal import account_of
 
 _NONE: Final = frozenset({
     "NoSuchBucketPolicy", "NoSuchTagSet", "NoSuchLifecycleConfiguration",
@@ -49,7 +46,7 @@ def _bucket(clients: Clients, bucket: str, account: str, most: int) -> dict[str,
     rules = ask("lifecycle_configuration", "Rules", [])
     about = Held(
         bucket=bucket,
-        readers=_accounts(ask("policy", "Policy", ""), account),
+        readers=accounts_let_in(ask("policy", "Policy", ""), account),
         tags=tags,
         expires=any("Expiration" in rule or "NoncurrentVersionExpiration" in rule for rule in rules),
     )
@@ -77,23 +74,3 @@ def _versions(clients: Clients, bucket: str, most: int) -> Iterator[tuple[str, i
         )
         if head.get("SSEKMSKeyId"):
             yield head["SSEKMSKeyId"], entry["Size"], int(not entry["IsLatest"])
-
-
-def _accounts(policy: str, own: str) -> tuple[str, ...]:
-    """The other accounts that a bucket policy lets in."""
-    if not policy:
-        return ()
-    try:
-        statements = parse(policy).statements
-    except errors.MalformedPolicyDocument:
-        return ()
-    entries = {
-        entry for one in statements if one.effect == "Allow" and one.principal is not None for entry in one.principal.aws
-    }  # fmt: skip
-    named = {account_of(entry) or _of_arn(entry) for entry in entries}
-    return tuple(sorted(named - {"", own}))
-
-
-def _of_arn(entry: str) -> str:
-    parts = entry.split(":")
-    return parts[4] if len(parts) > 4 else ""  # noqa: PLR2004  an ARN's account

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from keystead.analysis.effective import Standing
 from keystead.policy.request import Grant
 
 AWS_MANAGED = "AWS"
@@ -116,10 +116,24 @@ class KeyFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AccountFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """The account around its keys; `people` are the ARNs of its users and roles, None where they were not told."""
+    """The account around its keys.
+
+    Attributes:
+        people: the ARNs of its users and roles, without those of services; None where they were not told.
+        standings: its users and roles with the policies on their side, likewise.
+    """
 
     account: str
     region: str
     people: frozenset[str] | None = None
-    details: Mapping[str, Any] | None = None
+    standings: tuple[Standing, ...] | None = None
     now: float = 0.0
+
+
+def peopled(account: str, region: str, standings: Iterable[Standing], now: float) -> AccountFacts:
+    """The account with its users and roles."""
+    found = tuple(one for one in standings if one.principal.type != "root")
+    arns = (
+        one.principal.role_arn or one.principal.arn for one in found if not one.principal.service_linked_role
+    )
+    return AccountFacts(account=account, region=region, people=frozenset(arns), standings=found, now=now)

@@ -79,7 +79,7 @@ def _grants(key: KeyFacts, account: AccountFacts, idle: float) -> Iterator[Advic
             yield Advice("stale-grant", "warning", said, revoke)
             continue
         issued = key.grants_issued.get(grant.grant_id, account.now)
-        used = any(_is(grant.grantee, principal) for principal in active)
+        used = any(_is(grant.grantee, principal, key.account) for principal in active)
         if key.complete and account.now - issued > idle and not used and not _is_service(grant.grantee):
             said = (
                 f"grant {grant.grant_id} is for {grant.grantee}, who never used the key since {_day(issued)}"
@@ -95,10 +95,13 @@ def _gone(grantee: str, account: AccountFacts) -> bool:
     return named.startswith(("user/", "role/")) and grantee not in account.people
 
 
-def _is(grantee: str, principal: str) -> bool:
-    return grantee == principal or (
-        grantee.endswith(":root") and grantee.split(":")[4] == principal.split(":")[4]
-    )
+def _is(grantee: str, principal: str, own: str) -> bool:
+    """Whether the principal may be the grantee: of another account's callers, only their account may be known."""
+    if grantee == principal or _is_service(grantee) or _is_service(principal):
+        return grantee == principal
+    account = grantee.split(":")[4]
+    unnamed = account != own and principal.endswith(":root")
+    return account == principal.split(":")[4] and (grantee.endswith(":root") or unnamed)
 
 
 def _is_service(grantee: str) -> bool:

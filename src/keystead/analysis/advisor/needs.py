@@ -103,11 +103,11 @@ def _compliance(key: KeyFacts, _account: AccountFacts) -> Iterator[str]:
 
 
 def _resilience(key: KeyFacts, account: AccountFacts) -> Iterator[str]:
-    if account.details is None or not key.held:
+    if account.standings is None or not key.held:
         return
     known = set(operations_by_principal(key.uses))
     for held in key.held:
-        others = readers_of(held.bucket, account.details) - known
+        others = readers_of(held.bucket, account.standings) - known
         if others:
             yield (
                 f"{_named(others)} may read bucket {held.bucket} and never used the key: whoever steals one of them reads all "

@@ -54,7 +54,12 @@ def read_use(event: Mapping[str, Any]) -> Use | None:
 
 
 def _principal(identity: Mapping[str, Any]) -> str:
-    """The role behind a session; else the caller, or the service that called for itself."""
+    """The role behind a session; else the caller, or the service that called for itself.
+
+    Of a caller from another account the key's account is told no more than its account, whose root stands for it.
+    """
+    if identity.get("type") == "AWSAccount":
+        return f"arn:aws:iam::{identity.get('accountId', '')}:root"
     session = identity.get("sessionContext") or {}
     issuer = (session.get("sessionIssuer") or {}).get("arn", "")
     return str(issuer or identity.get("arn", "") or identity.get("invokedBy", ""))

@@ -7,6 +7,7 @@ from typing import Final
 from keystead.api.permissions import PERMISSIONS
 from keystead.audit.index import Index
 from keystead.audit.query import Filter, find
+from keystead.audit.redact import event_source
 
 BY_ACTION: Final = frozenset({"kms", "access-analyzer"})
 """Services whose permissions are told one by one: each is that of operations which events name."""
@@ -56,20 +57,18 @@ class Evidence:
 
     def service(self, principal: str, service: str) -> float:
         """When the user or role with this ARN last called the service with success; 0 for never."""
-        return self._last(Filter(principal=principal, source=_source(service), outcome="ok"))
+        return self._last(Filter(principal=principal, source=event_source(service), outcome="ok"))
 
     def action(self, principal: str, action: str) -> float:
         """When it last made use of the permission; 0 for never."""
         service, _, name = action.partition(":")
         return max(
-            self._last(Filter(principal=principal, source=_source(service), operation=event, outcome="ok"))
+            self._last(
+                Filter(principal=principal, source=event_source(service), operation=event, outcome="ok")
+            )
             for event in _EVENTS.get(action, (name,))
         )
 
     def _last(self, asked: Filter) -> float:
         newest = next(find(self._index, asked, page=1), None)
         return 0.0 if newest is None else float(newest.place.time)
-
-
-def _source(service: str) -> str:
-    return f"{service}.amazonaws.com"

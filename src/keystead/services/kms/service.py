@@ -10,6 +10,7 @@ from keystead import arn
 from keystead.api.service import service
 from keystead.keys import Key
 from keystead.keys.grant import Grant
+from keystead.keys.identifiers import parse_key_ref
 from keystead.keys.key import CUSTOMER
 from keystead.services.kms import (
     aliases,
@@ -98,3 +99,18 @@ class KeyRelations:
 
     def keys(self, tx: Transaction, account: str) -> Iterable[Key]:
         return (key for _, key in tx.scan(KEYS, f"{account}/") if key.manager == CUSTOMER)
+
+    def named(self, tx: Transaction, account: str, region: str, key_id: str) -> Key | None:
+        ref = parse_key_ref(key_id, account, region)
+        found = ref.key_id
+        if ref.alias is not None:
+            # The store has no place for NUL, which a caller may well send.
+            place = f"{ref.account}/{ref.region}/{ref.alias}"
+            alias = None if "\0" in ref.alias else tx.get(ALIASES, place)
+            found = None if alias is None else alias.target
+        return None if found is None else tx.get(KEYS, f"{ref.account}/{ref.region}/{found}")
+
+    def page(self, tx: Transaction, account: str, region: str, after: str, most: int) -> list[Key]:
+        place = f"{account}/{region}/"
+        rows = tx.scan(KEYS, place, after=f"{place}{after}" if after else None, limit=most)
+        return [key for _, key in rows]
