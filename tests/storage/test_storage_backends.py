@@ -34,6 +34,12 @@ def test_reads_what_was_written(backend):
     assert backend.get(b"b") is None
 
 
+def test_two_values_are_read_at_once(backend):
+    write(backend, a=b"1", b=b"")
+    assert backend.get_both(b"a", b"b") == (b"1", b"")
+    assert backend.get_both(b"c", b"a") == (None, b"1")
+
+
 def test_scan_is_ordered_by_unsigned_bytes_and_half_open(backend):
     keys = [b"", b"\x00", b"a", b"a\x00", b"a\xff", b"b", b"\x80", b"\xff\xff"]
     backend.commit(Batch({}, {key: b"v" + key for key in keys}))

@@ -93,6 +93,17 @@ class Grove:
             for child_low, child, child_end in zip(node.keys, node.values, bounds, strict=True):
                 self.check_shape(child, height - 1, child_low, child_end)
 
+    def check_leaves(self, start, end):
+        nodes = tree.Nodes(self.disk.get, 1)
+        spans, found, at = list(nodes.leaves(self.root, start, end, BARRIER)), [], start
+        for span in spans:
+            assert span.start == at < span.end
+            at = span.end
+            leaf = nodes.load(span.reference, BARRIER)
+            found += [key for key in leaf.keys if span.start <= key < span.end]
+        assert at == end
+        assert found == [key for key in sorted(self.model) if start <= key < end]
+
 
 keys = st.binary(min_size=1, max_size=3) | st.sampled_from([b"p/%03d" % n for n in range(60)])
 digests = st.binary(min_size=16, max_size=16) | st.just(b"")
@@ -107,6 +118,21 @@ def test_the_tree_is_the_map(batches):
         for batch in batches:
             grove.apply(batch)
             grove.check()
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.dictionaries(keys, st.none() | digests, max_size=30), max_size=4),
+    st.tuples(keys, keys).map(sorted).filter(lambda ends: ends[0] != ends[1]),
+)
+def test_leaves_cover_a_range_without_gaps(batches, ends):
+    with pytest.MonkeyPatch.context() as patch:
+        make_small(patch)
+        grove = Grove()
+        for batch in batches:
+            grove.apply(batch)
+            grove.check_leaves(*ends)
+            grove.check_leaves(b"", b"\xff" * 4)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -26,7 +26,13 @@ class Figures:
     """Belongs to one worker; `tick` is what its timer calls."""
 
     def __init__(
-        self, directory: Path, journal: Journal, wall: Clock, census: Callable[[], Census], *, shared: bool
+        self,
+        directory: Path,
+        journal: Journal,
+        wall: Clock,
+        census: Callable[[], Census | None],
+        *,
+        shared: bool,
     ) -> None:
         """The worker's numbers, which go on from those that it published when it last ran.
 
@@ -40,6 +46,7 @@ class Figures:
         self._page = MetricsPage(self._board, self.now, partial(progress_of, directory))
         self._census: Census = {}
         self._counted = 0.0
+        self._counting = False
         self._committer: Committer | None = None
         self.measures = Measures(self._board.mine())
 
@@ -71,19 +78,22 @@ class Figures:
         return await loop.run_in_executor(pool, self._page.render)
 
     async def tick(self, pool: Executor, *, leads: bool) -> None:
-        """None; other workers see the numbers, and a leader has counted what there is if it is time."""
+        """None; other workers see the numbers, and a leader goes on counting what there is if it is time."""
         loop = asyncio.get_running_loop()
-        if leads and not 0 <= self._wall.now() - self._counted < INTERVAL:
+        if leads and (self._counting or not 0 <= self._wall.now() - self._counted < INTERVAL):
             await loop.run_in_executor(pool, self._count)
         if self._shared:
             await loop.run_in_executor(pool, self.publish)
 
     def _count(self) -> None:
-        self._counted = self._wall.now()
+        found: Census | None = self._census
         try:
-            self._census = self._take_census()
+            found = self._take_census()
         except errors.StorageError as error:
             log.warning("the deployment cannot be counted", reason=str(error))
+        self._counting = found is None
+        if found is not None:
+            self._census, self._counted = found, self._wall.now()
 
     def publish(self) -> None:
         """None; other workers, and this one after a restart, see the numbers."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Final
@@ -14,7 +15,7 @@ from keystead import errors
 from keystead.api.evidence import service_record
 from keystead.api.replay import SEEN
 from keystead.api.schedule import DUE, Due, DueCall, Handlers
-from keystead.api.usage import LAST_USE, USES_UP_TO, Position, UsageTracker
+from keystead.api.usage import LAST_USE, USES_UP_TO, CallersTaken, LastUse, Position, UsageTracker
 from keystead.audit import notes
 from keystead.audit.commit import Committer, Submission
 from keystead.clock import Clock
@@ -29,6 +30,11 @@ _PATIENCE: Final = 60.0
 """Seconds until what failed by a defect is tried again."""
 _FLUSH_INTERVAL = 15.0
 """Seconds between flushes of last uses."""
+_FLUSHED_TOGETHER: Final = 256
+"""Keys whose last uses are flushed in one commit, once a second."""
+_FLUSHES: Final = 30
+"""Commits in which most of a flush gets done, where it is more than that: what waits takes memory."""
+_FLUSHED_AT_STOP: Final = 4096
 _STALE: Final = 1000
 """Records without a use after which it is kept all the same how far the journal was read: pruning waits for that."""
 
@@ -58,6 +64,8 @@ class Scheduler:
         self._work = work
         self._running = asyncio.Lock()
         self._flushed = work.clock.now()
+        self._unflushed = 0  # keys of the flush under way
+        self._reach: dict[str, int] = {}  # how far the journals were read when it began
         self._later: dict[str, float] = {}
         """Rows whose handler failed by a defect, and when they are tried again: what is due after them does not wait."""
         tx = work.store.transaction()
@@ -165,33 +173,52 @@ class Scheduler:
             tx.delete(SEEN, place)
         await self._submit((), tx)
 
-    async def _flush_uses(self, *, force: bool = False) -> None:
+    async def _flush_uses(self) -> None:
+        """Begin a flush of last uses when it is time, or go on with one: a little each time, others need the store."""
         now = self._work.clock.now()
-        if not force and 0 <= now - self._flushed < _FLUSH_INTERVAL:
-            return
-        self._flushed = now
-        position = self._work.position()
-        positions = {**self._work.usage.replayed, self._work.worker: position}
-        taken, callers = self._work.usage.take(), self._work.usage.callers.take()
+        if not self._unflushed:
+            if 0 <= now - self._flushed < _FLUSH_INTERVAL:
+                return
+            self._flushed = now
+            self._reach = {**self._work.usage.replayed, self._work.worker: self._work.position()}
+            self._unflushed = len(self._work.usage)
+        await self._flush_some(max(_FLUSHED_TOGETHER, self._unflushed // _FLUSHES))
+
+    async def _flush_some(self, most: int) -> None:
+        """Flush the uses of so many keys; with the last ones, those of callers and how far the journals were read."""
+        usage, loop = self._work.usage, asyncio.get_running_loop()
+        taken = usage.take(min(most, self._unflushed))
+        last = len(taken) == self._unflushed
+        callers = usage.callers.take() if last else {}
+        positions = self._reach if last else {}
         if not taken and not callers and not self._stale(positions):
             return
+        kept = False
+        try:
+            prepare = functools.partial(self._uses, taken, callers, positions)
+            kept = await self._submit((), await loop.run_in_executor(self._work.pool, prepare))
+        finally:
+            if kept:
+                self._unflushed -= len(taken)
+                self._flushed_to |= positions
+            else:
+                self._unflushed = 0
+                usage.give_back(taken)
+                usage.callers.give_back(callers)
+
+    def _uses(
+        self, taken: dict[str, LastUse], callers: CallersTaken, positions: dict[str, int]
+    ) -> Transaction:
+        """What stores uses. A thread's work: each is compared with the one that is stored."""
         tx = self._work.store.transaction()
         for worker, index in positions.items():
             tx.put(USES_UP_TO, worker, Position(index))
-        for place, use in taken.items():
+        for place, use in sorted(taken.items()):  # neighbours are read and written together
             known = tx.get(LAST_USE, place)  # another worker may have seen a later one
             if self._work.exists(tx, place) and (known is None or known.at <= use.at):
                 tx.put(LAST_USE, place, use)
         self._work.usage.callers.flush(tx, callers)
-        kept = False
-        try:
-            kept = await self._submit((), tx)
-        finally:
-            if kept:
-                self._flushed_to |= positions
-            else:
-                self._work.usage.give_back(taken)
-                self._work.usage.callers.give_back(callers)
+        return tx
 
     def _stale(self, positions: dict[str, int]) -> bool:
         """Whether it is time to keep how far the journals were read, though they told of no use."""
@@ -213,6 +240,9 @@ class Scheduler:
         await self._submit((), tx)
 
     async def flush(self) -> None:
-        """Write what is kept in memory, for a stop."""
+        """Write what is kept in memory, for a stop; where it is much, the next start finds it in the journal."""
         async with self._running:
-            await self._flush_uses(force=True)
+            self._unflushed = len(self._work.usage)
+            if self._unflushed <= _FLUSHED_AT_STOP:
+                self._reach = {**self._work.usage.replayed, self._work.worker: self._work.position()}
+                await self._flush_some(_FLUSHED_AT_STOP)

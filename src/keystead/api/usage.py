@@ -8,7 +8,7 @@ more than the Encrypt.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from threading import Lock
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -60,12 +60,15 @@ USES_UP_TO: Table[Position] = Table("uses_up_to", Position, evident=False)  # ho
 """worker"""
 
 
+CallersTaken = dict[tuple[str, str], tuple[float, str, str]]
+"""By account and access key id or role: when, the service, the Region."""
+
+
 class UsageTracker:
     """The uses since the last flush, by the key's place in the store; and what callers did with theirs."""
 
     def __init__(self) -> None:
         self._recent: dict[str, LastUse] = {}
-        self._lock = Lock()
         self.callers = CallerUses()
         self.replayed: dict[str, int] = {}
         """Journals of workers that are no longer run, and the index up to which their uses were noted here."""
@@ -79,23 +82,26 @@ class UsageTracker:
         """The last use since the last flush, None if there was none."""
         return self._recent.get(place)
 
-    def take(self) -> dict[str, LastUse]:
-        """Everything noted since the last take, for a flush; `give_back` it if the flush fails."""
-        with self._lock:
-            taken, self._recent = self._recent, {}
-        return taken
+    def __len__(self) -> int:
+        """How many keys were used since their last flush."""
+        return len(self._recent)
+
+    def take(self, most: int) -> dict[str, LastUse]:
+        """Uses to flush, of the keys that have waited longest, at most `most`; `give_back` them if the flush fails."""
+        # One step each, so that whatever thread notes a use meanwhile is not lost.
+        return {place: self._recent.pop(place) for place in list(islice(self._recent, most))}
 
     def give_back(self, taken: dict[str, LastUse]) -> None:
         """Undo a take whose flush failed; what came since is newer and stays."""
-        with self._lock:
-            self._recent = {**taken, **self._recent}
+        for place, use in taken.items():
+            self._recent.setdefault(place, use)
 
 
 class CallerUses:
     """The last requests since the last flush, by access key or role. Written on the event loop's thread only."""
 
     def __init__(self) -> None:
-        self._recent: dict[tuple[str, str], tuple[float, str, str]] = {}
+        self._recent: CallersTaken = {}
 
     def note(self, caller: Caller, at: float, service: str, region: str) -> None:
         """Remember a request of `caller`, at `at` epoch seconds, as the last one."""
@@ -118,16 +124,16 @@ class CallerUses:
             return flushed
         return CallerUse(*recent)
 
-    def take(self) -> dict[tuple[str, str], tuple[float, str, str]]:
+    def take(self) -> CallersTaken:
         """Everything noted since the last take, for a flush; `give_back` it if the flush fails."""
         taken, self._recent = self._recent, {}
         return taken
 
-    def give_back(self, taken: dict[tuple[str, str], tuple[float, str, str]]) -> None:
+    def give_back(self, taken: CallersTaken) -> None:
         """Undo a take whose flush failed; what came since is newer and stays."""
         self._recent = {**taken, **self._recent}
 
-    def flush(self, tx: Transaction, taken: dict[tuple[str, str], tuple[float, str, str]]) -> None:
+    def flush(self, tx: Transaction, taken: CallersTaken) -> None:
         """None; what was taken will be stored, except of who is gone."""
         for (account, who), use in taken.items():
             known = tx.get(CALLER_USE, f"{account}/{who}")  # another worker may have seen a later one

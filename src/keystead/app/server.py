@@ -6,16 +6,17 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import structlog
 
 from keystead import errors
-from keystead.api import census
 from keystead.api.accounts import ACCOUNTS
 from keystead.api.analyzed import Sources
 from keystead.api.attestation import AttestationTrust, attestation_of
 from keystead.api.authenticate import Authenticator
+from keystead.api.census import Counting
 from keystead.api.decisions import Decisions
 from keystead.api.figures import Figures
 from keystead.api.holdings import Holdings
@@ -133,7 +134,7 @@ class App:
             directory,
             journal,
             wall,
-            lambda: census.count(store, KEYS, clock.now(), lambda key: str(key.state)),
+            Counting(store, KEYS, clock, lambda key: str(key.state)).go_on,
             shared=settings.workers > 1,
         )
         self._watching = watching_of(settings.alarms, directory, wall)
@@ -143,6 +144,8 @@ class App:
         self._leader = Leader(directory)
         self._sequencing: Sequencing | None = None
         self._pool = FairPool(settings.threads, settings.max_waiting)
+        # Not of the pool, whose threads go on as long as clients have work for them.
+        self._upkeep = ThreadPoolExecutor(2, "keystead-upkeep")
         self._bodies = FairPool(BODIES, settings.max_waiting, each=BODIES_EACH)
         self._forms = FairPool(FORMS, settings.max_waiting, each=FORMS_EACH)
         self._answers = FairPool(settings.threads, settings.max_waiting)
@@ -178,7 +181,7 @@ class App:
         self.figures.attach(committer)
         if self._watching is not None and self._leader.leads():
             # Only whoever leads reads where the watch was left: nobody else may write it meanwhile.
-            await loop.run_in_executor(self._pool.executor, self._watching.prepare)
+            await loop.run_in_executor(self._upkeep, self._watching.prepare)
         self.committer = committer
         witnesses = Witnesses.configured(self.settings.witnesses)
         self._sequencing = Sequencing(
@@ -195,7 +198,7 @@ class App:
                 clock=self.clock,
                 wall=self.wall,
                 entropy=self.entropy,
-                pool=self._pool.executor,
+                pool=self._upkeep,
                 handlers={**kms_due.handlers(keyring), **s3_due.handlers(keyring, self.entropy)},
                 exists=lambda tx, place: tx.get(KEYS, place) is not None,
                 worker=self.journal.worker,
@@ -262,7 +265,7 @@ class App:
         self._turns = Turns(pipeline.handle, pipeline.refuse, loop.call_soon, self.settings.max_waiting)
         self._door = OperationsDoor(
             committer=committer,
-            metrics=lambda: self.figures.page(self._pool.executor),
+            metrics=lambda: self.figures.page(self._upkeep),
             authenticator=authenticator,
             store=self.store,
             clock=self.clock,
@@ -309,6 +312,7 @@ class App:
         await asyncio.get_running_loop().run_in_executor(None, self._collector.wait)
         for pool in (self._forms, self._bodies, self._answers, self._pool):
             await asyncio.get_running_loop().run_in_executor(None, pool.close)
+        await asyncio.get_running_loop().run_in_executor(None, self._upkeep.shutdown)
         if self._sequencing is not None:
             await asyncio.get_running_loop().run_in_executor(None, self._sequencing.stop)
         await asyncio.get_running_loop().run_in_executor(None, self._receipts.close)
@@ -336,7 +340,7 @@ class App:
                 leads = self._leader.leads()
                 await (self.scheduler.run() if leads else self.scheduler.keep_up())
                 self._courier.leads = self._follower.leads = leads
-                await self.figures.tick(self._pool.executor, leads=leads)
+                await self.figures.tick(self._upkeep, leads=leads)
                 if leads and self._sequencing is not None:
                     self._sequencing.lead()
                 if self._watching is not None and leads:

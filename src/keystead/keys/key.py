@@ -5,6 +5,7 @@ Times are epoch seconds. The key material's bytes are elsewhere; a key knows the
 
 from __future__ import annotations
 
+import sys
 from functools import cached_property
 
 import msgspec
@@ -100,6 +101,10 @@ class Key(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dict=Tr
     xks_key_id: str | None = None
     principals: tuple[tuple[str, str], ...] = ()
     manager: str = CUSTOMER
+
+    def __post_init__(self) -> None:
+        """Many keys have the same policy: it is kept once, and compared and found by its address."""
+        msgspec.structs.force_setattr(self, "policy", sys.intern(self.policy))
 
     @cached_property
     def arn(self) -> str:

@@ -18,6 +18,7 @@ from keystead.storage.memory import MemoryBackend
 from keystead.storage.sqlite import SqliteBackend
 from keystead.storage.store import Store
 from keystead.storage.table import Table, join, split
+from keystead.storage.tally import Tally
 from keystead.storage.transaction import Transaction
 from keystead.storage.upkeep import Verification
 
@@ -46,6 +47,7 @@ __all__ = [
     "SqliteBackend",
     "Store",
     "Table",
+    "Tally",
     "Transaction",
     "Verification",
     "digest",

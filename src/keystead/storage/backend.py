@@ -62,6 +62,14 @@ class Backend(Protocol):
         """
         ...
 
+    def get_both(self, first: bytes, second: bytes) -> tuple[bytes | None, bytes | None]:
+        """The values at two keys (None: there is none), for less than two calls of `get`.
+
+        Raises:
+            StorageUnavailable: the database cannot be read.
+        """
+        ...
+
     def scan(
         self, start: bytes, end: bytes, limit: int | None, reverse: bool = False
     ) -> list[tuple[bytes, bytes]]:

@@ -26,6 +26,9 @@ class MemoryBackend:
         with self._lock:  # never the half of a batch
             return self._values.get(key)
 
+    def get_both(self, first: bytes, second: bytes) -> tuple[bytes | None, bytes | None]:
+        return self.get(first), self.get(second)
+
     def scan(
         self, start: bytes, end: bytes, limit: int | None, reverse: bool = False
     ) -> list[tuple[bytes, bytes]]:

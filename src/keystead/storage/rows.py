@@ -12,7 +12,7 @@ from keystead.storage.barrier import describe
 from keystead.storage.cache import Recent
 from keystead.storage.table import R, Table
 from keystead.storage.transaction import Entry
-from keystead.storage.tree import Nodes
+from keystead.storage.tree import NUMBER_BYTES, Nodes, entry_at, node_place
 from keystead.storage.view import State, View
 
 _MOST_RANGES = 1_000
@@ -61,13 +61,18 @@ class Rows:
             StorageTampered: the database does not show `state` (any more).
             StorageUnavailable: the database cannot be read.
         """
-        place = table.place(key)
-        version = self._nodes.find(state.root, place, state.barrier)
-        known = self._records.peek((table.name, key))
-        if known is not None and known.digest == version:
-            self._remember(state, table, [known])
-            return known
-        sealed = self._backend.get(place)
+        place, nodes = table.place(key), self._nodes
+        reference, known = nodes.leaf(state.root, place, state.barrier), self._records.peek((table.name, key))
+        if known is None and nodes.known(reference) is None:
+            # Both are needed: asked for together they take two thirds of the time.
+            node, sealed = self._backend.get_both(node_place(reference[:NUMBER_BYTES]), place)
+            version = entry_at(nodes.opened(reference, node, state.barrier), place)
+        else:
+            version = entry_at(nodes.load(reference, state.barrier), place)
+            if known is not None and known.digest == version:
+                self._remember(state, table, [known])
+                return known
+            sealed = self._backend.get(place)
         entry = self._verified(state, table, place, version, sealed)
         if version is not None:
             self._remember(state, table, [entry])
@@ -92,6 +97,23 @@ class Rows:
             found.extend((table.key(entry.place), entry.record) for entry in entries)  # type: ignore[misc]  # a table's rows hold its own type only
             if limit is None and here == start and position is None and state is ranges.state:
                 _keep(ranges.rows, (start, end), found.copy())
+        return found
+
+    def pass_by(self, table: Table[R], start: bytes, end: bytes) -> list[R]:
+        """The records from place `start` to `end` (exclusive), read without keeping them: others are needed sooner.
+
+        Raises:
+            StorageTampered: a row is changed, missing, or was added by somebody else.
+            StorageUnavailable: the database cannot be read.
+        """
+        found: list[R] = []
+        position: bytes | None = start
+        while position is not None:
+            here = position
+            _, entries, position = self._view.consistent(
+                lambda s: self._rows(s, table, here, end, None, keep=False)  # noqa: B023  runs before the loop goes on
+            )
+            found.extend(entry.record for entry in entries)  # type: ignore[misc]  # a table's rows hold its own type only
         return found
 
     def read_entries(self, start: bytes, end: bytes, limit: int | None) -> list[bytes]:
@@ -125,7 +147,14 @@ class Rows:
         return ranges
 
     def _rows(
-        self, state: State, table: Table[Any], start: bytes, end: bytes, limit: int | None
+        self,
+        state: State,
+        table: Table[Any],
+        start: bytes,
+        end: bytes,
+        limit: int | None,
+        *,
+        keep: bool = True,
     ) -> tuple[State, list[Entry], bytes | None]:
         """The state that was read, the rows of one leaf from `start` on, and where to go on (None: nowhere)."""
         chunk = self._nodes.chunk(state.root, start, state.barrier)
@@ -143,7 +172,8 @@ class Rows:
                 self._verified(state, table, place, version, sealed)
                 for (place, sealed), version in zip(stored, versions, strict=True)
             ]
-        self._remember(state, table, entries)
+        if keep:
+            self._remember(state, table, entries)
         return state, entries, None if last else stop
 
     def _known(self, table: Table[Any], places: list[bytes], versions: list[bytes]) -> list[Entry]:

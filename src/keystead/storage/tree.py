@@ -62,6 +62,14 @@ class Chunk(NamedTuple):
     end: bytes | None
 
 
+class Span(NamedTuple):
+    """One leaf's reference and the part of a range that it covers, from `start` to `end` (exclusive)."""
+
+    reference: bytes
+    start: bytes
+    end: bytes
+
+
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(tuple[bytes, list[bytes], list[bytes]]).decode
 
@@ -69,6 +77,12 @@ _decode = msgspec.msgpack.Decoder(tuple[bytes, list[bytes], list[bytes]]).decode
 def node_place(number: bytes) -> bytes:
     """Where the node with this 8-byte number is stored."""
     return b"n" + number
+
+
+def entry_at(leaf: Node, place: bytes) -> bytes | None:
+    """The digest that a leaf has for `place`, or None."""
+    index = bisect_left(leaf.keys, place)
+    return leaf.values[index] if index < len(leaf.keys) and leaf.keys[index] == place else None
 
 
 class Nodes:
@@ -87,8 +101,19 @@ class Nodes:
         node = self._known.get(reference)
         if node is not None:
             return node
+        return self.opened(reference, self._read(node_place(reference[:NUMBER_BYTES])), barrier)
+
+    def known(self, reference: bytes) -> Node | None:
+        """The node that `reference` names if it need not be read."""
+        return self._known.get(reference)
+
+    def opened(self, reference: bytes, sealed: bytes | None, barrier: Barrier) -> Node:
+        """The node that `reference` names, which was found stored as `sealed`.
+
+        Raises:
+            StorageTampered: it is not the one named.
+        """
         place = node_place(reference[:NUMBER_BYTES])
-        sealed = self._read(place)
         if sealed is None or digest(sealed) != reference[NUMBER_BYTES:]:
             raise StorageTampered(f"{describe(place)}: not what Keystead wrote there")
         node = _unpacked(barrier.open(place, sealed))
@@ -106,13 +131,19 @@ class Nodes:
         Raises:
             StorageTampered: a node on the way is not the one its parent names.
         """
-        node = self.load(root.reference, barrier)
+        return entry_at(self.load(self.leaf(root, place, barrier), barrier), place)
+
+    def leaf(self, root: Root, place: bytes, barrier: Barrier) -> bytes:
+        """The reference of the leaf that shows whether there is something at `place`.
+
+        Raises:
+            StorageTampered: a branch on the way is not the one its parent names.
+        """
+        reference = root.reference
         for _ in range(root.height):
-            node = self.load(node.values[bisect_right(node.keys, place) - 1], barrier)
-        index = bisect_left(node.keys, place)
-        if index < len(node.keys) and node.keys[index] == place:
-            return node.values[index]
-        return None
+            node = self.load(reference, barrier)
+            reference = node.values[bisect_right(node.keys, place) - 1]
+        return reference
 
     def chunk(self, root: Root, start: bytes, barrier: Barrier) -> Chunk:
         """What the leaf around `start` has from there on.
@@ -128,6 +159,25 @@ class Nodes:
             node = self.load(node.values[index - 1], barrier)
         first = bisect_left(node.keys, start)
         return Chunk(node.keys[first:], node.values[first:], end)
+
+    def leaves(self, root: Root, start: bytes, end: bytes, barrier: Barrier) -> Iterable[Span]:
+        """The leaves between `start` and `end` (exclusive), in order; only branches are read for it.
+
+        Raises:
+            StorageTampered: a branch on the way is not the one its parent names.
+        """
+        pending = [(Span(root.reference, start, end), root.height)]
+        while pending:
+            span, height = pending.pop()
+            if not height:
+                yield span
+                continue
+            node = self.load(span.reference, barrier)
+            first = max(bisect_right(node.keys, span.start) - 1, 0)
+            last = bisect_left(node.keys, span.end)
+            lows = [span.start, *node.keys[first + 1 : last], span.end]
+            spans = map(Span, node.values[first:last], lows, lows[1:])
+            pending.extend((child, height - 1) for child in reversed(list(spans)))
 
     def references(self, root: Root, barrier: Barrier) -> Iterable[bytes]:
         """The references of all nodes, parents first.

@@ -34,6 +34,9 @@ class FaultyBackend:
     def get(self, key: bytes) -> bytes | None:
         return self.inner.get(key)
 
+    def get_both(self, first: bytes, second: bytes) -> tuple[bytes | None, bytes | None]:
+        return self.inner.get_both(first, second)
+
     def scan(
         self, start: bytes, end: bytes, limit: int | None, reverse: bool = False
     ) -> list[tuple[bytes, bytes]]:
