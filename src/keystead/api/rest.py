@@ -54,6 +54,8 @@ _CODES: Final[dict[type[errors.ApiError], tuple[str, int, str]]] = {
 """What S3 calls the errors that every service has: code, status, and its words where they differ."""
 _OK: Final = 200
 _SCOPE: Final = "/s3/aws4_request"
+_SCOPE_QUOTED: Final = "%2Fs3%2Faws4_request"
+"""As most clients write it."""
 _EXPIRED: Final = "Signature expired"
 _EARLY: Final = "Signature not yet current"
 
@@ -99,7 +101,7 @@ def is_for_s3(method: str, target: str, headers: Mapping[str, str], domains: Seq
         return _SCOPE in signed or signed.startswith("AWS ")
     query = target.partition("?")[2]
     if "X-Amz-Credential=" in query:
-        return _SCOPE in unquote(query)
+        return _SCOPE in query or _SCOPE_QUOTED in query or _SCOPE in unquote(query)
     if target[:2] not in {"/", "/?"}:
         return True
     form = headers.get("content-type", "").startswith("multipart/form-data")
@@ -122,7 +124,7 @@ class RestEncoding:
         body = b""
         if exchange.payload is not None and request.method in _WITH_ENTITY and not streams(shape):
             body = exchange.payload.whole()
-        return rest_xml.decode(shape, request, exchange.address.labels, body)
+        return rest_xml.decode(shape, request.headers, exchange.address.labels, exchange.query, body)
 
     def answer(self, service: model.Service, operation: str, answer: Any, request_id: str) -> Response:
         exchange = self.exchange
@@ -252,8 +254,7 @@ def _row(shape: OperationShape, *, offered: bool) -> _Row:
 
 
 def _fits(row: _Row, fields: Mapping[str, str], request: Request) -> bool:
-    return (
-        all(name in fields and value in ("", fields[name]) for name, value in row.fixed.items())
-        and all(name in fields for name in row.fields)
-        and all(name in request.headers for name in row.headers)
-    )
+    for name, value in row.fixed.items():
+        if name not in fields or value not in ("", fields[name]):
+            return False
+    return row.fields <= fields.keys() and row.headers <= request.headers.keys()

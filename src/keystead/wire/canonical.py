@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from urllib.parse import quote, unquote_to_bytes
 
 from keystead.wire.http import Request
 
 UNRESERVED = "-_.~"
+_MEMOISED = 512  # entries, and characters of the longest: what strangers can fill stays small
 
 # Not str.split: 0x85 and 0xA0 are white space to it, and bytes of UTF-8 characters here.
 _SPACES = re.compile("[ \t]+")
@@ -76,4 +78,11 @@ def canonical_headers(names: tuple[str, ...], headers: Mapping[str, str]) -> str
 
 def _encoded(text: str) -> str:
     """`text` decoded and encoded again, so that all ways to write it are one."""
+    return _known_encoded(text) if len(text) <= _MEMOISED else _encode(text)
+
+
+def _encode(text: str) -> str:
     return quote(unquote_to_bytes(text), safe=UNRESERVED)
+
+
+_known_encoded = lru_cache(_MEMOISED)(_encode)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from hashlib import sha256
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ from keystead.policy.s3_keys import PARAMETERS
 from keystead.services.s3.crossing import note_origin
 from keystead.services.s3.tables import BUCKETS, Bucket
 from keystead.services.s3.versions import peek
+from keystead.wire.model import Shape
 
 LONGEST_KEY: Final = 1024
 _MOST_COMPILED: Final = 1024
@@ -169,13 +170,20 @@ def object_target(call: Call, bucket: Bucket, key: str, action: str, facts: Fact
 def facts_of(call: Call, request: Any) -> Facts:
     """What conditions can ask of a request to S3."""
     facts: Facts = {"s3:signatureversion": "AWS4-HMAC-SHA256", "s3:authType": _auth_type(call)}
-    for attribute, name in PARAMETERS.items():
-        value = getattr(request, attribute, None)
+    kind: type[Shape] = type(request)
+    for attribute, name in _parameters(kind):
+        value = getattr(request, attribute)
         if value is not None:
             facts[name] = value if isinstance(value, str) else str(value)
     if call.tls is not None:
         facts["s3:TlsVersion"] = call.tls[0].removeprefix("TLSv")
     return facts
+
+
+@cache
+def _parameters(request: type[Shape]) -> tuple[tuple[str, str], ...]:
+    """The attributes of such a request that conditions can ask for, and how."""
+    return tuple((attribute, name) for attribute, name in PARAMETERS.items() if hasattr(request, attribute))
 
 
 def _owned(bucket: Bucket, facts: Facts | None) -> Facts:

@@ -7,11 +7,12 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import formatdate, parsedate_to_datetime
-from typing import Any, Final
-from urllib.parse import parse_qsl, unquote
+from functools import cache
+from operator import attrgetter
+from typing import Any, Final, NamedTuple
+from urllib.parse import unquote
 
 from keystead.errors import Serialization
-from keystead.wire.http import Request
 from keystead.wire.model import Member, OperationShape, Rule, Shape
 from keystead.wire.protocols.query import character_data
 from keystead.wire.xml import Element, parse
@@ -19,6 +20,7 @@ from keystead.wire.xml import Element, parse
 CONTENT_TYPE: Final = "application/xml"
 DECLARATION: Final = '<?xml version="1.0" encoding="UTF-8"?>\n'
 MOST_FIELDS: Final = 200
+_NO_QUERY: Final = "The query is not well-formed."
 _XSI: Final = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
 
 
@@ -28,14 +30,24 @@ def fields_of(query: str) -> dict[str, str]:
     Raises:
         Serialization: too many, or not UTF-8.
     """
-    try:
-        pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
-    except ValueError:
-        raise Serialization("The query is not well-formed.") from None
+    if query.count("&") >= MOST_FIELDS:
+        raise Serialization(_NO_QUERY)
     fields: dict[str, str] = {}
-    for name, value in pairs:
-        fields.setdefault(name, value)
+    for pair in query.split("&"):
+        if pair:
+            name, _, value = pair.partition("=")
+            fields.setdefault(_decoded(name), _decoded(value))
     return fields
+
+
+def _decoded(text: str) -> str:
+    """A name or a value of a query; most are written as they are."""
+    if "%" not in text and "+" not in text:
+        return text
+    try:
+        return unquote(text.replace("+", " "), errors="strict")
+    except UnicodeDecodeError:
+        raise Serialization(_NO_QUERY) from None
 
 
 def path_label(text: str) -> str:
@@ -53,26 +65,84 @@ def path_label(text: str) -> str:
 # ------------------------------------------------------------------------------- reading
 
 
-def decode(shape: OperationShape, request: Request, labels: Mapping[str, str], body: bytes) -> Shape:
-    """The request struct; `labels` are the path's members, `body` is empty where it is a stream.
+class _Plan(NamedTuple):
+    """Where a request's members are, so that a request costs what it brings and not what it might."""
+
+    headers: dict[str, Member]
+    prefixes: tuple[Member, ...]
+    fields: dict[str, Member]
+    labels: tuple[Member, ...]
+    body: tuple[Member, ...]
+
+
+@cache
+def _plan(shape: type[Shape]) -> _Plan:
+    def of(*locations: str) -> tuple[Member, ...]:
+        return tuple(member for member in shape.MEMBERS if member.location in locations)
+
+    return _Plan(
+        {member.name.lower(): member for member in of("header")},
+        of("headers"),
+        {member.name: member for member in of("querystring")},
+        of("uri"),
+        of("", "payload"),
+    )
+
+
+def decode(
+    shape: OperationShape,
+    headers: Mapping[str, str],
+    labels: Mapping[str, str],
+    fields: Mapping[str, str],
+    body: bytes,
+) -> Shape:
+    """The request struct; `labels` are the path's members, `fields` the query's, `body` is empty where it is a stream.
 
     Raises:
         Serialization: a value is not of its member's type, or the body is not XML.
     """
-    fields = fields_of(request.query)
+    plan = _plan(shape.input)
+    given: dict[str, Any] = {
+        member.attribute: labels[member.name] for member in plan.labels if member.name in labels
+    }
+    for name, text in headers.items():
+        if name in plan.headers:
+            member = plan.headers[name]
+            given[member.attribute] = _header(member.rule, text)
+    for name, text in fields.items():
+        if name in plan.fields:
+            member = plan.fields[name]
+            given[member.attribute] = _scalar(member.rule, text)
+    for member in plan.prefixes:
+        given[member.attribute] = _prefixed(member, headers)
+    if body:
+        given |= _of_body(plan.body, body)
+    return shape.input(**given)
+
+
+def _prefixed(member: Member, headers: Mapping[str, str]) -> dict[str, str] | None:
+    """The headers that begin with the member's name, by what follows it; None without any."""
+    prefix = member.name.lower()
+    found = {
+        name[len(prefix) :]: _utf8_header(text) for name, text in headers.items() if name.startswith(prefix)
+    }
+    return found or None
+
+
+def _of_body(members: tuple[Member, ...], body: bytes) -> dict[str, Any]:
     root: Element | None = None
     given: dict[str, Any] = {}
-    for member in shape.input.MEMBERS:
-        value = _located(member, request.headers, fields, labels)
-        if value is None and member.location in {"", "payload"} and body:
-            if member.rule.kind == "blob" or (member.location == "payload" and member.rule.kind == "string"):
-                value = body if member.rule.kind == "blob" else _utf8(body)
-            else:
-                root = root or parse(body)
-                value = _value(member.rule, root) if member.location == "payload" else _child(member, root)
-        if value is not None:
-            given[member.attribute] = value
-    return shape.input(**given)
+    for member in members:
+        if member.rule.kind == "blob":
+            given[member.attribute] = body
+        elif member.location == "payload" and member.rule.kind == "string":
+            given[member.attribute] = _utf8(body)
+        else:
+            root = root or parse(body)
+            given[member.attribute] = (
+                _value(member.rule, root) if member.location == "payload" else _child(member, root)
+            )
+    return given
 
 
 def _utf8(body: bytes) -> str:
@@ -80,27 +150,6 @@ def _utf8(body: bytes) -> str:
         return body.decode()
     except UnicodeDecodeError:
         raise Serialization("The body is not UTF-8.") from None
-
-
-def _located(
-    member: Member, headers: Mapping[str, str], fields: Mapping[str, str], labels: Mapping[str, str]
-) -> Any:
-    """The value of a member that is not in the body, None if it is absent."""
-    if member.location == "header":
-        text = headers.get(member.name.lower())
-        return None if text is None else _header(member.rule, text)
-    if member.location == "headers":
-        prefix = member.name.lower()
-        found = {
-            name[len(prefix) :]: _utf8_header(text)
-            for name, text in headers.items()
-            if name.startswith(prefix)
-        }
-        return found or None
-    if member.location == "querystring":
-        text = fields.get(member.name)
-        return None if text is None else _scalar(member.rule, text)
-    return labels.get(member.name) if member.location == "uri" else None
 
 
 def _utf8_header(text: str) -> str:
@@ -190,16 +239,32 @@ _READ: Final[dict[str, Callable[[str], Any]]] = {
 # ------------------------------------------------------------------------------- writing
 
 
+class _Told(NamedTuple):
+    """The members of an answer that headers tell, and what reads them all at once."""
+
+    members: tuple[Member, ...]
+    read: Callable[[Shape], tuple[Any, ...]]
+
+
+@cache
+def _told(answer: type[Shape]) -> _Told:
+    members = tuple(member for member in answer.MEMBERS if member.location in {"header", "headers"})
+    names = tuple(member.attribute for member in members)
+    if len(names) > 1:
+        return _Told(members, attrgetter(*names))
+    return _Told(members, lambda given: tuple(getattr(given, name) for name in names))
+
+
 def headers_of(answer: Shape) -> list[tuple[str, str]]:
     """The headers that an answer's members make."""
+    members, read = _told(type(answer))
     headers: list[tuple[str, str]] = []
-    for member in answer.MEMBERS:
-        value = getattr(answer, member.attribute)
+    for member, value in zip(members, read(answer), strict=True):
         if value is None:
             continue
         if member.location == "header":
             headers.append((member.name, _as_header(member.rule, value)))
-        elif member.location == "headers":
+        else:
             headers += [(member.name + name, _as_header_text(text)) for name, text in value.items()]
     return headers
 
