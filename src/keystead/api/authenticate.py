@@ -72,10 +72,9 @@ class Authenticator:
         moment = Moment(tx, wall, now)
         rules = sigv4.STANDARD if payload is None else sigv4.S3
         standing, claim = self._identify(request, service, moment, rules, payload)
-        if not _REGION.fullmatch(claim.region):
-            raise errors.InvalidSignature(
-                f"Credential should be scoped to a valid region, not '{claim.region}'. "
-            )
+        region = claim.scope.region
+        if not _REGION.fullmatch(region):
+            raise errors.InvalidSignature(f"Credential should be scoped to a valid region, not '{region}'. ")
         headers = request.headers
         if FORWARDED in headers or SOURCE_ARN in headers or SOURCE_ACCOUNT in headers:
             standing, via = self._forwarded(request, standing, claim, moment)
@@ -121,7 +120,7 @@ class Authenticator:
             if not signer.known:
                 raise unrecognized() from None
             raise
-        if claim.service != service:
+        if claim.scope.service != service:
             raise errors.InvalidSignature(f"Credential should be scoped to correct service: '{service}'. ")
         if signer.session is not None and barred(signer.session, service):
             raise unrecognized()
@@ -171,7 +170,7 @@ class Authenticator:
             if session is None or session.access_key_id != claim.access_key_id:
                 return self._nobody
             return Signer(session.secret, known=True, session=session)
-        credential = self._credential(claim.access_key_id, tx)
+        credential = self._credential(claim.scope.access_key_id, tx)
         if credential is None:
             return self._nobody
         return Signer(credential.secret, credential.active, credential if credential.active else None)
@@ -201,11 +200,12 @@ class Authenticator:
         return None
 
     def _signing_key(self, signer: Signer, claim: sigv4.Claim) -> sigv4.SigningKey:
-        place = (claim.access_key_id, claim.day, claim.region, claim.service)
+        scope = claim.scope
+        place = (scope.access_key_id, scope.day, scope.region, scope.service)
         held = self._signing.get(place)
         if held is not None and held[0] is signer.secret:
             return held[1]
-        key = sigv4.SigningKey(sigv4.signing_key(signer.secret, claim.day, claim.region, claim.service))
+        key = sigv4.SigningKey(sigv4.signing_key(signer.secret, scope.day, scope.region, scope.service))
         if len(self._signing) >= _MOST_KEYS:
             self._signing.pop(next(iter(self._signing)))
         self._signing[place] = (signer.secret, key)

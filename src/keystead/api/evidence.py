@@ -190,14 +190,13 @@ def _additional(call: Call, answer: Any, targets: tuple[Target, ...]) -> dict[st
         if call.operation == "Encrypt" and answer is not None:  # the answer does not tell it, the event does
             material = _current_material(targets[0].found)
         shown = {} if material is None else {"keyMaterialId": material}
-    attested = next((t.attestation for t in targets if t.attestation is not None), None)
     if call.proof is not None:
         shown.update(call.proof.evidence)
-    if attested is not None:
-        shown["recipient"] = _recipient(attested)
-    told = next((t.guard.told for t in targets if t.guard is not None), None)
-    if told is not None:
-        shown["guard"] = told
+    for target in targets:
+        if target.attestation is not None:
+            shown["recipient"] = _recipient(target.attestation)
+        if target.guard is not None and target.guard.told is not None:
+            shown["guard"] = target.guard.told
     return shown or None
 
 

@@ -92,12 +92,13 @@ class Attempt(msgspec.Struct, gc=False):
     """One run of one request; a conflict makes another.
 
     A call that a service makes for a caller has no HTTP request: its input is given, and `settled` and
-    `again` take what otherwise is answered and started anew.
+    `again` take what otherwise is answered and started anew. `operation` is None where none is offered.
     """
 
     request: Request | None
     done: Done
     route: Route
+    operation: Operation | None
     call: Call
     claim: sigv4.Claim | None
     number: int
@@ -106,11 +107,4 @@ class Attempt(msgspec.Struct, gc=False):
     targets: tuple[Target, ...] = ()
     settled: Settled | None = None
     again: Callable[[int], None] | None = None
-    operation: Operation | None = None
     answer: Any = None
-
-    @property
-    def known_operation(self) -> Operation:
-        """The operation, which step 3 has found."""
-        assert self.operation is not None
-        return self.operation

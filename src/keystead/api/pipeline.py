@@ -108,7 +108,7 @@ class Pipeline:
             parts.count("", "", error.code, parts.tick() - started)
             done(self._router.fallback(request).refusal(error, request_id))
             return None
-        operation = route.service.operations.get(route.operation)
+        operation = _operation_of(route)
         identify = None if operation is None else operation.identifying(request)
         if operation is None and not sigv4.signed(
             request
@@ -125,17 +125,18 @@ class Pipeline:
             standing, claim, via = parts.authenticator.authenticate(
                 request, tx, route.service.name, parts.wall.now(), now
             )  # 2
-            if self._elsewhere(claim.region) and route.service.name not in _GLOBAL:
-                raise errors.UnrecognizedClient(f"Region {claim.region} is not served here.")
+            region = claim.scope.region
+            if parts.regions and self._elsewhere(region) and route.service.name not in _GLOBAL:
+                raise errors.UnrecognizedClient(f"Region {region} is not served here.")
         except errors.ApiError as error:
             self._turn_away(request, done, route, error, request_id, started)
         except errors.StorageError as error:
             done(route.refusal(unavailable(route, error), request_id))
         else:
-            parts.usage.callers.note(standing.caller, now, route.service.name, claim.region)
-            known = Known(standing, claim.region, via, None, overriding(request, claim))
+            parts.usage.callers.note(standing.caller, now, route.service.name, region)
+            known = Known(standing, claim.scope.region, via, None, overriding(request, claim))
             call = call_of(parts, self.perform, request, route, known, ids, tx, now)
-            return Attempt(request, done, route, call, claim, number, started)
+            return Attempt(request, done, route, operation, call, claim, number, started)
         return None
 
     def _elsewhere(self, region: str) -> bool:
@@ -170,8 +171,8 @@ class Pipeline:
         exchange.payload = arrival.payload
         call = call_of(parts, self.perform, request, route, arrival.known, ids, tx, now)
         parts.usage.callers.note(call.caller, now, route.service.name, call.region)
-        attempt = Attempt(request, done, route, call, arrival.claim, number, started)
-        operation = route.service.operations.get(route.operation)
+        operation = _operation_of(route)
+        attempt = Attempt(request, done, route, operation, call, arrival.claim, number, started)
         if operation is not None and operation.brief and isinstance(request.stream, Held):
             return attempt
         self._queue(attempt, parts.bodies, functools.partial(self._admit, [attempt]))
@@ -209,7 +210,7 @@ class Pipeline:
             standing = parts.authenticator.standings.of_outsider(found.caller, found.principal, tx)
             known = Known(standing, parts.outside.region, None, found.proof)
             call = call_of(parts, self.perform, request, route, known, ids, tx, now)
-            self._admit([Attempt(request, done, route, call, None, number, started)])
+            self._admit([Attempt(request, done, route, _operation_of(route), call, None, number, started)])
 
         parts.outside.pool.submit(find_out)
 
@@ -247,14 +248,21 @@ class Pipeline:
             fresh = msgspec.structs.replace(call, tx=self._parts.store.transaction())
             self._inside(fresh, service, request, settled, number)
 
-        self._admit([Attempt(None, nobody, route, call, None, number, started, request, (), settled, again)])
+        operation = _operation_of(route)
+        self._admit(
+            [
+                Attempt(
+                    None, nobody, route, operation, call, None, number, started, request, (), settled, again
+                )
+            ]
+        )
 
     def _admit(self, attempts: Sequence[Attempt]) -> None:
         """Steps 3 to 7."""
         for step in (self._read, self._find, self._permit, self._perform, self._record):
             attempts = self._through(step, attempts)
         for attempt in attempts:
-            note_use(attempt.call, attempt.known_operation, attempt.targets)
+            note_use(attempt.call, attempt.operation, attempt.targets)
 
     def _through(self, step: Callable[[Attempt], bool], attempts: Sequence[Attempt]) -> list[Attempt]:
         """Those that got through the step; what failed is recorded and answered, what is slow goes on in a thread."""
@@ -270,7 +278,8 @@ class Pipeline:
     def _read(self, attempt: Attempt) -> bool:
         """Step 3."""
         route = attempt.route
-        attempt.operation = self._operation(route)
+        if attempt.operation is None:
+            raise unsupported(route)
         if attempt.request is not None:
             attempt.input = route.decode(attempt.request)
         route.service.check(attempt.input)
@@ -278,12 +287,15 @@ class Pipeline:
 
     def _find(self, attempt: Attempt) -> bool:
         """Step 4."""
-        attempt.targets = attempt.known_operation.acted_on(attempt.call, attempt.input)
+        operation = attempt.operation
+        assert operation is not None
+        attempt.targets = operation.acted_on(attempt.call, attempt.input)
         return True
 
     def _permit(self, attempt: Attempt) -> bool:
         """Step 5; false if step 6 takes a thread."""
-        call, operation = attempt.call, attempt.known_operation
+        call, operation = attempt.call, attempt.operation
+        assert operation is not None
         self._parts.rates.check(call, attempt.route.service.name, attempt.targets)
         authorize(call, attempt.targets)
         if operation.changes:
@@ -308,12 +320,14 @@ class Pipeline:
         for step in (self._perform, self._record):
             attempts = self._through(step, attempts)
         for recorded in attempts:
-            note_use(recorded.call, recorded.known_operation, recorded.targets)
+            note_use(recorded.call, recorded.operation, recorded.targets)
 
     def _perform(self, attempt: Attempt) -> bool:
         """Step 6; false if it would have to wait, and goes on in a thread that may."""
+        operation = attempt.operation
+        assert operation is not None
         try:
-            attempt.answer = attempt.known_operation.perform(attempt.call, attempt.input, *attempt.targets)
+            attempt.answer = operation.perform(attempt.call, attempt.input, *attempt.targets)
         except WouldWaitError:
             self._queue(attempt, self._parts.bodies, functools.partial(self._perform_alone, attempt))
             return False
@@ -393,8 +407,7 @@ class Pipeline:
             if anew is not None:
                 self._admit([anew])
 
-    def _operation(self, route: Route) -> Operation:
-        operation = route.service.operations.get(route.operation)
-        if operation is None:
-            raise unsupported(route)
-        return operation
+
+def _operation_of(route: Route) -> Operation | None:
+    """The operation that the route leads to; None if it is not offered."""
+    return route.service.operations.get(route.operation)

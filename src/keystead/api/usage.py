@@ -152,9 +152,9 @@ def forget_caller(tx: Transaction, account: str, who: str) -> None:
     tx.delete(CALLER_USE, f"{account}/{who}")
 
 
-def note_use(call: Call, operation: Operation, targets: Sequence[Target]) -> None:
+def note_use(call: Call, operation: Operation | None, targets: Sequence[Target]) -> None:
     """None; a success counts for GetKeyLastUsage, if the operation is one that does."""
-    if not operation.tracks_use:
+    if operation is None or not operation.tracks_use:
         return
     use = LastUse(call.operation, call.now, call.event_id, call.request_id)
     for target in targets:

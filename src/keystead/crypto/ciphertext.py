@@ -133,7 +133,7 @@ def canonical_context(context: Mapping[str, str] | None) -> bytes:
     """
     if not context:
         return _NO_PAIRS
-    pairs = sorted((name.encode(), value.encode()) for name, value in context.items())
+    pairs = sorted([(name.encode(), value.encode()) for name, value in context.items()])
     parts = [len(pairs).to_bytes(4, "big")]
     for name, value in pairs:
         parts += (len(name).to_bytes(4, "big"), name, len(value).to_bytes(4, "big"), value)

@@ -18,7 +18,10 @@ GRANT_TOKEN = "grant"  # noqa: S105  the kind of a sealed token, not a secret
 
 def is_slow(_request: Any, targets: tuple[Target, ...]) -> bool:
     """True when a key of the call has a spec whose operations take milliseconds."""
-    return any(target.key is not None and KEY_TYPES[target.key.spec].slow for target in targets)
+    for target in targets:  # noqa: SIM110 - any() over a generator takes twice as long
+        if target.key is not None and KEY_TYPES[target.key.spec].slow:
+            return True
+    return False
 
 
 def check_usable(key: Key, operation: str, usage: str, algorithm: str | None) -> None:
