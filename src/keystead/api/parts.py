@@ -16,7 +16,6 @@ from keystead.api.decisions import Decisions
 from keystead.api.holdings import Holdings
 from keystead.api.limits import Quotas
 from keystead.api.objectstore import ObjectStore
-from keystead.api.operation import Operation
 from keystead.api.outside import Outside
 from keystead.api.pool import FairPool
 from keystead.api.rates import Rates
@@ -92,13 +91,12 @@ class Attempt(msgspec.Struct, gc=False):
     """One run of one request; a conflict makes another.
 
     A call that a service makes for a caller has no HTTP request: its input is given, and `settled` and
-    `again` take what otherwise is answered and started anew. `operation` is None where none is offered.
+    `again` take what otherwise is answered and started anew.
     """
 
     request: Request | None
     done: Done
     route: Route
-    operation: Operation | None
     call: Call
     claim: sigv4.Claim | None
     number: int

@@ -35,7 +35,6 @@ from keystead.api.evidence import records_of
 from keystead.api.failures import internal, note_refusal, translate, unavailable, unsupported
 from keystead.api.forms import taken_over
 from keystead.api.guarding import overriding
-from keystead.api.operation import Operation
 from keystead.api.parts import Attempt, Done, Parts, Settled, nobody
 from keystead.api.payload import Held
 from keystead.api.pool import FairPool, Work
@@ -108,11 +107,10 @@ class Pipeline:
             parts.count("", "", error.code, parts.tick() - started)
             done(self._router.fallback(request).refusal(error, request_id))
             return None
-        operation = _operation_of(route)
+        operation = route.offered
         identify = None if operation is None else operation.identifying(request)
-        if operation is None and not sigv4.signed(
-            request
-        ):  # of those that are not signed, some are not offered
+        # Of those that are not signed, some are not offered.
+        if operation is None and not sigv4.signed(request):
             self._turn_away(request, done, route, unsupported(route), request_id, started)
             return None
         if identify is not None:
@@ -136,7 +134,7 @@ class Pipeline:
             parts.usage.callers.note(standing.caller, now, route.service.name, region)
             known = Known(standing, claim.scope.region, via, None, overriding(request, claim))
             call = call_of(parts, self.perform, request, route, known, ids, tx, now)
-            return Attempt(request, done, route, operation, call, claim, number, started)
+            return Attempt(request, done, route, call, claim, number, started)
         return None
 
     def _elsewhere(self, region: str) -> bool:
@@ -171,9 +169,8 @@ class Pipeline:
         exchange.payload = arrival.payload
         call = call_of(parts, self.perform, request, route, arrival.known, ids, tx, now)
         parts.usage.callers.note(call.caller, now, route.service.name, call.region)
-        operation = _operation_of(route)
-        attempt = Attempt(request, done, route, operation, call, arrival.claim, number, started)
-        if operation is not None and operation.brief and isinstance(request.stream, Held):
+        attempt = Attempt(request, done, route, call, arrival.claim, number, started)
+        if route.offered is not None and route.offered.brief and isinstance(request.stream, Held):
             return attempt
         self._queue(attempt, parts.bodies, functools.partial(self._admit, [attempt]))
         return None
@@ -210,7 +207,7 @@ class Pipeline:
             standing = parts.authenticator.standings.of_outsider(found.caller, found.principal, tx)
             known = Known(standing, parts.outside.region, None, found.proof)
             call = call_of(parts, self.perform, request, route, known, ids, tx, now)
-            self._admit([Attempt(request, done, route, _operation_of(route), call, None, number, started)])
+            self._admit([Attempt(request, done, route, call, None, number, started)])
 
         parts.outside.pool.submit(find_out)
 
@@ -248,21 +245,14 @@ class Pipeline:
             fresh = msgspec.structs.replace(call, tx=self._parts.store.transaction())
             self._inside(fresh, service, request, settled, number)
 
-        operation = _operation_of(route)
-        self._admit(
-            [
-                Attempt(
-                    None, nobody, route, operation, call, None, number, started, request, (), settled, again
-                )
-            ]
-        )
+        self._admit([Attempt(None, nobody, route, call, None, number, started, request, (), settled, again)])
 
     def _admit(self, attempts: Sequence[Attempt]) -> None:
         """Steps 3 to 7."""
         for step in (self._read, self._find, self._permit, self._perform, self._record):
             attempts = self._through(step, attempts)
         for attempt in attempts:
-            note_use(attempt.call, attempt.operation, attempt.targets)
+            note_use(attempt.call, attempt.route.offered, attempt.targets)
 
     def _through(self, step: Callable[[Attempt], bool], attempts: Sequence[Attempt]) -> list[Attempt]:
         """Those that got through the step; what failed is recorded and answered, what is slow goes on in a thread."""
@@ -278,7 +268,7 @@ class Pipeline:
     def _read(self, attempt: Attempt) -> bool:
         """Step 3."""
         route = attempt.route
-        if attempt.operation is None:
+        if route.offered is None:
             raise unsupported(route)
         if attempt.request is not None:
             attempt.input = route.decode(attempt.request)
@@ -287,14 +277,14 @@ class Pipeline:
 
     def _find(self, attempt: Attempt) -> bool:
         """Step 4."""
-        operation = attempt.operation
+        operation = attempt.route.offered
         assert operation is not None
         attempt.targets = operation.acted_on(attempt.call, attempt.input)
         return True
 
     def _permit(self, attempt: Attempt) -> bool:
         """Step 5; false if step 6 takes a thread."""
-        call, operation = attempt.call, attempt.operation
+        call, operation = attempt.call, attempt.route.offered
         assert operation is not None
         self._parts.rates.check(call, attempt.route.service.name, attempt.targets)
         authorize(call, attempt.targets)
@@ -320,11 +310,11 @@ class Pipeline:
         for step in (self._perform, self._record):
             attempts = self._through(step, attempts)
         for recorded in attempts:
-            note_use(recorded.call, recorded.operation, recorded.targets)
+            note_use(recorded.call, recorded.route.offered, recorded.targets)
 
     def _perform(self, attempt: Attempt) -> bool:
         """Step 6; false if it would have to wait, and goes on in a thread that may."""
-        operation = attempt.operation
+        operation = attempt.route.offered
         assert operation is not None
         try:
             attempt.answer = operation.perform(attempt.call, attempt.input, *attempt.targets)
@@ -344,7 +334,7 @@ class Pipeline:
 
     def _record(self, attempt: Attempt, failure: Exception | None = None) -> bool:
         """Step 7: the call's events and what it changed are made durable together; then comes the answer."""
-        call, operation, answer = attempt.call, attempt.operation, attempt.answer
+        call, operation, answer = attempt.call, attempt.route.offered, attempt.answer
         error = None if failure is None else translate(attempt.route, failure)
         if isinstance(error, errors.AccessDenied):
             note_refusal(call, error)
@@ -406,8 +396,3 @@ class Pipeline:
             anew = self._identified(attempt.request, attempt.done, attempt.number + 1, attempt.started)
             if anew is not None:
                 self._admit([anew])
-
-
-def _operation_of(route: Route) -> Operation | None:
-    """The operation that the route leads to; None if it is not offered."""
-    return route.service.operations.get(route.operation)

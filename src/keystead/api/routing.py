@@ -17,6 +17,7 @@ import msgspec
 
 from keystead import errors
 from keystead.api.encoding import ENCODINGS, Encoding
+from keystead.api.operation import Operation
 from keystead.api.rest import Exchange, RestEncoding, RestRouter, is_for_s3
 from keystead.api.service import Service
 from keystead.wire import model
@@ -32,13 +33,18 @@ _SCOPE = re.compile(r"Credential=[^/,&]*/[^/,&]*/[^/,&]*/([^/,&]*)/")
 class Route(msgspec.Struct, frozen=True):
     """A service, one of its operations by name, and the encoding that its clients use.
 
-    `exchange` is what a request to a service of a REST protocol has besides its struct.
+    `exchange` is what a request to a service of a REST protocol has besides its struct. `offered` is the operation
+    itself, None if the service does not offer it.
     """
 
     service: Service
     operation: str
     encoding: Encoding
     exchange: Exchange | None = None
+    offered: Operation | None = None
+
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "offered", self.service.operations.get(self.operation))
 
     def decode(self, request: Request) -> Any:
         """The request struct.
