@@ -26,10 +26,16 @@ def parse(text: str) -> Arn:
     Raises:
         ValueError: `text` does not start with `arn:` or has fewer than six parts.
     """
-    parts = text.split(":", 5)
-    if len(parts) != 6 or parts[0] != "arn":  # noqa: PLR2004  the parts of an ARN
+    found = split(text)
+    if found is None:
         raise ValueError(f"not an ARN: {text!r}")
-    return Arn(*parts[1:])
+    return found
+
+
+def split(text: str) -> Arn | None:
+    """The parts of `text`, None if it is no ARN."""
+    parts = text.split(":", 5)
+    return Arn(*parts[1:]) if len(parts) == 6 and parts[0] == "arn" else None  # noqa: PLR2004 - the parts of an ARN
 
 
 def key_arn(region: str, account: str, key_id: str) -> str:

@@ -4,58 +4,21 @@ import json
 import random
 
 import pytest
-from random_policies import HERE, TABLE, THERE
-from random_worlds import ARN, SESSION, USER, world
+from random_policies import HERE, THERE
+from random_worlds import ARN, SESSION, USER, requests, world
 
 from keystead.analysis.effective import Key, Standing
 from keystead.analysis.questions.duties import duties
 from keystead.analysis.questions.external import external_access
 from keystead.analysis.questions.who_can import who_can
 from keystead.policy import (
-    AuthorizationRequest,
     Grant,
     Policies,
-    ResourceDescription,
     decide,
 )
 from keystead.policy.actions import ACTIONS
 from keystead.policy.keypolicy import compile_key_policy
-from keystead.policy.request import ChildGrant, Principal
-
-
-def requests(random, key, standing, keys, count):
-    """Requests as the server would make them: keys that the action or the caller has not are absent."""
-    from keystead.analysis.condition_keys import absent_for, has_key, of_caller
-
-    for _ in range(count):
-        action = random.choice(
-            [
-                "kms:Decrypt",
-                "kms:Encrypt",
-                "kms:DescribeKey",
-                "kms:PutKeyPolicy",
-                "kms:Sign",
-                "kms:CreateGrant",
-            ]
-        )
-        context = {}
-        for name in {*keys, "kms:EncryptionContext:app", "kms:EncryptionContext:other"}:
-            values = TABLE[name][0] if name in TABLE else ["a", "b"]
-            lower = name.lower()
-            if (
-                random.random() < 0.7
-                and has_key(action, ARN, lower)
-                and standing.principal.type not in absent_for(lower)
-            ):
-                context[lower] = random.choice(values)
-        start = "kms:encryptioncontext:"
-        pairs = {name.removeprefix(start): value for name, value in context.items() if name.startswith(start)}
-        fixed = {"aws:resourceaccount": HERE, "aws:requestedregion": "us-east-1"}
-        yield AuthorizationRequest(
-            principal=standing.principal, action=action, resource=ARN, account=HERE,
-            context=context | fixed | of_caller(standing.principal), description=ResourceDescription(trust="keyPolicy"),
-            encryption_context=pairs, child=ChildGrant(),
-        )  # fmt: skip
+from keystead.policy.request import Principal
 
 
 @pytest.mark.parametrize("part", range(3))

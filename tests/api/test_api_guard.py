@@ -5,13 +5,12 @@ import re
 from contextlib import contextmanager
 
 import pytest
-from botocore.exceptions import ClientError
+from guarded_keys import OTHERS, PARTNER, let_in, policy, refused, told
 
 from keystead.api.guards import GUARDS, Guard, GuardRule
 from keystead.testing import RunningServer, allow, deny
 
 KINDS = ("outside", "public", "duties", "lockout")
-OTHERS = "444455556666"
 HEADER = "x-keystead-guard-override"
 
 
@@ -40,16 +39,6 @@ def arm(server):
 
 
 @contextmanager
-def refused(*words):
-    with pytest.raises(ClientError) as caught:
-        yield caught
-    error = caught.value.response["Error"]
-    assert error["Code"] in {"AccessDeniedException", "AccessDenied"}, error
-    for word in words:
-        assert word in error["Message"], error
-
-
-@contextmanager
 def overriding(client, token):
     def add(request, **_):
         request.headers[HEADER] = token
@@ -57,37 +46,6 @@ def overriding(client, token):
     client.meta.events.register("before-sign.*.*", add)
     yield
     client.meta.events.unregister("before-sign.*.*", add)
-
-
-def policy(*statements, account="000000000000"):
-    root = {
-        "Effect": "Allow",
-        "Principal": {"AWS": f"arn:aws:iam::{account}:root"},
-        "Action": "kms:*",
-        "Resource": "*",
-    }
-    return json.dumps({"Version": "2012-10-17", "Statement": [root, *statements]})
-
-
-def let_in(principal, *actions, **more):
-    who = principal if principal == "*" else {"AWS": principal}
-    return {
-        "Sid": "In",
-        "Effect": "Allow",
-        "Principal": who,
-        "Action": list(actions),
-        "Resource": "*",
-        **more,
-    }
-
-
-def told(server, name):
-    """What the newest event of that name says of the guard."""
-    found = [event for event in server.events() if event["eventName"] == name]
-    return (found[-1].get("additionalEventData") or {}).get("guard")
-
-
-PARTNER = let_in(f"arn:aws:iam::{OTHERS}:root", "kms:Decrypt")
 
 
 def test_without_a_guard_nothing_is_told(server, kms):

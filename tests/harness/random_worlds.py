@@ -3,11 +3,20 @@
 import json
 
 import random_policies
-from random_policies import HERE, THERE
+from random_policies import HERE, TABLE, THERE
 
+from keystead.analysis.condition_keys import absent_for, has_key, of_caller
 from keystead.analysis.effective import Key, Standing
-from keystead.policy import Grant, Level, Policies, compile_policy, parse
-from keystead.policy.request import Constraints, Principal
+from keystead.policy import (
+    AuthorizationRequest,
+    Grant,
+    Level,
+    Policies,
+    ResourceDescription,
+    compile_policy,
+    parse,
+)
+from keystead.policy.request import ChildGrant, Constraints, Principal
 
 ARN = f"arn:aws:kms:us-east-1:{HERE}:key/1234"
 KEYS = ["kms:ViaService", "kms:EncryptionContext:app", "aws:SourceIp", "aws:PrincipalOrgID"]
@@ -83,3 +92,36 @@ def world(random):
         ),
     )
     return key, Standing(principal=random.choice(PEOPLE), policies=held), keys
+
+
+def requests(random, key, standing, keys, count):
+    """Requests as the server would make them: keys that the action or the caller has not are absent."""
+    for _ in range(count):
+        action = random.choice(
+            [
+                "kms:Decrypt",
+                "kms:Encrypt",
+                "kms:DescribeKey",
+                "kms:PutKeyPolicy",
+                "kms:Sign",
+                "kms:CreateGrant",
+            ]
+        )
+        context = {}
+        for name in {*keys, "kms:EncryptionContext:app", "kms:EncryptionContext:other"}:
+            values = TABLE[name][0] if name in TABLE else ["a", "b"]
+            lower = name.lower()
+            if (
+                random.random() < 0.7
+                and has_key(action, ARN, lower)
+                and standing.principal.type not in absent_for(lower)
+            ):
+                context[lower] = random.choice(values)
+        start = "kms:encryptioncontext:"
+        pairs = {name.removeprefix(start): value for name, value in context.items() if name.startswith(start)}
+        fixed = {"aws:resourceaccount": HERE, "aws:requestedregion": "us-east-1"}
+        yield AuthorizationRequest(
+            principal=standing.principal, action=action, resource=ARN, account=HERE,
+            context=context | fixed | of_caller(standing.principal), description=ResourceDescription(trust="keyPolicy"),
+            encryption_context=pairs, child=ChildGrant(),
+        )  # fmt: skip

@@ -57,7 +57,7 @@ def _requests(space: Space, box: Box) -> Iterator[AuthorizationRequest]:
     actions = [one for index in bits(box[ACTION]) for one in space.actions.members[index]]
     callers = [space.callers.members[index][0] for index in bits(box[CALLER])]
     action = min(actions, key=lambda one: _missing(one, resources[0], first))
-    yield _request(callers[0], action, resources[0], first)
+    yield _request(callers[0], action, resources[0], {**first, **space.universe.facts})
     yield from _joined(space, chosen, callers, action, resources)
 
 
@@ -106,17 +106,17 @@ def _joined(
     for test in space.open_tests:
         joined |= {name for name in _variables(test.condition) if name in chosen}
     names = sorted(joined)
+    pinned = {**space.universe.known, **space.universe.facts}
     options = [[one for members in chosen[name] for one in members[:2]] for name in names]
     for caller, resource in itertools.product(callers[:8], resources[:8]):
         for picked in itertools.islice(itertools.product(*options), 64):
-            context = {key: members[0][0] for key, members in chosen.items()} | dict(
-                zip(names, picked, strict=True)
-            )
+            context = {key: members[0][0] for key, members in chosen.items()}
+            context |= {**dict(zip(names, picked, strict=True)), **pinned}
             yield _request(caller, action, resource, context)
             for target in _expanded_resources(space, context, caller):
                 yield _request(caller, action, target, context)
             for changed in _equalled(space, context, caller):
-                yield _request(caller, action, resource, changed)
+                yield _request(caller, action, resource, {**changed, **pinned})
 
 
 def _variables(condition: Condition) -> set[str]:

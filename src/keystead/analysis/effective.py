@@ -6,7 +6,7 @@ alone decides, is left out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -15,6 +15,7 @@ from keystead.analysis import grants as symbolic
 from keystead.analysis.budget import Budget
 from keystead.analysis.compiled import ANY_WAY, BoxedStatement, boxed
 from keystead.analysis.condition import Test
+from keystead.analysis.settled import Known, asked_for, known_tags, settled
 from keystead.analysis.solver import Box, Part, common
 from keystead.analysis.space import ACTION, Space, Universe
 from keystead.policy import grants
@@ -24,7 +25,7 @@ from keystead.policy.document import Condition
 from keystead.policy.explain import PolicyType
 from keystead.policy.policyset import Level, Policies, applicable
 from keystead.policy.principal import ACCOUNT, DIRECT, THROUGH_ISSUER
-from keystead.policy.request import AuthorizationRequest, Grant, Principal, ResourceDescription
+from keystead.policy.request import AuthorizationRequest, Grant, Principal, ResourceDescription, Value
 
 ASKED: Final = frozenset(
     name.lower() for name, row in ACTIONS.items() if "key" in row.targets and name != "kms:RetireGrant"
@@ -37,24 +38,32 @@ FOR_SERVICES: Final = Test(Condition("Bool", "kms:GrantIsForAWSResource", ("true
 
 
 class Key(msgspec.Struct, frozen=True, kw_only=True):
-    """The key's side: its policy and grants, and the RCPs of its account, from the organization's root down."""
+    """The key's side: its policy and grants, and the RCPs of its account, from the organization's root down.
+
+    `tags`: None if they are not known, and any may be there.
+    """
 
     arn: str
     account: str
     policy: CompiledPolicy
     grants: tuple[Grant, ...] = ()
     resource_control: tuple[Level, ...] = ()
+    tags: Mapping[str, str] | None = None
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """A caller and the policies on its side.
 
     `assumed`: what its own account says is not known, and is taken to allow everything.
+    `tagged`: the principal has the tags that it shows and no others; else any.
+    `trust`: for a role, who may take it on, if that is known.
     """
 
     principal: Principal
     policies: Policies = Policies()
     assumed: bool = False
+    tagged: bool = False
+    trust: CompiledPolicy | None = None
 
 
 class Source(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -89,12 +98,14 @@ class Effective:
             description=ResourceDescription(trust="keyPolicy"),
         )  # fmt: skip
         self.policies = held
-        self._held = applicable(probe, held)
+        known = _known(key, standing)
+        self._held = _settled(applicable(probe, held), known)
+        self._policy = settled(key.policy, known)
         names = symbolic.context_names(_all(self._held), key.grants)
         self._granted = {grant.grant_id: symbolic.as_policy(grant, names) for grant in key.grants}
         self.space = Space(
             [*_all(self._held), *self._granted.values()],
-            _universe(key, self._caller),
+            _universe(key, standing),
             budget,
             probes=[FOR_SERVICES],
             acting=ASKED if self._caller.account in ("", key.account) else ASKED & CROSS_ACCOUNT,
@@ -133,7 +144,7 @@ class Effective:
     # 5. the resource side
 
     def _by_policy(self, ways: int) -> list[Way]:
-        found = boxed(self.space, self._key.policy, ways).allows
+        found = boxed(self.space, self._policy, ways).allows
         return [Way(one.box, (_source("resource", one),)) for one in found]
 
     def _by_grant(self, ways: int) -> list[Way]:
@@ -208,9 +219,49 @@ class Effective:
                     yield Way(box, (*one.sources, *other.sources))
 
 
-def _universe(key: Key, caller: Principal) -> Universe:
-    known = {"aws:resourceaccount": key.account, "aws:requestedregion": key.arn.split(":")[3]}
-    return Universe(kms_only=True, resource=key.arn, callers=(caller,), known=known, strict=True)
+def tags_of(key: Key, standing: Standing) -> dict[str, Value | None]:
+    """The tags of both that policies speak of, None for those that are known to be absent."""
+    held = msgspec.structs.replace(
+        standing.policies, resource=key.policy, resource_control=key.resource_control
+    )
+    return asked_for(_all(held), _known(key, standing))
+
+
+def _known(key: Key, standing: Standing) -> Known:
+    return known_tags(key.tags, standing.principal if standing.tagged else None)
+
+
+def _settled(policies: Policies, known: Known) -> Policies:
+    """Every policy with what is known decided."""
+
+    def each(some: Iterable[CompiledPolicy]) -> tuple[CompiledPolicy, ...]:
+        return tuple(settled(one, known) for one in some)
+
+    def levels(some: Iterable[Level]) -> tuple[Level, ...]:
+        return tuple(Level(each(level.policies)) for level in some)
+
+    return msgspec.structs.replace(
+        policies,
+        resource=None if policies.resource is None else settled(policies.resource, known),
+        identity=each(policies.identity),
+        group=each(policies.group),
+        boundary=None if policies.boundary is None else settled(policies.boundary, known),
+        session=each(policies.session),
+        service_control=levels(policies.service_control),
+        resource_control=levels(policies.resource_control),
+    )
+
+
+def _universe(key: Key, standing: Standing) -> Universe:
+    tags = tags_of(key, standing)
+    return Universe(
+        kms_only=True,
+        resource=key.arn,
+        callers=(standing.principal,),
+        known={**tags, "aws:resourceaccount": key.account, "aws:requestedregion": key.arn.split(":")[3]},
+        facts={name: value for name, value in tags.items() if value is not None},
+        strict=True,
+    )
 
 
 def _all(policies: Policies) -> list[CompiledPolicy]:

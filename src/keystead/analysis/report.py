@@ -85,6 +85,13 @@ def sentence(request: AuthorizationRequest) -> str:
     return f"{said} with {conditions}" if conditions else said
 
 
+def place(policy: str, number: int | None, sid: str | None) -> str:
+    """A policy, and the statement in it that is meant, if one is."""
+    if number is None:
+        return policy
+    return f"{policy}, Statement[{number}]" + (f" ({sid})" if sid else "")
+
+
 def _shown(value: object) -> str:
     if isinstance(value, tuple):
         return "[" + ", ".join(map(_shown, value)) + "]"

@@ -39,6 +39,7 @@ class Universe(msgspec.Struct, frozen=True, kw_only=True):
         resource: the one resource that there is, if it is known.
         callers: the callers that there are, if they are known; else anybody, `hints` first.
         known: condition keys whose value is known (None: absent).
+        facts: condition keys that every request has besides, which the policies have been settled for.
         types: the types of callers that there are.
         strict: a condition key is absent where the server never gives it, by action.
     """
@@ -48,6 +49,7 @@ class Universe(msgspec.Struct, frozen=True, kw_only=True):
     callers: tuple[Principal, ...] | None = None
     hints: tuple[Principal, ...] = ()
     known: Mapping[str, Value | None] = {}
+    facts: Mapping[str, Value] = {}
     types: tuple[PrincipalType, ...] = condition_keys.CALLER_TYPES
     strict: bool = False
 

@@ -25,8 +25,11 @@ def widest(value: str, *, wild: bool) -> str:
 
 
 def _part(part: str | int | variables.Variable) -> str:
-    if isinstance(part, variables.Variable):
-        return "*"
+    return "*" if isinstance(part, variables.Variable) else literal(part)
+
+
+def literal(part: str | int) -> str:
+    """A part of a template that is no variable, as a policy that has variables would spell it."""
     return part.translate(_LITERAL) if isinstance(part, str) else _WILD[part]
 
 

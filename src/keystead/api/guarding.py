@@ -9,7 +9,7 @@ overrides the mode `confirm`. That takes a permission of its own, which the key'
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import wraps
 from hashlib import sha256
 from typing import Any, Final, Literal
@@ -19,7 +19,8 @@ import structlog
 
 from keystead import errors
 from keystead.analysis.budget import WORK, Budget
-from keystead.analysis.questions.violations import Change, Violation, violations
+from keystead.analysis.questions.change import Change, Violation
+from keystead.analysis.questions.violations import violations
 from keystead.api.call import Call, Target
 from keystead.api.directory import ACCOUNTS
 from keystead.api.guards import GUARD_TURNS, GUARDS, MODES, Guard, Mode, Turn
@@ -48,22 +49,31 @@ class Changed(msgspec.Struct, frozen=True):
     change: Callable[[], Change]
 
 
-Changes = Callable[[Call, tuple[Target, ...], Any, "Guard"], Iterator[Changed]]
-"""Tells what a call has written into its transaction, from its targets and its answer."""
+Changes = Callable[[Call, tuple[Target, ...], Any, Guard, str], Iterator[Changed]]
+"""Tells what a call has written into its transaction for an account, from its targets and its answer."""
+Watched = Callable[[Call, tuple[Target, ...]], Iterable[str]]
+"""Tells which accounts a call may change something for."""
+
+
+class Found(msgspec.Struct, frozen=True):
+    """A violation of what an account wants to hold, and what is done about it."""
+
+    account: str
+    mode: Mode
+    violation: Violation
 
 
 class Watch:
-    """The guard of one call: the account's rules, and what is found."""
+    """The guards of one call, by account, and what is found."""
 
-    __slots__ = ("account", "guard", "told")
+    __slots__ = ("guards", "told")
 
-    def __init__(self, guard: Guard, account: str) -> None:
-        self.guard = guard
-        self.account = account
+    def __init__(self, guards: Mapping[str, Guard]) -> None:
+        self.guards = guards
         self.told: dict[str, Any] | None = None
         """What the event shows; None if nothing was found."""
 
-    def judge(self, call: Call, request: Any, found: list[tuple[Mode, Violation]]) -> None:
+    def judge(self, call: Call, request: Any, found: Sequence[Found]) -> None:
         """Return if the call may go on.
 
         Raises:
@@ -71,28 +81,27 @@ class Watch:
         """
         if not found:
             return
-        worst = max((mode for mode, _ in found), key=MODES.index)
-        token = _token(call, request, [violation for _, violation in found])
-        outcome = _OUTCOMES[worst]
+        worst = max(found, key=lambda one: MODES.index(one.mode))
+        token = _token(call, request, [one.violation for one in found])
+        outcome = _OUTCOMES[worst.mode]
         if outcome == "confirmation needed" and call.overrides == token:
             outcome = "overridden"
-        self.told = {"outcome": outcome, "violations": [_shown(mode, violation) for mode, violation in found]}
-        log.warning("guard", operation=call.operation, account=self.account, outcome=outcome)
+        self.told = {"outcome": outcome, "violations": [_shown(one.mode, one.violation) for one in found]}
+        log.warning("guard", operation=call.operation, account=worst.account, outcome=outcome)
         if outcome in {"recorded", "overridden"}:
             return
-        first = next(violation for mode, violation in found if mode == worst)
-        raise errors.AccessDenied(self._words(call, first, token if outcome != "refused" else ""))
+        raise errors.AccessDenied(_words(call, worst, token if outcome != "refused" else ""))
 
-    def _words(self, call: Call, first: Violation, token: str) -> str:
-        said = (
-            f"The guard of account {self.account} refuses {call.operation} ({first.kind}): {first.message}."
-        )
-        if not token:
-            return said
-        return (
-            f"{said} To do it all the same, send the same request with the signed header {HEADER}: {token}; "
-            f"that takes the permission {OVERRIDE_GUARD}."
-        )
+
+def _words(call: Call, worst: Found, token: str) -> str:
+    found = worst.violation
+    said = f"The guard of account {worst.account} refuses {call.operation} ({found.kind}): {found.message}."
+    if not token:
+        return said
+    return (
+        f"{said} To do it all the same, send the same request with the signed header {HEADER}: {token}; "
+        f"that takes the permission {OVERRIDE_GUARD}."
+    )
 
 
 _OUTCOMES: Final[dict[Mode, Outcome]] = {
@@ -125,18 +134,23 @@ def overriding(request: Request, claim: sigv4.Claim) -> str:
 # --------------------------------------------------------------------------- operations
 
 
-def guarded(operation: Operation, changes: Changes) -> Operation:
+def own_account(_call: Call, targets: tuple[Target, ...]) -> Iterable[str]:
+    """The account of what a call acts on."""
+    return (targets[0].account,)
+
+
+def guarded(operation: Operation, changes: Changes, watched: Watched = own_account) -> Operation:
     """The operation with the guard behind it, for accounts that have one; it then runs in a thread."""
 
     def targets(call: Call, request: Any) -> tuple[Target, ...]:
         found = operation.targets(call, request)
-        watch = _watch(call, found[0].account)
+        watch = _watch(call, watched(call, found))
         if watch is None:
             return found
-        watched = (msgspec.structs.replace(found[0], guard=watch), *found[1:])
+        judged = (msgspec.structs.replace(found[0], guard=watch), *found[1:])
         if not call.overrides:
-            return watched
-        return (*watched, Target(OVERRIDE_GUARD, found[0].resource, found[0].account))
+            return judged
+        return (*judged, Target(OVERRIDE_GUARD, found[0].resource, found[0].account))
 
     @wraps(operation.perform)
     def perform(call: Call, request: Any, *given: Target) -> Any:
@@ -144,9 +158,13 @@ def guarded(operation: Operation, changes: Changes) -> Operation:
         if watch is None:
             return operation.perform(call, request, *given)
         asked = tuple(target for target in given if target.action != OVERRIDE_GUARD)
-        _take_turn(call, watch.account)
+        for account in watch.guards:
+            _take_turn(call, account)
         answer = operation.perform(call, request, *asked)
-        watch.judge(call, request, _found(watch, changes(call, asked, answer, watch.guard)))
+        budget, found = Budget(_WORK), list[Found]()
+        for account, guard in watch.guards.items():
+            found += _found(account, guard, changes(call, asked, answer, guard, account), budget)
+        watch.judge(call, request, found)
         return answer
 
     def slow(request: Any, found: tuple[Target, ...]) -> bool:
@@ -155,9 +173,10 @@ def guarded(operation: Operation, changes: Changes) -> Operation:
     return msgspec.structs.replace(operation, targets=targets, perform=perform, slow=slow)
 
 
-def _watch(call: Call, account: str) -> Watch | None:
-    guard = call.tx.get(GUARDS, account)
-    return Watch(guard, account) if guard is not None and guard.armed else None
+def _watch(call: Call, accounts: Iterable[str]) -> Watch | None:
+    found = ((account, call.tx.get(GUARDS, account)) for account in accounts)
+    armed = {account: guard for account, guard in found if guard is not None and guard.armed}
+    return Watch(armed) if armed else None
 
 
 def _take_turn(call: Call, account: str) -> None:
@@ -166,17 +185,16 @@ def _take_turn(call: Call, account: str) -> None:
     call.tx.put(GUARD_TURNS, account, Turn(call.event_id))
 
 
-def _found(watch: Watch, changes: Iterator[Changed]) -> list[tuple[Mode, Violation]]:
-    found: list[tuple[Mode, Violation]] = []
-    budget = Budget(_WORK)
+def _found(account: str, guard: Guard, changes: Iterator[Changed], budget: Budget) -> Iterator[Found]:
     for changed in changes:
-        modes = watch.guard.modes(changed.after.tags)
+        modes = guard.modes(changed.after.tags)
         if changed.before is not None:
-            found += _weakened(watch.guard, changed.before, changed.after)
+            for mode, violation in _weakened(guard, changed.before, changed.after):
+                yield Found(account, mode, violation)
         kinds = [kind for kind, mode in modes.items() if mode != "off"]
         if kinds:
-            found += [(modes[one.kind], one) for one in violations(changed.change(), kinds, budget)]
-    return found
+            for violation in violations(changed.change(), kinds, budget):
+                yield Found(account, modes[violation.kind], violation)
 
 
 def _weakened(guard: Guard, before: Key, after: Key) -> Iterator[tuple[Mode, Violation]]:
@@ -189,7 +207,7 @@ def _weakened(guard: Guard, before: Key, after: Key) -> Iterator[tuple[Mode, Vio
 
 
 def zone_of(tx: Transaction, guard: Guard, account: str) -> frozenset[str]:
-    """The accounts that are not outside."""
+    """The accounts, and the providers of identities, that are not outside."""
     zone = {account, *guard.trusted}
     own = tx.get(ACCOUNTS, account)
     if guard.trust_organization and own is not None and own.organization:

@@ -30,6 +30,11 @@ class Place(msgspec.Struct, frozen=True, gc=False, eq=False):
     service_control: tuple[Level, ...] = ()
     resource_control: tuple[Level, ...] = ()
 
+    @property
+    def control(self) -> tuple[Level, ...]:
+        """The RCPs that bind the account's resources: none where it manages the organization."""
+        return () if self.management else self.resource_control
+
 
 NOWHERE: Final = Place()
 """The place of an account that is in no organization."""

@@ -11,7 +11,7 @@ from typing import Final, Literal, get_args
 
 import msgspec
 
-from keystead.analysis.questions.violations import KINDS, Kind
+from keystead.analysis.questions.change import KINDS, Kind
 from keystead.storage import Table
 
 Mode = Literal["off", "audit", "confirm", "refuse"]
@@ -30,7 +30,11 @@ class GuardRule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Guard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The rules of one account. Its zone of trust is itself, `trusted`, and its organization if that is trusted."""
+    """The rules of one account.
+
+    Its zone of trust is itself, `trusted` (accounts, and ARNs of providers of identities), and its organization if that
+    is trusted.
+    """
 
     rules: tuple[GuardRule, ...] = ()
     trusted: tuple[str, ...] = ()

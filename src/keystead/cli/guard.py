@@ -9,7 +9,8 @@ from typing import Any, Final
 import click
 import msgspec
 
-from keystead.analysis.questions.violations import KINDS
+from keystead import arn
+from keystead.analysis.questions.change import KINDS
 from keystead.api.accounts import ACCOUNTS
 from keystead.api.guards import GUARDS, MODES, Guard, GuardRule
 from keystead.cli.deployment import data_dir_option, opened, passphrase_option, the_seal
@@ -20,6 +21,7 @@ from keystead.entropy import SystemEntropy
 from keystead.services.cloudtrail.retention import record
 from keystead.storage import Store, Transaction
 
+_PROVIDERS: Final = ("oidc-provider/", "saml-provider/")
 _ACCOUNT_DIGITS: Final = 12
 
 
@@ -88,6 +90,12 @@ def set_(
 @setting_options("region")
 @click.option("--account", "accounts", multiple=True, help="An account that is not outside; may be repeated.")
 @click.option(
+    "--provider",
+    "providers",
+    multiple=True,
+    help="The ARN of a provider of identities whose people are not outside; may be repeated.",
+)
+@click.option(
     "--organization/--no-organization", default=None, help="The account's organization is not outside."
 )
 @click.option("--clear", is_flag=True, help="Trust no other account any more.")
@@ -96,23 +104,27 @@ def trust(
     data_dir: Path,
     passphrase_file: Path | None,
     accounts: tuple[str, ...],
+    providers: tuple[str, ...],
     organization: bool | None,
     clear: bool,
     account_id: str | None,
     **given: Any,
 ) -> None:
-    """Say which other accounts are not outside."""
+    """Say which other accounts, and whose identities, are not outside."""
+    for provider in providers:
+        if (found := arn.split(provider)) is None or not found.resource.startswith(_PROVIDERS):
+            raise click.UsageError(f"{provider} is not the ARN of a provider of identities")
     for account in accounts:
         if len(account) != _ACCOUNT_DIGITS or not (account.isascii() and account.isdigit()):
             raise click.UsageError(f"{account} is not an account's 12 digits")
-    if not accounts and organization is None and not clear:
-        raise click.UsageError("say whom: --account, --organization or --clear")
+    if not accounts and not providers and organization is None and not clear:
+        raise click.UsageError("say whom: --account, --provider, --organization or --clear")
 
     def changed(there: Guard) -> Guard:
         kept = () if clear else there.trusted
         return msgspec.structs.replace(
             there,
-            trusted=tuple(sorted({*kept, *accounts})),
+            trusted=tuple(sorted({*kept, *accounts, *providers})),
             trust_organization=there.trust_organization if organization is None else organization,
         )
 

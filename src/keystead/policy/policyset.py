@@ -32,6 +32,13 @@ class Policies(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     vpc_endpoint: tuple[CompiledPolicy, ...] = ()
     grants: tuple[Grant, ...] = ()
 
+    @property
+    def of_caller(self) -> tuple[CompiledPolicy, ...]:
+        """Every policy on the caller's side."""
+        boundary = () if self.boundary is None else (self.boundary,)
+        levels = (policy for level in self.service_control for policy in level.policies)
+        return (*self.identity, *self.group, *boundary, *self.session, *levels)
+
 
 def applicable(request: AuthorizationRequest, policies: Policies) -> Policies:
     """The policies without those that this caller or resource is exempt from."""

@@ -31,6 +31,13 @@ class Variable(msgspec.Struct, frozen=True):
 Template = tuple[pattern.Token | Variable, ...]
 
 
+def written(variable: Variable) -> str:
+    """The variable as a policy spells it."""
+    return (
+        f"${{{variable.key}}}" if variable.default is None else f"${{{variable.key}, '{variable.default}'}}"
+    )
+
+
 def parse(text: str, *, wild: bool) -> Template:
     """The template of a policy value; `wild` tells whether `*` and `?` outside variables act."""
     template: list[pattern.Token | Variable] = []

@@ -125,21 +125,22 @@ def _operations(
             names = [spelt(one) for one in space.actions.members[number]]
             one_action = (*box[:ACTION], 1 << number, *box[ACTION + 1 :])
             left = remainders(one_action, barred, budget)
-            witness = confirmed(space, left, lambda request: _let_in(key, request), budget)
+            witness = confirmed(space, left, lambda request: confirms(key, request), budget)
             if witness is not None:
                 found |= {name: msgspec.structs.replace(witness, action=name) for name in names}
     return found
 
 
 def confirms(key: Key, request: AuthorizationRequest) -> bool:
-    """Whether the enforcing evaluator allows the request of a caller whose own account allows it everything."""
+    """Whether the enforcing evaluator allows the request of a caller whose own account allows it everything.
+
+    What RCPs deny is refused; that each of their levels allows is left aside, as AWS's own always do.
+    """
+    if denies(controls(key.resource_control), request):
+        return False
     policies = Policies(resource=key.policy, grants=key.grants, identity=(_ALL,), session=(_ALL,))
     children = [ChildGrant(), *(ChildGrant(constraints=grant.constraints) for grant in key.grants)]
     return any(decide(msgspec.structs.replace(request, child=child), policies).allowed for child in children)
-
-
-def _let_in(key: Key, request: AuthorizationRequest) -> bool:
-    return confirms(key, request) and not denies(controls(key.resource_control), request)
 
 
 def _external(

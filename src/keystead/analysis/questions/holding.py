@@ -14,13 +14,13 @@ import msgspec
 from keystead.analysis.budget import Budget
 from keystead.analysis.condition_keys import of_caller
 from keystead.analysis.decode import bits, confirmed
-from keystead.analysis.effective import FOR_SERVICES, Effective, Key, Standing
+from keystead.analysis.effective import FOR_SERVICES, Effective, Key, Standing, tags_of
 from keystead.analysis.questions.duties import MANAGE, USE
 from keystead.analysis.questions.who_can import allows
 from keystead.analysis.solver import Box, Part, remainders
 from keystead.analysis.space import ACTION
 from keystead.policy.compiled import CompiledPolicy
-from keystead.policy.request import AuthorizationRequest, Principal, ResourceDescription
+from keystead.policy.request import AuthorizationRequest, Principal, ResourceDescription, Value
 
 _GRANTING: Final = "kms:creategrant"
 _PLAIN_WORK: Final = 20
@@ -70,6 +70,13 @@ class Holding:
             self._effective.space, left, lambda request: allows(self._policies, request), self._budget
         )
 
+    @cached_property
+    def _facts(self) -> dict[str, Value]:
+        """What every request tells: who the caller is, and the tags that policies speak of."""
+        tags = tags_of(self._key, self._standing)
+        found = {name: value for name, value in tags.items() if value is not None}
+        return {**found, **of_caller(self._standing.principal)}
+
     def _plain(self, action: str) -> AuthorizationRequest:
         """The action on the key, under circumstances of which no condition says anything."""
         caller = self._standing.principal
@@ -78,7 +85,7 @@ class Holding:
             action=action,
             resource=self._key.arn,
             account=self._key.account,
-            context=of_caller(caller),
+            context=self._facts,
             description=ResourceDescription(trust="keyPolicy"),
         )
 

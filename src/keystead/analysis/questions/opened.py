@@ -14,14 +14,16 @@ from keystead.analysis.decode import confirmed
 from keystead.analysis.effective import ASKED, CROSS_ACCOUNT, Key
 from keystead.analysis.evaluate import denied
 from keystead.analysis.questions.external import confirms, grantee_probe, outside
+from keystead.analysis.questions.zone import Side, denied_by, side
+from keystead.analysis.settled import known_tags
 from keystead.analysis.solver import Box, Part, remainders
 from keystead.analysis.space import ACTION, Space, Universe
 from keystead.policy.compiled import compile_policy
 from keystead.policy.document import Document, PrincipalElement
 from keystead.policy.request import AuthorizationRequest, Grant
 
-NOTHING: Final = compile_policy(Document(()))
-"""The policy of a key that is not there."""
+_NOTHING: Final = Side(compile_policy(Document(())), (), {})
+"""What there is of a key that is not there."""
 
 
 class Opened(msgspec.Struct, frozen=True):
@@ -50,15 +52,22 @@ class _Change:
 
     def __init__(self, before: Key | None, after: Key, zone: frozenset[str], budget: Budget) -> None:
         self._before, self._after, self._budget = before, after, budget
-        old = NOTHING if before is None else before.policy
+        was = _NOTHING if before is None else side(before)
+        now = side(after)
         self._grants = {one.grant_id: one for key in (before, after) if key is not None for one in key.grants}
-        names = symbolic.context_names([old, after.policy], self._grants.values())
+        names = symbolic.context_names([was.policy, now.policy], self._grants.values())
         self._granted = {name: symbolic.as_policy(one, names) for name, one in self._grants.items()}
         self._probed = {name: number for number, name in enumerate(self._grants, 1)}
         self.space = Space(
-            [old, after.policy, *self._granted.values()],
+            list(
+                dict.fromkeys((was.policy, now.policy, *self._granted.values(), *was.controls, *now.controls))
+            ),
             Universe(
-                kms_only=True, resource=after.arn, strict=True, known={"aws:resourceaccount": after.account}
+                kms_only=True,
+                resource=after.arn,
+                strict=True,
+                known={"aws:resourceaccount": after.account},
+                facts=now.facts,
             ),
             budget,
             caller_probes=[
@@ -68,7 +77,13 @@ class _Change:
             elements=[PrincipalElement(aws=tuple(one.grantee for one in self._grants.values()))],
             acting=ASKED & CROSS_ACCOUNT,
         )
-        self._old, self._new = boxed(self.space, old), boxed(self.space, after.policy)
+        self._old, self._new = boxed(self.space, was.policy), boxed(self.space, now.policy)
+        self._denied_before = [*denied(self.space, self._old), *denied_by(self.space, was.controls)]
+        self._barred = [
+            *self.space.impossible,
+            *denied(self.space, self._new),
+            *denied_by(self.space, now.controls),
+        ]
 
     def found(self) -> Iterator[Opened]:
         """Each statement and grant that lets somebody in anew."""
@@ -100,12 +115,11 @@ class _Change:
 
     def _anew(self, box: Box) -> Iterator[Box]:
         """What of the box was not allowed before, and then what was denied before."""
-        impossible, denies = self.space.impossible, denied(self.space, self._new)
-        yield from remainders(box, [*impossible, *denies, *self._allowed_before()], self._budget)
-        for deny in parts(self.space, self._old.denies):
+        yield from remainders(box, [*self._barred, *self._allowed_before()], self._budget)
+        for deny in self._denied_before:
             both = deny.of(box)
             if both is not None:
-                yield from remainders(both, [*impossible, *denies], self._budget)
+                yield from remainders(both, self._barred, self._budget)
 
     def _allowed_before(self) -> list[Part]:
         if self._before is None:
@@ -115,4 +129,12 @@ class _Change:
 
     def _confirms(self, request: AuthorizationRequest) -> bool:
         before = self._before
-        return confirms(self._after, request) and (before is None or not confirms(before, request))
+        return confirms(self._after, request) and (before is None or not _confirmed_at(before, request))
+
+
+def _confirmed_at(key: Key, request: AuthorizationRequest) -> bool:
+    """Whether the evaluator allows the request where the key has the tags that it has in this state."""
+    known = known_tags(key.tags)
+    context = request.context if isinstance(request.context, dict) else {}
+    others = {name: value for name, value in context.items() if not known.speaks_of(name)}
+    return confirms(key, msgspec.structs.replace(request, context={**others, **dict(known.values)}))

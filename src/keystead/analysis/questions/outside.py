@@ -7,10 +7,11 @@ are not. What the policies of an account outside say is not known: at worst, eve
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
+from keystead import arn
 from keystead.analysis.budget import Budget
 from keystead.analysis.compiled import BoxedStatement, boxed, with_callers
 from keystead.analysis.decode import bits, confirmed
@@ -27,6 +28,10 @@ from keystead.policy.request import AuthorizationRequest, Principal, Value
 
 Probe = Callable[[Principal], int]
 Kind = Literal["AWS", "Federated"]
+
+SIGNING_IN: Final = frozenset({"sts:AssumeRoleWithSAML", "sts:AssumeRoleWithWebIdentity"})
+ASSUMING: Final = SIGNING_IN | {"sts:AssumeRole"}
+"""By what a role is taken on; by SIGNING_IN from a provider of identities."""
 
 
 class Guarded(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,7 +98,7 @@ class _Search:
             universe,
             self._budget,
             probes=members,
-            caller_probes=[_outside(zone), *(entry.probe for entry in self._entries)],
+            caller_probes=[lambda caller: outsider(caller, zone), *(entry.probe for entry in self._entries)],
         )
         self._denies = [
             *space.impossible,
@@ -171,8 +176,28 @@ def _of_element(element: PrincipalElement, policy: CompiledPolicy, index: int) -
         yield _Entry("Federated", entry, naming(PrincipalElement(federated=(entry,)), policy.bound), index)
 
 
-def _outside(zone: frozenset[str]) -> Probe:
-    """Tells whether a caller is of an account that is not in the zone, or comes from a provider of identities."""
-    return lambda caller: (
-        caller.type == "webIdentity" or (bool(caller.account) and caller.account not in zone)
+def outsider(caller: Principal, zone: frozenset[str]) -> bool:
+    """Whether a caller is of an account that is not in the zone, or comes from a provider of identities that is not."""
+    if caller.type == "webIdentity":
+        return caller.provider not in zone
+    return bool(caller.account) and caller.account not in zone
+
+
+def names_outsiders(policy: CompiledPolicy, zone: frozenset[str]) -> bool:
+    """Whether an Allow statement may name somebody from outside; never too seldom."""
+    return any(
+        one.not_principal is not None or (one.principal is not None and _names(one.principal, zone))
+        for one in policy.document.statements
+        if one.effect == "Allow"
     )
+
+
+def _names(element: PrincipalElement, zone: frozenset[str]) -> bool:
+    accounts = (account_in(entry) or entry for entry in element.aws)
+    return any(one not in zone for one in (*accounts, *element.federated))
+
+
+def account_in(entry: str) -> str:
+    """The account of a principal entry that is an ARN, else nothing."""
+    found = arn.split(entry)
+    return "" if found is None else found.account

@@ -18,6 +18,7 @@ from keystead.analysis.condition import Test
 from keystead.analysis.condition_keys import kind
 from keystead.analysis.decode import confirmed
 from keystead.analysis.evaluate import admits, denied
+from keystead.analysis.questions.zone import denied_by, denies
 from keystead.analysis.solver import Box, Part, remainders
 from keystead.analysis.space import Space, Universe, has_variables, tests_of
 from keystead.policy import scalars
@@ -47,9 +48,14 @@ class Public(msgspec.Struct, frozen=True):
 
 
 def public_access(
-    policy: CompiledPolicy, universe: Universe, budget: Budget | None = None
+    policy: CompiledPolicy,
+    universe: Universe,
+    budget: Budget | None = None,
+    rcps: tuple[CompiledPolicy, ...] = (),
 ) -> tuple[Public, ...]:
     """Every statement of a resource policy that lets the public in; none proves that the policy is not public.
+
+    What `rcps` deny counts as denied.
 
     Raises:
         Undecided: it is neither proven nor refuted.
@@ -59,7 +65,7 @@ def public_access(
     known = accounts_named(policy)
     probes = [*_probes(policy)]
     space = Space(
-        [policy],
+        [policy, *rcps],
         universe,
         work,
         probes=probes,
@@ -67,12 +73,19 @@ def public_access(
         elements=[PrincipalElement(aws=tuple(sorted(known)))],
     )
     held = boxed(space, policy)
-    fixed = [*space.impossible, *(_fixed(space, probe) for probe in probes), *denied(space, held)]
+    fixed = [
+        *space.impossible,
+        *(_fixed(space, probe) for probe in probes),
+        *denied(space, held),
+        *denied_by(space, rcps),
+    ]
     outside = space.probed(0)
     found = []
     for statement in held.allows:
         boxes = _let_in(statement, outside, fixed, work)
-        witness = confirmed(space, boxes, lambda request: admits(policy, request), work)
+        witness = confirmed(
+            space, boxes, lambda request: admits(policy, request) and not denies(rcps, request), work
+        )
         if witness is not None:
             found.append(Public(statement.number, statement.statement.sid, witness))
     return tuple(found)

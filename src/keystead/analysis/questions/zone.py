@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+
+import msgspec
 
 from keystead.analysis.compiled import boxed
 from keystead.analysis.condition import Test
+from keystead.analysis.effective import Key
 from keystead.analysis.evaluate import denied
+from keystead.analysis.settled import asked_for, known_tags, settled
 from keystead.analysis.solver import Part
 from keystead.analysis.space import Space
 from keystead.policy.compiled import CompiledPolicy
 from keystead.policy.document import Condition
 from keystead.policy.guards import find_deny
 from keystead.policy.policyset import Level, Policies
-from keystead.policy.request import AuthorizationRequest
+from keystead.policy.request import AuthorizationRequest, Value
 
 
 def only_members(organization: str) -> list[Test]:
@@ -52,3 +56,22 @@ def denies(policies: tuple[CompiledPolicy, ...], request: AuthorizationRequest) 
 def denied_by(space: Space, policies: Iterable[CompiledPolicy]) -> list[Part]:
     """What these policies deny."""
     return [part for policy in policies for part in denied(space, boxed(space, policy))]
+
+
+class Side(msgspec.Struct, frozen=True):
+    """A key's side with what is known of its tags decided: its policy, the RCPs that deny, and the tags they speak of."""
+
+    policy: CompiledPolicy
+    controls: tuple[CompiledPolicy, ...]
+    facts: Mapping[str, Value]
+
+
+def side(key: Key) -> Side:
+    """The key's side."""
+    known, rcps = known_tags(key.tags), controls(key.resource_control)
+    spoken = asked_for((key.policy, *rcps), known)
+    return Side(
+        settled(key.policy, known),
+        tuple(settled(one, known) for one in rcps),
+        {name: value for name, value in spoken.items() if value is not None},
+    )

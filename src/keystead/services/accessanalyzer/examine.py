@@ -11,7 +11,7 @@ import msgspec
 from keystead import __version__
 from keystead.analysis.effective import Key
 from keystead.analysis.questions.external import external_access
-from keystead.analysis.questions.outside import Guarded, outside_access
+from keystead.analysis.questions.outside import ASSUMING, Guarded, outside_access
 from keystead.analysis.questions.zone import controls
 from keystead.api.analyzed import BUCKET, KEY, Analyzed
 from keystead.api.directory import ACCOUNTS, ORGANIZATIONS
@@ -25,7 +25,6 @@ from keystead.policy.publicness import is_public
 from keystead.services.accessanalyzer.tables import Analyzer
 from keystead.storage import Transaction
 
-_ASSUMING: Final = frozenset({"sts:AssumeRole", "sts:AssumeRoleWithSAML", "sts:AssumeRoleWithWebIdentity"})
 _OF_BUCKETS: Final = S3 - {"s3:CreateBucket", "s3:ListAllMyBuckets"}
 """What a bucket's policy can allow."""
 
@@ -70,8 +69,7 @@ def zone_of(tx: Transaction, analyzer: Analyzer) -> Zone:
 
 def control_of(tx: Transaction, account: str) -> tuple[Level, ...]:
     """The RCPs that bind the account's resources."""
-    place = place_of(Reading(tx), account)
-    return () if place.management else place.resource_control
+    return place_of(Reading(tx), account).control
 
 
 def digest(resource: Analyzed, zone: Zone, control: tuple[Level, ...]) -> bytes:
@@ -123,7 +121,7 @@ def _ways_in(resource: Analyzed, zone: Zone, control: tuple[Level, ...]) -> Iter
     known = {"aws:resourceaccount": resource.account}
     guarded = Guarded(
         policy=policy,
-        actions=_on_bucket(policy) if bucket else _ASSUMING,
+        actions=_on_bucket(policy) if bucket else ASSUMING,
         known={**known, "s3:resourceaccount": resource.account} if bucket else known,
         resource_control=control,
     )

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from keystead import arn
 from keystead.analysis import effective
-from keystead.analysis.questions.violations import Change
+from keystead.analysis.questions.change import Change
 from keystead.api import Call, Operation, Target
 from keystead.api.authorize import as_grant, key_policy
 from keystead.api.guarding import Changed, Changes, guarded, zone_of
@@ -35,7 +35,8 @@ def analyzed(tx: Transaction, key: Key) -> effective.Key:
         account=key.account,
         policy=key_policy(key),
         grants=tuple(as_grant(grant) for grant in _grants(tx, key)),
-        resource_control=place_of(Reading(tx), key.account).resource_control,
+        resource_control=place_of(Reading(tx), key.account).control,
+        tags=key.tags,
     )
 
 
@@ -63,13 +64,17 @@ def _changed(call: Call, guard: Guard, before: Key | None, after: Key | None) ->
         yield Changed(before, after, partial(_change, call, guard, before, after))
 
 
-def _on_key(call: Call, targets: tuple[Target, ...], _answer: Any, guard: Guard) -> Iterator[Changed]:
+def _on_key(
+    call: Call, targets: tuple[Target, ...], _answer: Any, guard: Guard, _account: str
+) -> Iterator[Changed]:
     """The key that the call is about."""
     before = targets[0].found
     return _changed(call, guard, before, call.tx.get(KEYS, key_place(before)))
 
 
-def _made(call: Call, _targets: tuple[Target, ...], answer: Any, guard: Guard) -> Iterator[Changed]:
+def _made(
+    call: Call, _targets: tuple[Target, ...], answer: Any, guard: Guard, _account: str
+) -> Iterator[Changed]:
     """The key that the call has made."""
     shown = getattr(answer, "key_metadata", None) or answer.replica_key_metadata
     parts = arn.parse(shown.arn)

@@ -13,6 +13,7 @@ from keystead.services.organizations import (
     tags,
     units,
 )
+from keystead.services.organizations.guard import guard_of
 from keystead.services.organizations.refusals import check_input
 from keystead.wire.models import organizations as wire
 
@@ -20,6 +21,6 @@ CHAPTERS = (accounts, attachments, creation, handshakes, organization, policies,
 
 ORGANIZATIONS = service(
     wire.SERVICE,
-    (operation for chapter in CHAPTERS for operation in chapter.OPERATIONS),
+    (guard_of(operation) for chapter in CHAPTERS for operation in chapter.OPERATIONS),
     check_input,
 )

@@ -5,18 +5,17 @@ A role that does not exist is asked like one that trusts nobody, so an answer ne
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any, Final
 
 from keystead import arn, errors
 from keystead.api import Call, Target
 from keystead.api.directory import role_named
+from keystead.api.people import trust_policy
 from keystead.identity import Role
-from keystead.policy import CompiledPolicy, compile_policy, parse
+from keystead.policy import CompiledPolicy
 
 FactValues = dict[str, str | list[str]]
 
-_MOST_COMPILED: Final = 4096
 _NOBODY: Final = CompiledPolicy((), None)
 """The trust policy of a role that does not exist."""
 
@@ -72,15 +71,9 @@ def role_targets(
     """
     account = _parts(role_arn).account
     role = role_at(call, role_arn)
-    trust = _NOBODY if role is None else _trust(role.trust, role.trusted)
+    trust = _NOBODY if role is None else trust_policy(role)
     given = {**(_role_facts(role) if role is not None else {}), **facts}
     return tuple(Target(action, role_arn, account, facts=given, trust=trust) for action in actions)
-
-
-@lru_cache(_MOST_COMPILED)
-def _trust(text: str, bound: tuple[tuple[str, str], ...]) -> CompiledPolicy:
-    """A role's trust policy compiled; once per version, since the text is the version."""
-    return compile_policy(parse(text), "trust policy", dict(bound))
 
 
 def _role_facts(role: Role) -> FactValues:
