@@ -156,6 +156,21 @@ def test_each_resource_has_its_own_result_and_the_strictest_is_the_actions(iam):
     ] == [(mine, "allowed"), (other, "implicitDeny")]
 
 
+def test_a_result_names_its_only_resource_and_a_template_for_several(iam):
+    """As AWS answers; Terraform's `aws_iam_principal_policy_simulation` shows this name and no other."""
+    key, other = (
+        f"arn:aws:kms:us-east-1:{ACCOUNT}:key/{name * 8}-0000-0000-0000-000000000000" for name in "ab"
+    )
+    named = {
+        len(resources): result["EvalResourceName"]
+        for resources in ([], [key], [key, other])
+        for result in custom(iam, allow("kms:*"), **({"ResourceArns": resources} if resources else {}))
+    }
+    assert named == {0: "*", 1: key, 2: "arn:aws:kms:${Region}:${Account}:key/${KeyId}"}
+    (everything,) = custom(iam, allow("kms:*"), ResourceArns=["*"])
+    assert everything["EvalResourceName"] == "*"
+
+
 def test_a_boundary_limits(iam):
     members = {"PermissionsBoundaryPolicyInputList": [json.dumps(allow("kms:Decrypt"))]}
     results = custom(iam, allow("kms:*"), actions=["kms:Encrypt", "kms:Decrypt"], **members)

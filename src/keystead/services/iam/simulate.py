@@ -42,7 +42,8 @@ _PAGE: Final = 100
 """Actions of one answer where the request does not say (IAM API Reference, MaxItems)."""
 _MOST_DECISIONS: Final = 5000
 """In one answer, unless one action alone has more resources."""
-_KEY_TEMPLATE: Final = "arn:${Partition}:kms:${Region}:${Account}:key/${KeyId}"
+_KEY_TEMPLATE: Final = "arn:aws:kms:${Region}:${Account}:key/${KeyId}"
+"""Where a result is about several keys."""
 
 
 # ---------------------------------------------------------------------------------- operations
@@ -131,7 +132,7 @@ def _evaluated(
     organized = [each.organized for each in found if each.organized is not None]
     return wire.EvaluationResult(
         eval_action_name=action,
-        eval_resource_name=_template(action),
+        eval_resource_name=_name(action, resources),
         eval_decision=decision,
         matched_statements=_union(each.matched for each in found if each.decision == decision),
         missing_context_values=sorted({key for each in found for key in each.missing}),
@@ -144,7 +145,10 @@ def _evaluated(
     )
 
 
-def _template(action: str) -> str:
+def _name(action: str, resources: Sequence[str]) -> str:
+    """The resource's name if there is one, else what stands for all of them."""
+    if len(resources) == 1:
+        return resources[0]
     return _KEY_TEMPLATE if action.lower().startswith("kms:") else _EVERYTHING
 
 
