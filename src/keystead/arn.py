@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from typing import Final
+
 import msgspec
 
 PARTITION = "aws"
+REGION: Final = r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?"
+"""What a Region's name is like, as a regular expression."""
+_REGION: Final = re.compile(REGION)
 
 
 class Arn(msgspec.Struct, frozen=True):
@@ -36,6 +42,11 @@ def split(text: str) -> Arn | None:
     """The parts of `text`, None if it is no ARN."""
     parts = text.split(":", 5)
     return Arn(*parts[1:]) if len(parts) == 6 and parts[0] == "arn" else None  # noqa: PLR2004 - the parts of an ARN
+
+
+def is_region(text: str) -> bool:
+    """Whether a text can name a Region."""
+    return _REGION.fullmatch(text) is not None
 
 
 def key_arn(region: str, account: str, key_id: str) -> str:

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from keystead import errors
+from keystead import arn, errors
 
 PREFIX = "KEYSTEAD_"
 
@@ -255,6 +255,7 @@ def _checked(merged: dict[str, Any]) -> Settings:
     if settings.workers > 1 and settings.ephemeral:
         raise errors.SettingsError("workers share a store on disk: ephemeral takes one worker only")
     _require_some(settings)
+    _check_regions(settings)
     if (settings.tls_cert is None) != (settings.tls_key is None):
         raise errors.SettingsError("tls_cert and tls_key go together")
     if settings.client_ca is not None and settings.tls_cert is None:
@@ -280,6 +281,13 @@ def _require_some(settings: Settings) -> None:
         raise errors.SettingsError("brake_objects must be 0 or more")
     if not 0 <= settings.inline_objects <= MOST_INLINE:
         raise errors.SettingsError(f"inline_objects must be from 0 to {MOST_INLINE}")
+
+
+def _check_regions(settings: Settings) -> None:
+    for name, regions in (("region", (settings.region,)), ("regions", settings.regions)):
+        for region in regions:
+            if not arn.is_region(region):
+                raise errors.SettingsError(f"{name} names {region!r}, which no Region can be called")
 
 
 def _check_trails(settings: Settings) -> None:

@@ -83,6 +83,7 @@ def _keys():
         ("organization: {id: o-1}", "organization"),
         ("accounts: [{id: '111122223333', keys: [{id: short}]}]", "key short"),
         (f"accounts: [{{id: '111122223333', keys: [{{id: {KEY}, spec: SM2}}]}}]", "key spec"),
+        (f"accounts: [{{id: '111122223333', keys: [{{id: {KEY}, region: US}}]}}]", r"keys\[0\].region"),
         (f"accounts: [{{id: '111122223333', keys: [{{id: {KEY}, material: AAAA}}]}}]", KEY),
         (f"accounts: [{{id: '111122223333', keys: [{{id: {KEY}, policy: nonsense}}]}}]", KEY),
         ("{unclosed", "not YAML"),

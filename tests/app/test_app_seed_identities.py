@@ -192,6 +192,9 @@ def test_what_was_detached_since_stays_detached_and_what_is_new_is_added(seeded)
         ("type: RCP", "type: TAG_POLICY", r"organization.units\[0\].policies\[0\].type"),
         ("AKIAEXAMPLEBOUNDED00", "AKIAEXAMPLEALICE0000", "user bounded: access key id .* in use"),
         ('- id: "444455556666"', '- id: "44"', "12 digits"),
+        ("- name: alice", "- name: alice cooper", r"users\[0\].name"),
+        ("path: /app/", "path: app", r"roles\[0\].path"),
+        ("use-keys:", "use keys:", r"users\[0\].policies"),
     ],
 )  # fmt: skip
 def test_an_error_says_where_it_is_and_nothing_is_written(seeded, fresh_server, old, new, said):

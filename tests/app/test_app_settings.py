@@ -23,6 +23,8 @@ def test_an_option_outranks_a_variable_which_outranks_the_file(tmp_path):
         ({"workers": 65}, "workers"),
         ({"workers": 2, "ephemeral": True}, "workers"),
         ({"seal": "wax"}, "seal"),
+        ({"region": "US East"}, "region names 'US East'"),
+        ({"regions": ["us-east-1", "EU"]}, "regions names 'EU'"),
         ({"log_level": "loud"}, "log_level"),
         ({"tls_cert": "a.pem"}, "tls_key"),
         ({"access_key_id": "x"}, "secret_access_key"),

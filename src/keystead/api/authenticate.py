@@ -7,7 +7,6 @@ computed with a secret that nobody has, and the answer comes after the compariso
 from __future__ import annotations
 
 import hmac
-import re
 from typing import Final
 
 from keystead import errors
@@ -24,6 +23,7 @@ from keystead.api.forward import (
 from keystead.api.sessions import barred, open_session
 from keystead.api.signer import Moment, Signer
 from keystead.api.standing import Standing, Standings, unrecognized
+from keystead.arn import is_region
 from keystead.entropy import Entropy
 from keystead.identity import Credential, Session
 from keystead.keyring import Keyring
@@ -32,7 +32,6 @@ from keystead.wire import sigv4
 from keystead.wire.http import Request
 
 _MOST_KEYS: Final = 4096
-_REGION = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
 
 
 class Authenticator:
@@ -73,7 +72,7 @@ class Authenticator:
         rules = sigv4.STANDARD if payload is None else sigv4.S3
         standing, claim = self._identify(request, service, moment, rules, payload)
         region = claim.scope.region
-        if not _REGION.fullmatch(region):
+        if not is_region(region):
             raise errors.InvalidSignature(f"Credential should be scoped to a valid region, not '{region}'. ")
         headers = request.headers
         if FORWARDED in headers or SOURCE_ARN in headers or SOURCE_ACCOUNT in headers:
@@ -97,7 +96,7 @@ class Authenticator:
         expected = self._signing_key(signer, claim).sign(policy.encode())
         if not (claim.signature.isascii() and hmac.compare_digest(expected, claim.signature)):
             raise errors.InvalidSignature(sigv4.MISMATCH) if signer.known else unrecognized()
-        if claim.service != "s3" or not _REGION.fullmatch(claim.region):
+        if claim.service != "s3" or not is_region(claim.region):
             raise errors.InvalidSignature("Credential should be scoped to correct service: 's3'. ")
         if not signer.known or (signer.session is not None and barred(signer.session, claim.service)):
             raise unrecognized()

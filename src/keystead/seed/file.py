@@ -8,18 +8,19 @@ from typing import Annotated, Literal
 import msgspec
 import yaml
 
-from keystead import errors
+from keystead import arn, errors
 from keystead.keys import spec as specs
 from keystead.seed.identities import AccessKey, Document, SeedGroup, SeedPolicy, SeedRole, SeedUser
 
 AccountId = Annotated[str, msgspec.Meta(pattern="^[0-9]{12}$")]
+Region = Annotated[str, msgspec.Meta(pattern=rf"^{arn.REGION}\Z")]
 
 
 class SeedKey(msgspec.Struct, forbid_unknown_fields=True):
     """A key with a fixed id; `material` is base64 (raw bytes, or PKCS#8 DER for key pairs)."""
 
     id: str
-    region: str = "us-east-1"
+    region: Region = "us-east-1"
     spec: str = specs.SYMMETRIC_DEFAULT
     usage: str | None = None
     description: str = ""

@@ -5,7 +5,7 @@ What is there already, by name, stays as it is: only access keys are added to it
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -29,6 +29,10 @@ from keystead.identity.credential import check_credential
 from keystead.policy import named_principals, parse
 from keystead.storage import Transaction
 
+Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_+=,.@-]+\Z", max_length=64)]
+LongName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_+=,.@-]+\Z", max_length=128)]
+Path = Annotated[str, msgspec.Meta(pattern=r"^/([!-~]+/)?\Z", max_length=512)]
+"""Names and paths as IAM takes them (IAM API Reference, CreateUser, CreateGroup, CreatePolicy)."""
 Document = dict[str, Any] | str
 """A policy: written as YAML, or as its text."""
 
@@ -46,10 +50,10 @@ class AccessKey(msgspec.Struct, forbid_unknown_fields=True):
 class SeedUser(msgspec.Struct, forbid_unknown_fields=True):
     """A user; `policies` are inline, `attached` managed policies' ARNs, `groups` names of the account's groups."""
 
-    name: str
-    path: str = "/"
+    name: Name
+    path: Path = "/"
     credentials: AccessKey | None = None
-    policies: dict[str, Document] = {}
+    policies: dict[LongName, Document] = {}
     attached: list[str] = []
     boundary: str = ""
     groups: list[str] = []
@@ -59,21 +63,21 @@ class SeedUser(msgspec.Struct, forbid_unknown_fields=True):
 class SeedGroup(msgspec.Struct, forbid_unknown_fields=True):
     """A group."""
 
-    name: str
-    path: str = "/"
-    policies: dict[str, Document] = {}
+    name: LongName
+    path: Path = "/"
+    policies: dict[LongName, Document] = {}
     attached: list[str] = []
 
 
 class SeedRole(msgspec.Struct, forbid_unknown_fields=True):
     """A role; `max_session` is in seconds."""
 
-    name: str
+    name: Name
     trust: Document
-    path: str = "/"
+    path: Path = "/"
     description: str = ""
     max_session: int = 3600
-    policies: dict[str, Document] = {}
+    policies: dict[LongName, Document] = {}
     attached: list[str] = []
     boundary: str = ""
     tags: dict[str, str] = {}
@@ -82,9 +86,9 @@ class SeedRole(msgspec.Struct, forbid_unknown_fields=True):
 class SeedPolicy(msgspec.Struct, forbid_unknown_fields=True):
     """A managed policy of the account."""
 
-    name: str
+    name: LongName
     document: Document
-    path: str = "/"
+    path: Path = "/"
     description: str = ""
     tags: dict[str, str] = {}
 
