@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from hashlib import sha256
@@ -70,6 +71,7 @@ class Journal:
         self._file: SegmentFile | None = None
         self._lock: Lock | None = None
         self._acknowledged: Acknowledged | None = None
+        self._newest = ""  # the path of the segment that is written
         self._identity = (0, 0)
         self._failure: str | None = None
         self.recovered: Cut | None = None
@@ -268,7 +270,7 @@ class Journal:
         """
         self._file = self._disk.open(self._directory / newest.name)
         self._write(tail.data, 0)
-        self._identity = self._place(newest)[:2]
+        self._note_newest(newest)
 
     def _cut(self, segments: tuple[Header, ...], tail: reader.Tail) -> None:
         """Continue in a new segment; the torn bytes stay where they are for whoever looks."""
@@ -315,7 +317,7 @@ class Journal:
         # A crash here: the spare has a header but no name that counts; the next start replaces it.
         self._disk.rename(self._spare.path, self._directory / header.name)
         # A crash here: an empty segment continues from the last record, as it shall.
-        self._identity = self._place(header)[:2]
+        self._note_newest(header)
         self._view = _View((*segments, header), header.start, anchor)
         self._spare.prepare()
 
@@ -324,10 +326,11 @@ class Journal:
         write_whole(self._file, data, offset)
         self._file.sync()
 
-    def _place(self, header: Header) -> tuple[int, int, int]:
-        """Device, number and size of what stands under the segment's name now."""
-        found = (self._directory / header.name).stat()
-        return found.st_dev, found.st_ino, found.st_size
+    def _note_newest(self, header: Header) -> None:
+        """Nothing; the segment is the one that is written, and what stands under its name now is it."""
+        self._newest = str(self._directory / header.name)
+        found = os.stat(self._newest)  # noqa: PTH116  a path as text: after each group, where a Path takes longer than the call
+        self._identity = found.st_dev, found.st_ino
 
     def _expect_in_place(self) -> None:
         """Nothing, if what was just written can be found under the segment's name.
@@ -340,10 +343,10 @@ class Journal:
         """
         newest = self._view.segments[-1]
         try:
-            place = self._place(newest)
+            found = os.stat(self._newest)  # noqa: PTH116  as above
         except FileNotFoundError:
             raise JournalError(f"journal segment {newest.name}: was removed while it was written") from None
-        if place != (*self._identity, newest.size):
+        if (found.st_dev, found.st_ino, found.st_size) != (*self._identity, newest.size):
             raise JournalError(f"journal segment {newest.name}: was replaced or cut off while it was written")
 
     def _drop_file(self) -> None:
