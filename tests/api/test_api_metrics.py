@@ -14,9 +14,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from keystead.api.log_lag import progress_of
 from keystead.api.measures import SECONDS, Board, Measures, Numbers
 from keystead.api.metrics import METRICS, MetricsPage
-from keystead.audit.custody import LogKeys
 from keystead.audit.journal import Journal
 from keystead.audit.log import Sequencer
+from keystead.audit.logkeys import LogKeys
 from keystead.testing import RunningServer
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from keystead import errors
 from keystead.api.rates import Rates, parse, quotas_of
 from keystead.app import SERVICES
-from keystead.audit import read_journal
+from keystead.audit.reader import read_journal
 from keystead.keys.spec import KEY_SPECS
 from keystead.settings import load
 from keystead.testing import RunningServer

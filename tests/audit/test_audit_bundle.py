@@ -11,8 +11,9 @@ import pytest
 from bundles import Bundle
 
 from keystead.audit.bundle import chosen, event_of, pack
-from keystead.audit.custody import LogKeys, known_log_keys
+from keystead.audit.custody import known_log_keys
 from keystead.audit.logfiles import Head, LogFiles
+from keystead.audit.logkeys import LogKeys
 from keystead.audit.published import Published
 from keystead.errors import LogError
 from keystead.testing import RunningServer

@@ -6,11 +6,11 @@ import shutil
 import pytest
 
 from keystead.audit.acknowledged import acknowledged
-from keystead.audit.custody import LogKeys
 from keystead.audit.disk import OsDisk
 from keystead.audit.journal import Journal
 from keystead.audit.log import Sequencer, expect_logged, leaf_of
 from keystead.audit.logfiles import LogFiles
+from keystead.audit.logkeys import LogKeys
 from keystead.audit.reader import read_journal
 from keystead.errors import JournalError, LogError
 from keystead.tlog import open_checkpoint, root_of, tiles_of

@@ -6,7 +6,6 @@ import json
 import pytest
 
 from keystead.audit.archive import Archive, Archived
-from keystead.audit.custody import LogKeys
 from keystead.audit.disk import OsDisk
 from keystead.audit.event import event_time
 from keystead.audit.followers import Follower
@@ -15,6 +14,7 @@ from keystead.audit.index import Index
 from keystead.audit.journal import Journal
 from keystead.audit.log import Sequencer
 from keystead.audit.logfiles import LogFiles
+from keystead.audit.logkeys import LogKeys
 from keystead.audit.prune import Rules, carry_out, plan
 from keystead.audit.query import Filter, find
 from keystead.audit.reader import read_journal

@@ -5,10 +5,10 @@ import json
 
 import pytest
 
-from keystead.audit.custody import LogKeys
 from keystead.audit.journal import Journal
 from keystead.audit.log import Sequencer
 from keystead.audit.logfiles import LogFiles
+from keystead.audit.logkeys import LogKeys
 from keystead.audit.segment import Kind
 from keystead.audit.verify import LogChecked, check_log
 from keystead.tlog import Checkpoint, Tile, append, sign_checkpoint

@@ -10,9 +10,9 @@ import naive_tree
 import pytest
 from witnesses import RunningWitness
 
-from keystead.audit.custody import LogKeys
 from keystead.audit.journal import Journal
 from keystead.audit.log import Sequencer
+from keystead.audit.logkeys import LogKeys
 from keystead.audit.witness import Memory, Witness
 from keystead.audit.witnessing import Witnesses, parse_address
 from keystead.clock import ManualClock

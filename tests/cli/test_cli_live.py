@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 from click.testing import CliRunner
 
-from keystead.audit import Journal
+from keystead.audit.journal import Journal
 from keystead.cli import journals
 from keystead.cli.deployment import opened, the_seal
 from keystead.cli.main import cli

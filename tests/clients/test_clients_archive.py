@@ -11,10 +11,10 @@ import boto3
 import pytest
 
 from keystead.audit.archive import Archive
-from keystead.audit.custody import LogKeys
 from keystead.audit.event import event_time
 from keystead.audit.journal import Journal
 from keystead.audit.log import Sequencer
+from keystead.audit.logkeys import LogKeys
 from keystead.audit.sink import sink_of
 from keystead.errors import SinkFailed
 from keystead.settings import Settings

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import shutil
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from evidence import findings
 from signed_http import Client, get
 
 from keystead import app
-from keystead.audit.disk import OsDisk
+from keystead.audit.logfiles import LogFiles
 from keystead.clock import ManualClock
 from keystead.errors import JournalError
 from keystead.testing import RunningServer
@@ -42,7 +43,7 @@ def until(server: RunningServer, status: int, beginning: str) -> None:
 
 def sequenced(server: RunningServer) -> None:
     """Returns once all that was recorded is in the log."""
-    files = server.app._sequencing._sequencer._files
+    files = LogFiles(server.data_dir)
     for _ in range(100_000):
         head = files.head()
         if (
@@ -104,28 +105,21 @@ def test_a_journal_that_was_replaced_by_a_copy_goes_on_in_a_new_segment(fresh_se
     assert findings(fresh_server.data_dir) == ()
 
 
-class BrokenDisk(OsDisk):
-    """Refuses to make files, with `code`, as long as there is one."""
-
-    code: int | None = None
-
-    def create(self, path, size):
-        if self.code is not None:
-            raise OSError(self.code, os.strerror(self.code))
-        return super().create(path, size)
+def limit_files(pid: int, size: int) -> None:
+    """The kernel refuses to let the process's files grow beyond `size` bytes, as a full disk does."""
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
 
-@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO, errno.EROFS])
-def test_a_log_that_cannot_be_written_is_behind_and_catches_up(fresh_server, code) -> None:
-    disk = BrokenDisk()
-    fresh_server.app._sequencing._sequencer._files._disk = disk
+def test_a_log_that_cannot_be_written_is_behind_and_catches_up(fresh_server) -> None:
     client = raw(fresh_server)
-    disk.code = code
+    client.must("CreateKey")
+    sequenced(fresh_server)
+    limit_files(fresh_server.app._sequencing.pid, 0)
     key = client.must("CreateKey")["KeyMetadata"]["KeyId"]
     until(fresh_server, 503, "log behind: ")
-    assert os.strerror(code) in readiness(fresh_server)[1]
+    assert os.strerror(errno.EFBIG) in readiness(fresh_server)[1]
     assert client.must("Encrypt", {"KeyId": key, "Plaintext": "YQ=="})  # the journal has the evidence
-    disk.code = None
+    limit_files(fresh_server.app._sequencing.pid, resource.RLIM_INFINITY)
     until(fresh_server, 200, "ok")
     sequenced(fresh_server)
     assert findings(fresh_server.data_dir) == ()

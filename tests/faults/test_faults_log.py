@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from faulty_disk import MODES, FaultyDisk
 
-from keystead.audit.custody import LogKeys
 from keystead.audit.journal import Journal
 from keystead.audit.log import Sequencer
+from keystead.audit.logkeys import LogKeys
 from keystead.audit.verify import check_log
 from keystead.errors import OperatorError
 

@@ -6,8 +6,8 @@ import tarfile
 
 import msgspec
 
-from keystead.audit import read_journal
 from keystead.audit.custody import known_log_keys
+from keystead.audit.reader import read_journal
 from keystead.audit.segment import Kind
 from keystead.crypto import Secret
 from keystead.receipts import Receipts

@@ -108,6 +108,7 @@ class Receipts:
         position: Callable[[], int],
         salts: Salts,
         call_soon: Callable[[Callable[[], None]], object],
+        nudge: Callable[[], None],
         *,
         wait: float,
         most: int,
@@ -121,6 +122,7 @@ class Receipts:
             position: tells the index of that journal's next record.
             salts: those of the log's commitments.
             call_soon: runs a callable on the loop's thread (`loop.call_soon_threadsafe`).
+            nudge: lets whoever writes the log know that somebody waits, if it is this worker that knows them.
             wait: seconds that an answer waits at most.
             most: answers that wait at most.
             tick: seconds that never go back.
@@ -130,6 +132,7 @@ class Receipts:
         self._position = position
         self._salts = salts
         self._call_soon = call_soon
+        self._nudge = nudge
         self._wait = wait
         self._most = most
         self._tick = tick
@@ -181,8 +184,9 @@ class Receipts:
 
     def _work(self) -> None:
         while self._somebody_waits():
-            self._look()
+            self._nudge()
             self._end.wait(_PAUSE)
+            self._look()
 
     def _somebody_waits(self) -> bool:
         with self._arrived:

@@ -39,16 +39,17 @@ from keystead.api.usage import UsageTracker
 from keystead.api.usage_replay import rebuild
 from keystead.api.waiting import is_brief
 from keystead.api.watching import watching_of
-from keystead.audit.acknowledged import acknowledged
 from keystead.audit.commit import Committer
 from keystead.audit.custody import name_log, open_log_keys
 from keystead.audit.index import Index
 from keystead.audit.journal import Journal
-from keystead.audit.log import Sequencer, Sequencing, expect_logged
+from keystead.audit.log import expect_logged
 from keystead.audit.logfiles import LogFiles
+from keystead.audit.logmessages import Work as LogWork
 from keystead.audit.orphans import take_up
+from keystead.audit.sequencing import Sequencing
 from keystead.audit.sink import sink_of
-from keystead.audit.witnessing import Witnesses
+from keystead.audit.witnessing import parse_address
 from keystead.clock import Clock, ManualClock, SystemClock
 from keystead.entropy import Entropy, SystemEntropy
 from keystead.keyring import Keyring
@@ -183,10 +184,9 @@ class App:
             # Only whoever leads reads where the watch was left: nobody else may write it meanwhile.
             await loop.run_in_executor(self._upkeep, self._watching.prepare)
         self.committer = committer
-        witnesses = Witnesses.configured(self.settings.witnesses)
-        self._sequencing = Sequencing(
-            Sequencer(self.directory, log_keys, self._acknowledged, witnesses=witnesses)
-        )
+        for witness in self.settings.witnesses:
+            parse_address(witness)  # said now, and not by the log's process
+        self._sequencing = Sequencing(LogWork(str(self.directory), log_keys, self.settings.witnesses))
         first = self.journal.worker == WORKER
         left = take_up(self.store, self.directory, self.settings.workers) if first else []
         self._kick = asyncio.Event()
@@ -208,9 +208,7 @@ class App:
         authenticator = Authenticator(self.store, keyring, self.entropy)
         trails = Trails(Index(self.directory), sink_of(self.settings))
         route = Route(self.store, keyring, trails.index, trails.sink, self.directory)
-        self._courier = Courier(
-            route, self.settings, self.clock, self.entropy, lambda: self.journal.next_index
-        )
+        self._courier = Courier(route, self.settings, self.clock, self.entropy)
         self._follower = Follower(
             self.store, ANALYZED, Evidence(trails.index, self.settings.retention_days), self.clock
         )
@@ -220,6 +218,7 @@ class App:
             lambda: self.journal.next_index,
             log_keys.salts,
             loop.call_soon_threadsafe,
+            self._sequencing.nudge,
             wait=self.settings.receipt_wait,
             most=self.settings.max_waiting,
         )
@@ -325,11 +324,6 @@ class App:
 
     def _log_state(self) -> str:
         return "ok" if self._sequencing is None else self._sequencing.state
-
-    def _acknowledged(self, worker: str) -> int:
-        """Up to where a journal's records stay whatever happens."""
-        own = worker == self.journal.worker
-        return self.journal.next_index if own else acknowledged(self.directory, worker)
 
     async def _run_due(self) -> None:
         """Look at what is due once a second, and right after a change that may have made something due."""

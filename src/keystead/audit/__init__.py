@@ -5,22 +5,3 @@ append-only journal (`journal`), and the group commit that makes changes and eve
 together (`commit`, `outbox`). Refuses to know how a call is authorized or carried out, which key material
 it used, and how journals become one Merkle log.
 """
-
-from keystead.audit.commit import Committer, Submission
-from keystead.audit.event import call_event, identity_of, service_event
-from keystead.audit.form import EventContext, Resource, UserIdentity
-from keystead.audit.journal import Journal
-from keystead.audit.reader import read_journal
-
-__all__ = [
-    "Committer",
-    "EventContext",
-    "Journal",
-    "Resource",
-    "Submission",
-    "UserIdentity",
-    "call_event",
-    "identity_of",
-    "read_journal",
-    "service_event",
-]

@@ -16,11 +16,14 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from keystead.storage.transaction import Transaction
 from keystead.tlog import StateDigests
+
+if TYPE_CHECKING:
+    from keystead.storage.transaction import Transaction  # the log's process has no use for a store
 
 _MAGIC = b"\0kc"
 _INEXACT, _NOTE = 1, 2

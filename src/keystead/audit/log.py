@@ -10,21 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from threading import Event, Lock, Thread
-from typing import Final
-
-import structlog
+from threading import Lock
+from typing import TYPE_CHECKING, Final
 
 from keystead.audit.change import Change, decode_writes
-from keystead.audit.custody import LogKeys
 from keystead.audit.disk import Disk
 from keystead.audit.follow import Cursor, parts
 from keystead.audit.journal import Journal
 from keystead.audit.logfiles import Head, LogFiles
+from keystead.audit.logkeys import LogKeys
 from keystead.audit.published import Published
 from keystead.audit.segment import Frame, Kind
-from keystead.audit.witnessing import Witnesses
-from keystead.errors import JournalError, LogError, OperatorError
+from keystead.errors import JournalError, LogError
 from keystead.tlog import (
     Checkpoint,
     Salts,
@@ -41,12 +38,11 @@ from keystead.tlog.checkpoint import sign_checkpoint
 from keystead.tlog.merkle import EMPTY_ROOT
 from keystead.tlog.tile import WIDTH
 
-log = structlog.get_logger("keystead.log")
+if TYPE_CHECKING:
+    from keystead.audit.witnessing import Witnesses  # with HTTP, which most deployments do not need
 
-_MOST: Final = 4096
+MOST: Final = 4096
 """Entries that one checkpoint adds at most."""
-_INTERVAL: Final = 0.5
-"""Seconds between runs."""
 
 
 def leaf_of(frame: Frame, worker: str, salts: Salts) -> bytes:
@@ -86,7 +82,7 @@ class Sequencer:
         self._signer = keys.signer(self._origin)
         self._salts = keys.salts
         self._acknowledged = acknowledged
-        self._witnesses = witnesses or Witnesses([])
+        self._witnesses = witnesses
         self._head: Head | None = None
         self._size = 0
         self._begun = False
@@ -98,21 +94,28 @@ class Sequencer:
         """How many records were added to the log: all that were durable when it began.
 
         Raises:
+            as `step`.
+        """
+        added = 0
+        # What comes meanwhile is left for the next run: each checkpoint costs as much as a hundred entries.
+        while (count := self.step()) >= MOST:
+            added += count
+        return added + count
+
+    def step(self) -> int:
+        """How many records one checkpoint added to the log: up to 4,096 of those that were durable when it began.
+
+        Raises:
             OperatorError: a journal or the log is damaged; it is named.
             OSError: the log cannot be written or read.
         """
-        added = 0
         try:
             if self._head is None:
                 self._resume()
-            # What comes meanwhile is left for the next run: each checkpoint costs as much as a hundred entries.
-            while (count := self._add()) >= _MOST:
-                added += count
-            added += count
+            return self._add()
         except BaseException:
             self._head, self._cursors = None, {}  # the next run begins from what is on the disk
             raise
-        return added
 
     def _resume(self) -> None:
         """Begin from the head on disk; a log that does not fit it is not continued."""
@@ -162,7 +165,7 @@ class Sequencer:
                     continue
                 if frame.index != following:
                     raise LogError(f"journal {worker}: record {following} is missing")
-                if len(leaves) >= _MOST or (limit is not None and frame.index >= limit):
+                if len(leaves) >= MOST or (limit is not None and frame.index >= limit):
                     return  # this part is read again the next time
                 leaves.append(leaf_of(frame, worker, self._salts))
                 journals[worker] = following = frame.index + 1
@@ -193,7 +196,7 @@ class Sequencer:
         """
         with self._showing:
             head, size = self._head, self._size
-        if head is None or size == self._witnessed:
+        if self._witnesses is None or head is None or size == self._witnessed:
             return
         self._witnessed = size
         published = Published(self._files, head)  # the log goes on meanwhile
@@ -234,58 +237,3 @@ def expect_logged(directory: Path, journal: Journal) -> None:
             f"journal {journal.worker}: the log has {known} records of it, {journal.next_index} are there:"
             " it was deleted, cut off or put back"
         )
-
-
-class Sequencing:
-    """The sequencer in a thread of its own, while this worker leads. `state` is `ok` or why the log is behind."""
-
-    def __init__(self, sequencer: Sequencer) -> None:
-        self._sequencer = sequencer
-        self._threads: list[Thread] = []
-        self._end = Event()
-        self.state = "ok"
-
-    def lead(self) -> None:
-        """Nothing; from now on this worker sequences."""
-        if not self._threads:
-            self._threads = [
-                Thread(target=self._work, name="sequencer", daemon=True),
-                Thread(target=self._have_witnessed, name="witnessing", daemon=True),
-            ]
-            for thread in self._threads:
-                thread.start()
-
-    def stop(self) -> None:
-        """Nothing, after a last run; blocks for as long as that takes."""
-        self._end.set()
-        for thread in self._threads:
-            thread.join()
-        self._threads = []
-
-    def _work(self) -> None:
-        last = False
-        while not last:
-            last = self._end.wait(_INTERVAL)
-            self._run()
-
-    def _have_witnessed(self) -> None:
-        while not self._end.wait(_INTERVAL):
-            try:
-                self._sequencer.witness()
-            except OSError as error:
-                log.error("witnesses' signatures cannot be written", reason=error.strerror)
-
-    def _run(self) -> None:
-        try:
-            self._sequencer.run()
-        except (OperatorError, OSError) as error:
-            self._tell(f"log behind: {error}")
-        except Exception as error:  # noqa: BLE001  a defect here must not end the thread; the journals have all
-            self._tell(f"log behind: unexpected {type(error).__name__}")
-        else:
-            self.state = "ok"
-
-    def _tell(self, state: str) -> None:
-        if state != self.state:
-            log.error("the log cannot be written", reason=state)
-        self.state = state

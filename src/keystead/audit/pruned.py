@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from keystead.audit.custody import LogKeys
 from keystead.audit.logfiles import LogFiles
+from keystead.audit.logkeys import LogKeys
 from keystead.tlog import Pruned, open_pruned
 
 NOTHING = Pruned(time="")

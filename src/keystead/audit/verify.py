@@ -9,9 +9,9 @@ from types import MappingProxyType
 import msgspec
 
 from keystead.audit.counterparts import Counterparts
-from keystead.audit.custody import LogKeys
 from keystead.audit.log import leaf_of
 from keystead.audit.logfiles import Head, LogFiles
+from keystead.audit.logkeys import LogKeys
 from keystead.audit.pruned import NOTHING, known_pruned
 from keystead.audit.segment import Frame
 from keystead.errors import LogError

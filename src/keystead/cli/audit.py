@@ -10,7 +10,7 @@ from typing import Final
 
 import click
 
-from keystead.audit import read_journal
+from keystead.audit.reader import read_journal
 from keystead.audit.segment import Kind
 from keystead.cli.alarms import alarms
 from keystead.cli.deliver import deliver_now

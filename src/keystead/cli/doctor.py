@@ -136,7 +136,7 @@ def _core_dumps(_: Subject) -> Iterator[Finding]:
     if soft == 0:
         yield Finding("ok", "core dumps", "off")
     else:
-        # The server sets both for itself (`running.harden`), so nothing must be done.
+        # The server sets both for itself (`hardening.harden`), so nothing must be done.
         yield Finding("ok", "core dumps", "on in this shell; the server turns them off for itself")
 
 

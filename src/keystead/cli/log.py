@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from keystead.audit.custody import LogKeys, known_log_keys
+from keystead.audit.custody import known_log_keys
+from keystead.audit.logkeys import LogKeys
 from keystead.cli.deployment import data_dir_option, opened, passphrase_option, the_seal
 from keystead.cli.output import Failed, output_option, show
 

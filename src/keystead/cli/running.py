@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import gc
 import logging
 import resource
@@ -12,20 +11,18 @@ import socket
 import ssl
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 
 import structlog
 import uvloop
 
 from keystead import errors
 from keystead.app import App
+from keystead.hardening import harden
 from keystead.http import Limits, serve
 from keystead.settings import Settings
 
 log = structlog.get_logger("keystead")
 
-_PR_SET_DUMPABLE = 4
-_MCL_FUTURE = 2
 _OWN_FILES = 256
 """The store, journals, sockets of other kinds and what libraries open."""
 _DRAIN = 10.0
@@ -38,13 +35,6 @@ _GC_THRESHOLDS = (20_000, 20, 50)
 """Requests leave no cycles behind: the collector need not look often (default 700, 10, 10)."""
 SWITCH_INTERVAL = 0.0005
 """Seconds; the writer thread would otherwise wait up to 5 ms for the interpreter."""
-
-
-def harden() -> None:
-    """Forbid core dumps and tracing by other processes of the same user (prctl(2), PR_SET_DUMPABLE)."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def _allow_files(connections: int) -> None:

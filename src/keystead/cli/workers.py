@@ -28,7 +28,8 @@ import msgspec
 import structlog
 
 from keystead import errors
-from keystead.cli.running import RETIRE, harden
+from keystead.cli.running import RETIRE
+from keystead.hardening import harden
 
 log = structlog.get_logger("keystead.workers")
 

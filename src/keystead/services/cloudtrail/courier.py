@@ -1,9 +1,7 @@
-"""The thread that fills the index, delivers for trails, archives and prunes, apart from all calls: none waits for it."""
+"""The thread that delivers for trails, archives and prunes, apart from all calls: none waits for it."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from threading import Event, Thread
 from typing import Final
 
@@ -21,12 +19,6 @@ from keystead.settings import Settings
 log = structlog.get_logger("keystead.trails")
 
 _TICK: Final = 1.0
-_AT_ONCE: Final = 1_000
-"""Events, about, that are indexed before the thread looks whether it shall stop or give way."""
-_BUSY: Final = 100
-"""Events that come in a second while the index gives way to calls."""
-_GIVING_WAY: Final = 19
-"""How many times as long as indexing took the thread then pauses: calls have 19 of 20 parts of a core."""
 _PRUNING: Final = 3600.0
 """Seconds between looks for what is old."""
 
@@ -34,11 +26,7 @@ _PRUNING: Final = 3600.0
 class Courier:
     """Starts with the server and stops with it; works only while `leads` is set, which the worker keeps true to fact."""
 
-    def __init__(
-        self, route: Route, settings: Settings, clock: Clock, entropy: Entropy, written: Callable[[], int]
-    ) -> None:
-        """`written` tells how many records this worker's journal has."""
-        self._written = written
+    def __init__(self, route: Route, settings: Settings, clock: Clock, entropy: Entropy) -> None:
         self._route = route
         self._settings = settings
         self._clock = clock
@@ -64,12 +52,11 @@ class Courier:
             try:
                 self._turn()
             except OperatorError as error:
-                log.warning("trails or the index wait", reason=str(error))
+                log.warning("trails wait", reason=str(error))
             except Exception as error:  # noqa: BLE001  one defect must not end all deliveries
                 log.error("trails failed", kind=type(error).__name__, where=places(error))
 
     def _turn(self) -> None:
-        self._index()
         now = self._clock.now()
         if now - self._looked < self._settings.trail_log_interval:
             return
@@ -79,19 +66,6 @@ class Courier:
                 self._deliver(now)
                 self._archive()
                 self._prune(now)
-
-    def _index(self) -> None:
-        """None; the index has all there is, unless calls come faster than it may take them in."""
-        began, before = time.monotonic(), self._written()
-        while True:
-            cost = -time.thread_time()
-            complete = self._route.index.catch_up(_AT_ONCE).complete
-            cost += time.thread_time()
-            now, written = time.monotonic(), self._written()
-            busy = written - before > _BUSY * (now - began)
-            began, before = now, written
-            if self._stopping.wait(cost * _GIVING_WAY if busy else 0) or complete:
-                return
 
     def _deliver(self, now: float) -> None:
         for trail in trails_of(self._route.store):

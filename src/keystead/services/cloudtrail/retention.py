@@ -10,12 +10,13 @@ import msgspec
 from keystead.api.accounts import ACCOUNTS
 from keystead.api.usage import USES_UP_TO
 from keystead.audit.archive import Archive
-from keystead.audit.custody import LogKeys, open_log_keys
+from keystead.audit.custody import open_log_keys
 from keystead.audit.disk import OsDisk
 from keystead.audit.event import event_time, operator_event
 from keystead.audit.followers import Follower, alarms_follower, index_follower, outbox_follower
 from keystead.audit.holds import HOLDS, Hold
 from keystead.audit.logfiles import LogFiles
+from keystead.audit.logkeys import LogKeys
 from keystead.audit.notes import add_event, run_dated
 from keystead.audit.prune import Plan, Rules, carry_out, plan
 from keystead.audit.pruned import known_pruned
