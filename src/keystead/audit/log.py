@@ -64,6 +64,7 @@ class Sequencer:
     """One at a time for a data directory: whoever leads. Belongs to one thread.
 
     `acknowledged` tells of a journal below which index its records are known to stay; None: all that are there do.
+    `begun` says that there has been a log, whatever is there now.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Sequencer:
         *,
         disk: Disk | None = None,
         witnesses: Witnesses | None = None,
+        begun: bool = False,
     ) -> None:
         self._directory = directory
         self._files = LogFiles(directory, disk)
@@ -85,7 +87,7 @@ class Sequencer:
         self._witnesses = witnesses
         self._head: Head | None = None
         self._size = 0
-        self._begun = False
+        self._begun = begun
         self._witnessed = 0
         self._showing = Lock()
         self._cursors: dict[str, Cursor] = {}

@@ -15,11 +15,15 @@ _LONGEST: Final = 64 << 10
 
 
 class Work(msgspec.Struct, frozen=True, tag="work"):
-    """The first order: where the journals and the log are, the log's keys, and witnesses as `URL VKEY`."""
+    """The first order: where the journals and the log are, the log's keys, and witnesses as `URL VKEY`.
+
+    `begun` says that a process before has found the log or begun it: it is not begun anew.
+    """
 
     directory: str
     keys: LogKeys
     witnesses: tuple[str, ...] = ()
+    begun: bool = False
 
 
 class Nudge(msgspec.Struct, frozen=True, tag="nudge"):

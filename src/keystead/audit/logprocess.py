@@ -74,7 +74,11 @@ class LogProcess:
         self._directory = Path(work.directory)
         self._witnesses = _witnesses(channel, work.witnesses) if work.witnesses else None
         self._sequencer = Sequencer(
-            self._directory, work.keys, partial(acknowledged, self._directory), witnesses=self._witnesses
+            self._directory,
+            work.keys,
+            partial(acknowledged, self._directory),
+            witnesses=self._witnesses,
+            begun=work.begun,
         )
         self._index = Index(self._directory)
         self._allowed = 0.0  # seconds of CPU time that the index may take although calls come in

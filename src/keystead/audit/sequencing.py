@@ -9,6 +9,7 @@ import time
 from threading import Event, Lock, Thread
 from typing import Final
 
+import msgspec
 import structlog
 
 from keystead.audit.logmessages import Channel, Line, Nudge, Report, Stop, Work, channel
@@ -140,6 +141,8 @@ class Sequencing:
                 return
             if isinstance(message, Report):
                 self._heard = time.monotonic()
+                if message.state == "ok":
+                    self._work = msgspec.structs.replace(self._work, begun=True)
                 self._tell(message.state)
                 self._tell_of_index(message.index)
             elif isinstance(message, Line):

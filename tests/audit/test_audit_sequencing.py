@@ -1,0 +1,294 @@
+"""The log's own process: whatever ends it or its worker, the log is whole, goes on, and is written by one process."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from keystead.audit import sequencing as module
+from keystead.audit.index import Index
+from keystead.audit.journal import Journal
+from keystead.audit.logfiles import LogFiles
+from keystead.audit.logkeys import LogKeys
+from keystead.audit.logmessages import Channel, Line, Report, Work, channel
+from keystead.audit.sequencing import Sequencing
+from keystead.audit.verify import check_log
+
+SEED, SALT = b"seed" * 8, b"salt" * 8
+KEYS = LogKeys("11111111-1111-4111-8111-111111111111", SEED, SALT)
+WORKER = """
+import sys
+from pathlib import Path
+from keystead.audit.journal import Journal
+from keystead.audit.logkeys import LogKeys
+from keystead.audit.logmessages import Work
+from keystead.audit.sequencing import Sequencing
+
+journal = Journal.open(Path(sys.argv[1]), "w0", segment_size=1 << 16, prepare_ahead=False)
+journal.append([b'{"eventID":"1"}'])
+one = Sequencing(Work(sys.argv[1], LogKeys("11111111-1111-4111-8111-111111111111", b"seed" * 8, b"salt" * 8)))
+one.lead()
+while one.pid is None:
+    pass
+print(one.pid, flush=True)
+sys.stdin.read()
+"""
+
+
+def events(start, count):
+    return [
+        json.dumps(
+            {
+                "eventID": f"{number:08d}-1111-4111-8111-111111111111",
+                "eventName": "Encrypt",
+                "eventTime": "2026-01-02T03:04:05Z",
+            }
+        ).encode()
+        for number in range(start, start + count)
+    ]
+
+
+def until(condition):
+    for _ in range(6000):
+        if condition():
+            return
+        threading.Event().wait(0.01)
+    raise AssertionError("it did not come to that")
+
+
+def logged(root):
+    """How many records of the journal the log has."""
+    head = LogFiles(root).head()
+    return 0 if head is None else head.journals.get("w0", 0)
+
+
+def indexed(root):
+    """How many records of the journal the index has read."""
+    cursor = Index(root).positions().get("w0")
+    return 0 if cursor is None else cursor.index
+
+
+@pytest.fixture
+def journal(tmp_path):
+    opened = Journal.open(tmp_path, "w0", segment_size=1 << 16, prepare_ahead=False)
+    yield opened
+    opened.abandon()
+
+
+@pytest.fixture
+def leading(tmp_path, journal):
+    one = Sequencing(Work(str(tmp_path), KEYS))
+    one.lead()
+    yield one
+    one.stop()
+    assert one.pid is None
+
+
+def sound(root, entries):
+    checked = check_log(root, KEYS)
+    assert (checked.entries, checked.waiting, checked.findings) == (entries, 0, ())
+
+
+def test_what_is_durable_is_in_the_log_and_in_the_index(tmp_path, journal, leading):
+    journal.append(events(0, 300))
+    until(lambda: logged(tmp_path) == 300)
+    until(lambda: indexed(tmp_path) == 300)
+    assert leading.state == "ok"
+    sound(tmp_path, 300)
+
+
+def test_what_came_just_before_the_end_is_in_the_log_too(tmp_path, journal):
+    one = Sequencing(Work(str(tmp_path), KEYS))
+    one.lead()
+    journal.append(events(0, 9000))
+    one.stop()
+    one.lead()  # a worker that stops leads no more
+    assert one.pid is None
+    sound(tmp_path, 9000)
+
+
+def test_a_worker_that_never_led_has_no_process(tmp_path):
+    one = Sequencing(Work(str(tmp_path), KEYS))
+    one.nudge()
+    one.stop()
+    assert (one.state, one.pid) == ("ok", None)
+    assert not (tmp_path / "log").exists()
+
+
+def test_records_that_are_not_acknowledged_are_not_taken_up(tmp_path, journal, leading):
+    journal.append(events(0, 5))
+    until(lambda: logged(tmp_path) == 5)
+    journal._acknowledged.close()  # as while a group is being synced: the records are there to be read
+    journal.append(events(5, 5))
+    until(lambda: indexed(tmp_path) == 10)
+    heard = leading._heard
+    until(lambda: leading._heard > heard)  # it has looked for more since
+    assert logged(tmp_path) == 5
+
+
+def test_a_killed_process_is_started_again_and_goes_on(tmp_path, journal, leading):
+    total, killed = 0, set()
+    for _ in range(3):
+        until(lambda: leading.pid not in {None, *killed})
+        for _ in range(40):
+            journal.append(events(total, 50))
+            total += 50
+        killed.add(leading.pid)
+        os.kill(leading.pid, signal.SIGKILL)
+        until(lambda: leading.state.startswith("log behind: its process ended"))
+    until(lambda: leading.state == "ok")
+    until(lambda: logged(tmp_path) == total)
+    sound(tmp_path, total)
+
+
+def test_a_killed_worker_leaves_no_process_behind(tmp_path):
+    worker = subprocess.Popen(
+        [sys.executable, "-c", WORKER, tmp_path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    with worker:
+        pid = int(worker.stdout.readline())
+        until(lambda: logged(tmp_path) == 1)
+        worker.kill()
+    until(lambda: not Path(f"/proc/{pid}").exists())
+    sound(tmp_path, 1)
+
+
+def test_one_process_writes_the_log_and_the_next_waits_for_it(tmp_path, journal, leading):
+    until((tmp_path / "log" / "head").exists)
+    other = Sequencing(Work(str(tmp_path), KEYS))
+    other.lead()
+    until(lambda: "another process writes it" in other.state)
+    leading.stop()
+    until(lambda: other.state == "ok")
+    journal.append(events(0, 3))
+    other.stop()
+    sound(tmp_path, 3)
+
+
+def test_a_process_that_does_not_start_is_told_of(tmp_path, monkeypatch):
+    monkeypatch.setattr(module.sys, "executable", str(tmp_path / "missing"))
+    one = Sequencing(Work(str(tmp_path), KEYS))
+    one.lead()
+    until(lambda: one.state == "log behind: its process does not start: No such file or directory")
+    one.stop()
+
+
+def test_a_process_that_says_nothing_is_told_of(tmp_path, journal, leading, monkeypatch):
+    monkeypatch.setattr(module, "_SILENCE", 2.0)
+    until(lambda: leading.pid is not None)
+    pid = leading.pid
+    os.kill(pid, signal.SIGSTOP)
+    until(lambda: leading.state.startswith("log behind: its process has not answered for "))
+    os.kill(pid, signal.SIGCONT)
+    until(lambda: leading.state == "ok")
+
+
+def test_a_damaged_log_is_told_of_until_it_is_whole(tmp_path, journal, leading):
+    journal.append(events(0, 5))
+    until(lambda: logged(tmp_path) == 5)
+    head = tmp_path / "log" / "head"
+    os.kill(leading.pid, signal.SIGKILL)
+    kept = head.read_bytes()
+    head.write_bytes(b"{")
+    until(lambda: leading.state == "log behind: log/head is damaged")
+    head.write_bytes(kept)
+    until(lambda: leading.state == "ok")
+    sound(tmp_path, 5)
+
+
+def test_a_log_that_is_gone_is_not_begun_anew_by_the_next_process(tmp_path, journal, leading):
+    journal.append(events(0, 5))
+    until(lambda: logged(tmp_path) == 5)
+    until(lambda: leading._work.begun and indexed(tmp_path) == 5)
+    shutil.rmtree(tmp_path / "log")
+    os.kill(leading.pid, signal.SIGKILL)
+    until(lambda: leading.state == "log behind: log/head is gone; the log is not begun anew")
+
+
+def test_an_index_that_cannot_be_written_holds_nothing_up(tmp_path, journal, leading):
+    until((tmp_path / "log" / "index.db").exists)
+    for name in ("index.db", "index.db-wal", "index.db-shm"):
+        (tmp_path / "log" / name).unlink(missing_ok=True)
+    (tmp_path / "log" / "index.db").mkdir()
+    journal.append(events(0, 5))
+    until(lambda: logged(tmp_path) == 5)
+    until(lambda: "index.db cannot be used" in leading._index)
+    assert leading.state == "ok"
+    (tmp_path / "log" / "index.db").rmdir()
+    until(lambda: leading._index == "")
+    assert indexed(tmp_path) == 5
+
+
+def test_the_process_is_given_its_keys_by_its_socket_alone(tmp_path, journal, leading, monkeypatch):
+    monkeypatch.setenv("KEYSTEAD_SECRET_ACCESS_KEY", "of the settings")
+    until(lambda: leading.pid is not None)
+    first = leading.pid
+    os.kill(first, signal.SIGKILL)  # the next one is started with the variable
+    until(lambda: leading.pid not in {None, first})
+    until(lambda: leading.state == "ok")
+    process = Path(f"/proc/{leading.pid}")
+    said = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
+    assert b"logprocess" in said
+    for secret in (SEED, SALT, SEED.hex().encode(), b"KEYSTEAD_", b"of the settings"):
+        assert secret not in said
+    limits = (process / "limits").read_text().splitlines()
+    assert next(line.split()[4:6] for line in limits if line.startswith("Max core file size")) == ["0", "0"]
+    assert "seed" not in repr(leading._work)
+
+
+def test_signals_of_a_terminal_and_of_a_service_do_not_end_it(tmp_path, journal, leading):
+    until((tmp_path / "log" / "head").exists)
+    pid = leading.pid
+    for number in (signal.SIGINT, signal.SIGTERM):
+        os.kill(pid, number)
+    journal.append(events(0, 5))
+    until(lambda: logged(tmp_path) == 5)
+    assert leading.pid == pid
+
+
+# ------------------------------------------------------------------------------ messages
+
+
+@pytest.fixture
+def ends():
+    ours, theirs = channel()
+    other = Channel(theirs)
+    yield ours, other
+    ours.close()
+    other.close()
+
+
+def test_messages_arrive_as_they_were_told(ends):
+    one, other = ends
+    told = [Report("ok"), Line("error", "words", {"reason": "x"}), Work("/d", KEYS, ("http://w key",))]
+    for message in told:
+        one.tell(message)
+    assert [other.hear() for _ in told] == told
+    assert other.hear(0) is None
+
+
+def test_whoever_takes_no_messages_keeps_nobody_waiting(ends):
+    one, _ = ends
+    for _ in range(100_000):
+        one.tell(Report("log behind: " + "x" * 1000))
+
+
+def test_the_end_of_the_other_side_is_heard(ends):
+    one, other = ends
+    one.tell(Report("ok"))
+    other.close()
+    with pytest.raises(EOFError):
+        one.hear()
+    one.tell(Report("ok"))
+
+
+def test_a_socket_is_not_handed_on_to_other_processes(ends):
+    assert not any(os.get_inheritable(end._socket.fileno()) for end in ends)
+    assert isinstance(ends[0]._socket, socket.socket)
