@@ -27,9 +27,16 @@ def seconds(*command: str) -> float:
 
 
 def resident(pid: int) -> float:
-    """Resident megabytes."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith("VmRSS")).split()[1]) / 1024
+    """Resident megabytes of a process and those that it started; what they share counts in each."""
+    started = [
+        child
+        for task in Path(f"/proc/{pid}/task").iterdir()
+        for child in (task / "children").read_text().split()
+    ]
+    lines = [
+        line for each in (pid, *started) for line in Path(f"/proc/{each}/status").read_text().splitlines()
+    ]
+    return sum(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1024
 
 
 def ready() -> tuple[float, float]:

@@ -45,11 +45,9 @@ from keystead.audit.index import Index
 from keystead.audit.journal import Journal
 from keystead.audit.log import expect_logged
 from keystead.audit.logfiles import LogFiles
-from keystead.audit.logmessages import Work as LogWork
 from keystead.audit.orphans import take_up
-from keystead.audit.sequencing import Sequencing
+from keystead.audit.sequencing import Sequencing, sequencing_of
 from keystead.audit.sink import sink_of
-from keystead.audit.witnessing import parse_address
 from keystead.clock import Clock, ManualClock, SystemClock
 from keystead.entropy import Entropy, SystemEntropy
 from keystead.keyring import Keyring
@@ -184,9 +182,7 @@ class App:
             # Only whoever leads reads where the watch was left: nobody else may write it meanwhile.
             await loop.run_in_executor(self._upkeep, self._watching.prepare)
         self.committer = committer
-        for witness in self.settings.witnesses:
-            parse_address(witness)  # said now, and not by the log's process
-        self._sequencing = Sequencing(LogWork(str(self.directory), log_keys, self.settings.witnesses))
+        self._sequencing = sequencing_of(self.directory, log_keys, self.settings.witnesses)
         first = self.journal.worker == WORKER
         left = take_up(self.store, self.directory, self.settings.workers) if first else []
         self._kick = asyncio.Event()

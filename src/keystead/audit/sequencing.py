@@ -6,13 +6,16 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import Final
 
 import msgspec
 import structlog
 
+from keystead.audit.logkeys import LogKeys
 from keystead.audit.logmessages import Channel, Line, Nudge, Report, Stop, Work, channel
+from keystead.audit.witnessing import parse_address
 
 log = structlog.get_logger("keystead.log")
 
@@ -26,6 +29,17 @@ _LONGEST_PAUSE: Final = 5.0
 """Seconds before another start after a process that lived shortly, and their growth's end."""
 _STUBBORN: Final = 30.0
 """Seconds after which a process that was told to stop is killed; the next start goes on where it was."""
+
+
+def sequencing_of(directory: Path, keys: LogKeys, witnesses: tuple[str, ...]) -> Sequencing:
+    """What has the log in the data directory written, with the witnesses that the setting names.
+
+    Raises:
+        errors.SettingsError: one of the witnesses is malformed; said now, and not by the process.
+    """
+    for witness in witnesses:
+        parse_address(witness)
+    return Sequencing(Work(str(directory), keys, witnesses))
 
 
 class Sequencing:
