@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from keystead.api.lanes import Lanes
 from keystead.api.pool import FairPool, Work
-from keystead.api.turns import ALONE, SHARED, TOGETHER, Turns, lane_of
+from keystead.api.turns import ALONE, BEHIND, SHARED, TOGETHER, Turns, lane_of
 from keystead.wire.http import Request
 
 
@@ -56,6 +56,36 @@ def test_lanes_take_turns(lengths):
         assert len(places) == length
         for before, after in itertools.pairwise(places):
             assert max(Counter(order[before + 1 : after]).values(), default=0) <= 1
+
+
+def test_nobody_goes_first_again_before_its_turn_has_come():
+    """Else many that ask little would keep one that asks for two things at once waiting for ever."""
+    lanes, served = Lanes(1000), []
+    for _ in range(2):
+        lanes.put("two", "two")
+    for number in range(3):
+        lanes.put(f"one {number}", f"one {number}")
+    for _ in range(40):
+        served.append(lanes.take())
+        lanes.put(served[-1], served[-1])  # asks again as soon as it is answered
+    assert served.count("two") >= 10
+
+
+@given(st.lists(st.sampled_from("abcd") | st.none(), max_size=60))
+def test_who_had_no_turn_left_goes_before_all_that_wait_again(steps):
+    lanes, waiting, turns = Lanes(1000), Counter(), set()
+    for step in steps:
+        if step is not None:
+            fresh = lanes.fresh
+            lanes.put(step, step)
+            assert lanes.fresh - fresh == (step not in turns)
+            turns.add(step)
+            waiting[step] += 1
+        elif waiting.total():
+            lane = lanes.take()
+            waiting[lane] -= 1
+            turns = turns if waiting.total() else set()
+            turns &= set(lanes._lanes)
 
 
 def test_whoever_has_least_is_let_in_at_the_cost_of_whoever_has_most():
@@ -121,8 +151,30 @@ def test_a_modest_client_waits_for_no_more_than_one_request_of_a_greedy_one():
     played = Played()
     played.arrive(*(signed("GREEDY", number=number) for number in range(500)), signed("MODEST"))
     played.loop.turn()
-    assert len(played.handled) == TOGETHER
-    assert played.handled[1] == signed("MODEST")
+    assert played.handled == [signed("GREEDY"), signed("MODEST")], "nothing else is handled in the same turn"
+    played.loop.turn()
+    assert len(played.handled) == 2 + BEHIND
+
+
+def test_whoever_comes_while_a_greedy_client_waits_is_next_and_alone():
+    played = Played()
+    played.arrive(signed("MODEST"), *(signed("GREEDY", number=number) for number in range(500)))
+    for _ in range(3):
+        played.loop.turn()
+    played.handled.clear()
+    played.arrive(signed("MODEST", number=2))
+    played.loop.turn()
+    assert played.handled == [signed("MODEST", number=2)]
+
+
+def test_many_modest_clients_are_served_in_groups():
+    played = Played()
+    for _ in range(3):
+        played.handled.clear()
+        played.arrive(*(signed(f"MODEST{number}") for number in range(20)))
+        for size in (TOGETHER, 2 * TOGETHER, 20):
+            played.loop.turn()
+            assert len(played.handled) == size
 
 
 def test_small_groups_go_on_while_several_clients_come_and_go():
@@ -131,7 +183,7 @@ def test_small_groups_go_on_while_several_clients_come_and_go():
     played.arrive(*(signed("GREEDY", number=number) for number in range(500)))
     played.loop.turn()
     played.loop.turn()
-    assert len(played.handled) == 2 * TOGETHER, "the modest one waits for its answer, and will ask again"
+    assert len(played.handled) == 2 + BEHIND, "the modest one waits for its answer, and will ask again"
     for _ in range(SHARED):
         played.arrive(signed("GREEDY"))
         played.loop.turn()

@@ -1,7 +1,9 @@
 """Who is next where many wait: lanes take turns, and when all is full, the longest gives way.
 
 Deficit round robin with a quantum of one (Shreedhar and Varghese, "Efficient Fair Queuing Using Deficit
-Round-Robin", 1995): requests cost about the same, so a count does.
+Round-Robin", 1995): requests cost about the same, so a count does. What comes into a lane that had no turn left
+goes first (RFC 8290 section 4.2, new and old queues): who asks little waits for nobody's backlog. An emptied lane
+keeps its place until its turn has come or nothing waits, so that nobody is first again and again.
 """
 
 from __future__ import annotations
@@ -18,9 +20,11 @@ class Lanes(Generic[T]):
 
     def __init__(self, most: int) -> None:
         self.most = most
-        self._lanes: dict[str, deque[T]] = {}
+        self._lanes: dict[str, deque[T]] = {}  # those that have a turn, some of them emptied meanwhile
+        self._fresh: deque[str] = deque()
         self._turns: deque[str] = deque()
         self._waiting = 0
+        self._busy = 0
 
     def __len__(self) -> int:
         return self._waiting
@@ -28,7 +32,12 @@ class Lanes(Generic[T]):
     @property
     def count(self) -> int:
         """How many lanes have something in them."""
-        return len(self._lanes)
+        return self._busy
+
+    @property
+    def fresh(self) -> int:
+        """How many of the next come from lanes that had no turn left."""
+        return len(self._fresh)
 
     def put(self, lane: str, item: T) -> T | None:
         """What is given up instead, None if there was room: the newest of the longest lane, maybe `item` itself."""
@@ -43,7 +52,8 @@ class Lanes(Generic[T]):
         waiting = self._lanes.get(lane)
         if waiting is None:
             waiting = self._lanes[lane] = deque()
-            self._turns.append(lane)
+            self._fresh.append(lane)
+        self._busy += not waiting
         waiting.append(item)
         self._waiting += 1
         return given_up
@@ -54,31 +64,41 @@ class Lanes(Generic[T]):
         Raises:
             IndexError: nothing waits.
         """
-        return self._take(self._turns.popleft())
+        while True:
+            lane = (self._fresh or self._turns).popleft()
+            if self._lanes[lane]:
+                return self._take(lane)
+            del self._lanes[lane]
 
     def take_from(self, may: Callable[[str], bool]) -> tuple[str, T] | None:
         """What is next of the lanes that `may` have their turn now, and its lane; None if there is nothing."""
-        for _ in range(len(self._turns)):
-            lane = self._turns.popleft()
-            if may(lane):
-                return lane, self._take(lane)
-            self._turns.append(lane)
+        for turns in (self._fresh, self._turns):
+            for _ in range(len(turns)):
+                lane = turns.popleft()
+                if not self._lanes[lane]:
+                    del self._lanes[lane]
+                elif may(lane):
+                    return lane, self._take(lane)
+                else:
+                    turns.append(lane)
         return None
 
     def _take(self, lane: str) -> T:
         waiting = self._lanes[lane]
         item = waiting.popleft()
         self._waiting -= 1
-        if waiting:
+        self._busy -= not waiting
+        if self._waiting:
             self._turns.append(lane)
-        else:
-            del self._lanes[lane]
+        else:  # every turn has come
+            self._lanes.clear()
+            self._turns.clear()
         return item
 
     def _longest(self, newcomer: str) -> str:
         """The lane that gives way: the newcomer's own as soon as it has its share, so that this stays cheap."""
         own = len(self._lanes.get(newcomer, ()))
-        if own * len(self._lanes) >= self.most:
+        if own * self._busy >= self.most:
             return newcomer
         longest = max(self._lanes, key=lambda lane: len(self._lanes[lane]))
         return longest if len(self._lanes[longest]) > own + 1 else newcomer

@@ -23,6 +23,8 @@ ALONE: Final = 64
 """Requests handled in one turn of the loop while there is one client only: large groups are made durable at once."""
 TOGETHER: Final = 8
 """The same while there are several: an answer waits for what is handled in the same turn."""
+BEHIND: Final = 4
+"""The same of requests that had to wait for others of their client: who comes meanwhile waits for so many at most."""
 SHARED: Final = 512
 """Turns for which several clients are expected after there were: one that waits for its answers is seldom in a lane."""
 _CLAIM: Final = "Credential="
@@ -76,8 +78,13 @@ class Turns:
         lanes = self._lanes
         if self._shared:
             self._shared -= 1
-        most = TOGETHER if self._shared else ALONE
-        self._handle([lanes.take() for _ in range(min(len(lanes), most))])
+        if not self._shared:
+            count = min(len(lanes), ALONE)
+        elif lanes.fresh:  # whoever asks little does not even wait for what is handled in the same turn
+            count = min(lanes.fresh, TOGETHER)
+        else:
+            count = min(len(lanes), BEHIND)
+        self._handle([lanes.take() for _ in range(count)])
         if lanes:
             self._call_soon(self._go)
         else:
