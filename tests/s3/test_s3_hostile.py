@@ -2,43 +2,22 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
-import http.client
 import os
 import re
 from contextlib import suppress
 from typing import Any
 
 import pytest
-from botocore.auth import S3SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
 from hypothesis import given
 from hypothesis import strategies as st
+from signed_s3 import sent
 
 from keystead import errors
 from keystead.testing.server import RunningServer
 from keystead.wire.aws_chunked import Decoder
 from keystead.wire.xml import parse
-
-
-def sent(
-    server: RunningServer, method: str, path: str, body: bytes = b"", **headers: str
-) -> tuple[int, bytes]:
-    credential = server.credential()
-    given_ = {name.replace("_", "-"): value for name, value in headers.items()}
-    given_.setdefault("x-amz-content-sha256", hashlib.sha256(body).hexdigest())
-    request = AWSRequest(method, f"{server.url}{path}", headers=given_)
-    auth = S3SigV4Auth(Credentials(credential.access_key_id, credential.secret), "s3", "us-east-1")
-    auth.payload = lambda _request: given_["x-amz-content-sha256"]
-    auth.add_auth(request)
-    client = http.client.HTTPConnection("127.0.0.1", server.port)
-    client.request(method, path, body=body, headers=dict(request.headers.items()))
-    answer = client.getresponse()
-    found = answer.status, answer.read()
-    client.close()
-    return found
-
 
 BOMB = b'<?xml version="1.0"?><!DOCTYPE l [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]><Delete><Object><Key>&b;</Key></Object></Delete>'
 OUTSIDE = (
@@ -63,7 +42,8 @@ OUTSIDE = (
     ],
 )
 def test_documents_that_are_none_are_refused(server: RunningServer, bucket: str, body: bytes) -> None:
-    status, answer = sent(server, "POST", f"/{bucket}?delete=", body)
+    md5 = base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
+    status, answer = sent(server, "POST", f"/{bucket}?delete=", body, content_md5=md5)
     assert status == 400
     assert b"<Code>MalformedXML</Code>" in answer or b"<Code>InvalidArgument</Code>" in answer
 

@@ -130,6 +130,11 @@ def test_bodies_in_chunks(
     assert "ContentEncoding" not in s3.head_object(Bucket=bucket, Key="k")
 
 
+def test_chunks_may_be_small(server: RunningServer, s3: Any, bucket: str) -> None:
+    assert Chunked(server, bucket, [b"a", b"b"], trailing=False).send()[0] == 200
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"ab"
+
+
 @pytest.mark.parametrize("trailing", [False, True])
 def test_nothing_of_a_spoilt_body_is_kept(
     server: RunningServer, s3: Any, bucket: str, trailing: bool
@@ -142,8 +147,10 @@ def test_nothing_of_a_spoilt_body_is_kept(
         body.replace(b"chunk-signature=", b"chunk-signature=0", 1): b"SignatureDoesNotMatch",
         body[:half]: b"IncompleteBody",
         body.replace(b"10000;", b"10001;", 1): b"",
-        b"10000\r\n" + body: b"SignatureDoesNotMatch",
-        body + b"x": b"IncompleteBody",
+        b"10000\r\n" + body: b"IncompleteBody",
+        body.replace(b"chunk-signature=", b"extra=1;chunk-signature=", 1): b"SignatureDoesNotMatch",
+        body.replace(b"\r\n", b";extra=1\r\n", 1): b"IncompleteBody",
+        body + b"x" * 9000: b"IncompleteBody",
     }
     for wrong, code in spoilt.items():
         status, answer = request.send(wrong)

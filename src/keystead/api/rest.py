@@ -15,13 +15,14 @@ import msgspec
 
 from keystead import errors
 from keystead.api.formdata import FormBody
-from keystead.api.payload import Payload
+from keystead.api.payload import SUM, Payload
 from keystead.wire import model
 from keystead.wire.address import Address, address_of, bucket_of_host
 from keystead.wire.http import Request, Response, Source
 from keystead.wire.model import OperationShape
 from keystead.wire.protocols import rest_xml
 from keystead.wire.protocols.query import character_data
+from keystead.wire.sigv4 import MISMATCH
 
 NAMESPACE: Final = "http://s3.amazonaws.com/doc/2006-03-01/"
 _XML: Final = ("Content-Type", rest_xml.CONTENT_TYPE)
@@ -56,6 +57,10 @@ _OK: Final = 200
 _SCOPE: Final = "/s3/aws4_request"
 _SCOPE_QUOTED: Final = "%2Fs3%2Faws4_request"
 """As most clients write it."""
+_MISMATCH: Final = (
+    "The request signature we calculated does not match the signature you provided. Check your key and signing "
+    "method."
+)
 _EXPIRED: Final = "Signature expired"
 _EARLY: Final = "Signature not yet current"
 
@@ -123,7 +128,7 @@ class RestEncoding:
         shape, exchange = service.operations[operation], self.exchange
         body = b""
         if exchange.payload is not None and request.method in _WITH_ENTITY and not streams(shape):
-            body = exchange.payload.whole()
+            body = exchange.payload.whole(summed=not _sums_another(shape))
         return rest_xml.decode(shape, request.headers, exchange.address.labels, exchange.query, body)
 
     def answer(self, service: model.Service, operation: str, answer: Any, request_id: str) -> Response:
@@ -167,6 +172,8 @@ class RestEncoding:
                 403,
                 "The difference between the request time and the current time is too large.",
             )
+        if isinstance(error, errors.InvalidSignature) and said == MISMATCH:
+            said = _MISMATCH
         code, status, message = _CODES.get(type(error), (error.code, error.status, ""))
         return code, status, message or said
 
@@ -182,6 +189,11 @@ def _host_id(request_id: str) -> str:
 def streams(shape: OperationShape) -> bool:
     """Whether the operation takes its body as it comes."""
     return any(m.location == "payload" and m.rule.kind == "blob" for m in shape.input.MEMBERS)
+
+
+def _sums_another(shape: OperationShape) -> bool:
+    """Whether a checksum in a header is of the object that the document makes, not of the document."""
+    return any(m.name.lower().startswith(SUM) for m in shape.input.MEMBERS if m.location == "header")
 
 
 class _Row(msgspec.Struct, frozen=True):

@@ -19,3 +19,4 @@ from keystead.errors.kms import *
 from keystead.errors.objects import *
 from keystead.errors.own import *
 from keystead.errors.s3 import *
+from keystead.errors.s3_bodies import *

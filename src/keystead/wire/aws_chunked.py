@@ -22,6 +22,10 @@ _MOST_SIZE_DIGITS: Final = 16
 _MOST_TRAILERS: Final = 8
 _NOTHING: Final = hashlib.sha256(b"").hexdigest()
 _TRAILER_SIGNATURE: Final = "x-amz-trailer-signature"
+_MOST_BEHIND: Final = 8192
+"""Bytes behind the end, which Amazon S3 does not look at."""
+_FIELDS: Final = -2
+_CUT: Final = "The request body terminated unexpectedly"
 
 
 class Signer(msgspec.Struct):
@@ -59,7 +63,7 @@ class Decoder:
     """Takes a body piece by piece, and gives the bytes in it.
 
     Attributes:
-        trailers: the fields after the last chunk, names in lower case.
+        trailers: the fields after the last chunk, names in lower case; of a name that comes twice the last.
         over: the last chunk and its fields are complete.
     """
 
@@ -69,10 +73,11 @@ class Decoder:
         self._signer = signer
         self._trailing = trailing
         self._waiting = b""
-        self._left = -1  # bytes of the chunk that are missing; -1 before its header, 0 before its end
+        self._left = -1  # bytes of the chunk that are missing; -1 before its header, 0 before its end, _FIELDS behind the last
         self._signature = ""
         self._hash = hashlib.sha256()
         self._fields = b""
+        self._lines = 0
 
     def feed(self, data: bytes) -> list[bytes]:
         """The bytes that were in `data`, as far as they can be told yet.
@@ -97,11 +102,21 @@ class Decoder:
             self._line(data[place:end])
             place = end + 2
         self._waiting = data[place:]
-        if self._left <= 0 and len(self._waiting) > _LONGEST_LINE:
-            raise IncompleteBody
-        if self.over and self._waiting:
-            raise IncompleteBody
+        if self._left <= 0 and len(self._waiting) > (_MOST_BEHIND if self.over else _LONGEST_LINE):
+            raise IncompleteBody(_CUT)
         return found
+
+    def end(self) -> None:
+        """None; nothing more comes. The last line, which is empty, may be missing.
+
+        Raises:
+            IncompleteBody: something else is missing.
+            InvalidSignature, MalformedTrailer: as `feed`.
+        """
+        if self._left == _FIELDS and not self.over and not self._waiting:
+            self._finish()
+        if not self.over:
+            raise IncompleteBody(_CUT)
 
     def _take(self, piece: bytes, found: list[bytes]) -> None:
         if self._signer is not None:
@@ -113,7 +128,7 @@ class Decoder:
         """A line that is no chunk's content: the end of one, the header of the next, or a trailing field."""
         if self._left == 0:
             if line:
-                raise IncompleteBody
+                raise IncompleteBody(_CUT)
             self._end_chunk()
             self._left = -1
         elif self._left == -1:
@@ -125,18 +140,21 @@ class Decoder:
 
     def _begin_chunk(self, line: bytes) -> None:
         size, _, rest = line.partition(b";")
-        name, _, signature = rest.partition(b"=")
+        name, _, given = rest.partition(b"=")
+        signature = given.strip().decode("latin-1")
         digits = size.strip()
         if not digits or len(digits) > _MOST_SIZE_DIGITS or digits.strip(b"0123456789abcdefABCDEF"):
-            raise IncompleteBody
-        if (self._signer is not None) != (name.strip() == b"chunk-signature"):
-            raise InvalidSignature(MISMATCH) if self._signer is not None else IncompleteBody
-        self._signature = signature.strip().decode("latin-1")
+            raise IncompleteBody(_CUT)
+        if self._signer is not None and rest and name.strip() != b"chunk-signature":
+            raise InvalidSignature(MISMATCH)
+        if (self._signer is None) != (not rest) or ";" in signature or (rest and not signature):
+            raise IncompleteBody(_CUT)
+        self._signature = signature
         self._hash = hashlib.sha256()
         self._left = int(digits, 16)
         if self._left == 0:
             self._end_chunk()
-            self._left = -2  # only fields come now
+            self._left = _FIELDS
 
     def _end_chunk(self) -> None:
         if self._signer is not None:
@@ -145,7 +163,8 @@ class Decoder:
     def _field(self, line: bytes) -> None:
         name, colon, value = line.partition(b":")
         key = name.strip().lower().decode("latin-1")
-        if not colon or not self._trailing or key in self.trailers or len(self.trailers) >= _MOST_TRAILERS:
+        self._lines += 1
+        if not colon or not self._trailing or self._lines > _MOST_TRAILERS:
             raise MalformedTrailer
         self.trailers[key] = value.strip().decode("latin-1")
         if key != _TRAILER_SIGNATURE:
@@ -154,5 +173,7 @@ class Decoder:
     def _finish(self) -> None:
         signature = self.trailers.pop(_TRAILER_SIGNATURE, "")
         if self._signer is not None and self._trailing:
+            if not signature:
+                raise IncompleteBody(_CUT)
             self._signer.check_trailers(hashlib.sha256(self._fields).hexdigest(), signature)
         self.over = True

@@ -24,6 +24,7 @@ from keystead.services.s3.tables import (
 )
 from keystead.services.s3.versions import ENABLED
 from keystead.wire.models import s3 as wire
+from keystead.wire.protocols.rest_xml import CONTENT_TYPE
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
 _ADDRESS: Final = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}", re.ASCII)
@@ -34,6 +35,8 @@ _RESERVED: Final = frozenset({"healthz", "metrics", "readyz"})
 _LOCKING: Final = ("CreateBucket", "PutBucketObjectLockConfiguration", "PutBucketVersioning")
 """What a bucket with Object Lock takes; any other the first only."""
 _FIRST_REGION: Final = "us-east-1"
+_REGION: Final = re.compile(r"[a-z]{2}(?:-[a-z]+){1,2}-[0-9]{1,2}", re.ASCII)
+_OLD_NAMES: Final = {"EU": "eu-west-1"}
 _MOST: Final = 10_000
 _ID_BYTES: Final = 16
 
@@ -78,15 +81,22 @@ def _location(request: Any) -> str | None:
 
 
 def _region(call: Call, request: Any) -> str:
-    """The Region that the bucket is to be in: the one that is called, and outside the first it must be named."""
+    """The Region that the bucket is to be in: the one that is called, but the first makes buckets for all others.
+
+    Raises:
+        errors.IllegalLocationConstraint: another one was called.
+        errors.InvalidLocationConstraint: there is none of that name, or it is the first's, which has no name here.
+    """
     place = _location(request)
-    if place is None and call.region != _FIRST_REGION:
+    region = _OLD_NAMES.get(place or "", place)
+    if call.region == _FIRST_REGION:
+        if region is not None and (region == _FIRST_REGION or _REGION.fullmatch(region) is None):
+            raise errors.InvalidLocationConstraint(about={"LocationConstraint": region})
+        return region or _FIRST_REGION
+    if region != call.region:
         raise errors.IllegalLocationConstraint(
-            "The unspecified location constraint is incompatible for the region specific endpoint this request was sent to."
-        )
-    if place is not None and place != call.region:
-        raise errors.IllegalLocationConstraint(
-            f"The {place} location constraint is incompatible for the region specific endpoint this request was sent to."
+            f"The {place or 'unspecified'} location constraint is incompatible for the region specific endpoint "
+            "this request was sent to."
         )
     return call.region
 
@@ -146,6 +156,8 @@ def delete_bucket(call: Call, request: wire.DeleteBucketRequest, _bucket: Target
 def head_bucket(call: Call, request: wire.HeadBucketRequest, _bucket: Target) -> wire.HeadBucketOutput:
     """Return where the bucket is, to whoever may list it."""
     bucket = bucket_named(call, request.bucket)
+    if call.exchange is not None:
+        call.exchange.headers.append(("Content-Type", CONTENT_TYPE))
     return wire.HeadBucketOutput(bucket_region=bucket.region, bucket_arn=bucket.arn)
 
 

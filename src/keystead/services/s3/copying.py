@@ -144,6 +144,10 @@ def _content(
 
 # ------------------------------------------------------------------------------ CopyObject
 
+_OWN_HEADERS: Final = {
+    "storage_class": "x-amz-storage-class",
+    "website_redirect_location": "x-amz-website-redirect-location",
+}
 _CHANGES: Final = (
     "server_side_encryption",
     "ssekms_key_id",
@@ -179,8 +183,10 @@ def _tags(call: Call, request: Any, bucket: Bucket, source: Source, version: Ver
 def _headers(request: Any, version: Version) -> tuple[dict[str, str], dict[str, str]]:
     if request.metadata_directive == _REPLACE:
         return headers_of(request), metadata_of(request)
-    given = {"x-amz-storage-class": request.storage_class} if request.storage_class is not None else {}
-    return {**version.headers, **given}, version.metadata
+    # These two are never the source's (API reference, CopyObject).
+    kept = {name: text for name, text in version.headers.items() if name not in _OWN_HEADERS.values()}
+    own = {name: getattr(request, attribute) for attribute, name in _OWN_HEADERS.items()}
+    return kept | {name: text for name, text in own.items() if text is not None}, version.metadata
 
 
 @operation("CopyObject", targets=_on_both, changes=True)

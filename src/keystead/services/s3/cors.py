@@ -59,9 +59,10 @@ def get_bucket_cors(
     call: Call, request: wire.GetBucketCorsRequest, _bucket: Target
 ) -> wire.GetBucketCorsOutput:
     """Return what was kept."""
-    found = document_of(bucket_named(call, request.bucket), CORS, wire.CORSConfiguration)
+    bucket = bucket_named(call, request.bucket)
+    found = document_of(bucket, CORS, wire.CORSConfiguration)
     if found is None:
-        raise errors.NoSuchCors
+        raise errors.NoSuchCors(about={"BucketName": bucket.name})
     return wire.GetBucketCorsOutput(cors_rules=found.cors_rules)
 
 

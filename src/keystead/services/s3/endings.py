@@ -15,6 +15,7 @@ from keystead import errors
 from keystead.api.schedule import DueCall, DueEvent, put_due
 from keystead.services.s3.garbage import GRACE, discard_pieces
 from keystead.services.s3.tables import PARTS, UPLOADS, Bucket, Change, Piece, Upload, version_place
+from keystead.services.s3.versions import peek
 from keystead.storage import Table
 from keystead.wire.models import s3 as wire
 
@@ -64,14 +65,16 @@ def keep(call: Change, bucket: Bucket, upload: Upload, request: Any, answer: Any
 
 
 def answered(call: Change, bucket: Bucket, request: Any) -> wire.CompleteMultipartUploadOutput | None:
-    """What was answered to the same completion before, None if it is not the same or the first."""
+    """What was answered to the same completion before, if what it made is still there."""
     text = request.upload_id or ""
     found = call.tx.get(COMPLETIONS, text) if text.isalnum() else None
     if found is None or (found.bucket, found.key) != (bucket.id, request.key):
         return None
     if found.parts != named_parts(request):
         return None
-    return msgspec.json.decode(found.answer, type=wire.CompleteMultipartUploadOutput)
+    answer = msgspec.json.decode(found.answer, type=wire.CompleteMultipartUploadOutput)
+    made = peek(call, bucket, found.key, answer.version_id)
+    return answer if made is not None and made.place == text else None
 
 
 def end(call: Change, bucket: Bucket, upload: Upload, kept: frozenset[int]) -> None:

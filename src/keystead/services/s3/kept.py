@@ -28,6 +28,7 @@ _UNSUPPORTED: Final = {
     "write_offset_bytes": "appending",
 }
 MOST_TAGS: Final = 10
+_SYSTEMS: Final = "aws:"
 CHECKSUM_ATTRIBUTES: Final = {
     "CRC32": "checksum_crc32",
     "CRC32C": "checksum_crc32_c",
@@ -71,7 +72,7 @@ def headers_of(request: Any) -> dict[str, str]:
     left = [part for part in encodings if part and part != "aws-chunked"]  # the coding ends here
     kept.pop("content-encoding", None)
     if left:
-        kept["content-encoding"] = ",".join(left)
+        kept["content-encoding"] = ", ".join(left)
     return kept
 
 
@@ -92,7 +93,7 @@ def tags_of(text: str | None) -> dict[str, str]:
     """The tags in a header, written as a query.
 
     Raises:
-        errors.InvalidS3Argument, errors.InvalidTag: they are not so written, too many or too long.
+        errors.InvalidS3Argument, errors.InvalidTag, errors.TooManyTags: they are not so written, too many or too long.
     """
     if not text:
         return {}
@@ -103,6 +104,8 @@ def tags_of(text: str | None) -> dict[str, str]:
             "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters "
             "without tag name duplicates."
         ) from None
+    if any(name.lower().startswith(_SYSTEMS) for name, _ in pairs):
+        raise errors.InvalidTag("Your TagKey cannot be prefixed with aws:")
     return check_tags(pairs, MOST_TAGS)
 
 
@@ -110,17 +113,17 @@ def check_tags(pairs: list[tuple[str, str]], most: int) -> dict[str, str]:
     """The tags, if a resource can have them.
 
     Raises:
-        errors.InvalidTag: it cannot.
+        errors.InvalidTag, errors.TooManyTags: it cannot.
     """
     tags = dict(pairs)
     if len(tags) != len(pairs):
         raise errors.InvalidTag("Cannot provide multiple Tags with the same key")
     if len(tags) > most:
-        raise errors.InvalidTag(f"Object tags cannot be greater than {most}")
+        raise errors.TooManyTags if most == MOST_TAGS else errors.InvalidTag
     for name, value in tags.items():
         if not 1 <= len(name) <= 128 or len(value) > 256:  # noqa: PLR2004  API reference, Tag
             raise errors.InvalidTag("The TagKey or TagValue you have provided is invalid")
-        if name.lower().startswith("aws:"):
+        if name.lower().startswith(_SYSTEMS):
             raise errors.InvalidTag("System tags cannot be added/updated by requester")
     return tags
 

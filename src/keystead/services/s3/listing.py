@@ -13,7 +13,7 @@ from keystead import errors
 from keystead.api import Call, Target, operation
 from keystead.services.s3.access import bucket_named, on_bucket, owner_id
 from keystead.services.s3.tables import NULL, OBJECTS, Bucket, Version
-from keystead.services.s3.versions import PAST_ALL, every, peek
+from keystead.services.s3.versions import PAST_ALL, every, is_stamp, peek
 from keystead.services.s3.walking import FEWEST, Walk, common_prefix, told_before
 from keystead.storage import Table
 from keystead.storage.table import R
@@ -136,7 +136,7 @@ def list_objects_v2(
     return wire.ListObjectsV2Output(
         name=bucket.name,
         prefix=write(asked.prefix),
-        delimiter=write(request.delimiter),
+        delimiter=write(request.delimiter or None),
         max_keys=MOST if request.max_keys is None else request.max_keys,
         key_count=len(page.found) + len(page.prefixes),
         is_truncated=page.truncated,
@@ -175,7 +175,7 @@ def list_objects(call: Call, request: wire.ListObjectsRequest, _bucket: Target) 
         name=bucket.name,
         prefix=write(asked.prefix),
         marker=write(request.marker or ""),
-        delimiter=write(request.delimiter),
+        delimiter=write(request.delimiter or None),
         max_keys=MOST if request.max_keys is None else request.max_keys,
         is_truncated=page.truncated,
         next_marker=write(page.last) if page.truncated and asked.delimiter else None,
@@ -200,12 +200,31 @@ def _last_stamp(call: Call, bucket: Bucket, key: str, version_id: str) -> str:
     return PAST_ALL if version_id == NULL else version_id
 
 
+def _check_marker(request: Any) -> None:
+    """None, if the marker of a version can be one.
+
+    Raises:
+        errors.InvalidS3Argument: it cannot.
+    """
+    marker = request.version_id_marker
+    if marker and not (marker == NULL or is_stamp(marker)):
+        raise errors.InvalidS3Argument(
+            "Invalid version id specified", {"ArgumentName": "version-id-marker", "ArgumentValue": marker}
+        )
+    if marker and not request.key_marker:
+        raise errors.InvalidS3Argument(
+            "A version-id marker cannot be specified without a key marker.",
+            {"ArgumentName": "version-id-marker", "ArgumentValue": marker},
+        )
+
+
 @operation("ListObjectVersions", targets=on_bucket("ListBucketVersions"))
 def list_object_versions(
     call: Call, request: wire.ListObjectVersionsRequest, _bucket: Target
 ) -> wire.ListObjectVersionsOutput:
     """Return a page of all versions and delete markers."""
     bucket = bucket_named(call, request.bucket)
+    _check_marker(request)
     asked, write = asked_of(request, request.key_marker or ""), _encoder(request)
     answer = _Versions(owner=wire.Owner(id=owner_id(bucket.account)), write=write, rows=[], prefixes=[])
     last = None
@@ -225,7 +244,7 @@ def list_object_versions(
     return wire.ListObjectVersionsOutput(
         name=bucket.name,
         prefix=write(asked.prefix),
-        delimiter=write(request.delimiter),
+        delimiter=write(request.delimiter or None),
         key_marker=write(request.key_marker or ""),
         version_id_marker=request.version_id_marker or "",
         max_keys=MOST if request.max_keys is None else request.max_keys,

@@ -39,7 +39,9 @@ def put_object_lock_configuration(
 ) -> wire.PutObjectLockConfigurationOutput:
     """Lock new versions by default, or lock versions at all; that is never undone."""
     given = request.object_lock_configuration
-    if given is None or given.object_lock_enabled != ENABLED:
+    if given is None:
+        raise errors.MissingBody
+    if given.object_lock_enabled != ENABLED:
         raise errors.MalformedXml
     bucket = bucket_named(call, request.bucket)
     if bucket.versioning != ENABLED:

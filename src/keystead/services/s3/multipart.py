@@ -29,6 +29,7 @@ from keystead.services.s3.kept import (
 from keystead.services.s3.objects import check_write, on_put
 from keystead.services.s3.protecting import asked_of, protection_of
 from keystead.services.s3.tables import (
+    MOST_PARTS,
     PARTS,
     UPLOADS,
     Bucket,
@@ -44,7 +45,6 @@ from keystead.services.s3.versions import publish
 from keystead.services.s3.writing import DEFAULT_CHECKSUM, Written, new_place, payload_of, take, where
 from keystead.wire.models import s3 as wire
 
-MOST_PARTS: Final = 10_000
 _LEAST_PART: Final = 5 * 1024 * 1024
 _LARGEST_OBJECT: Final = 5 * 1024**4
 _FULL: Final = "FULL_OBJECT"
@@ -196,6 +196,8 @@ def _listed(call: Call, upload: Upload, request: Any) -> list[Part]:
     named = request.multipart_upload.parts if request.multipart_upload is not None else None
     if not named or len(named) > MOST_PARTS:
         raise errors.MalformedXml
+    if any(row.part_number is None or row.e_tag is None for row in named):
+        raise errors.MalformedXml
     numbers = [row.part_number or 0 for row in named]
     if any(first >= second for first, second in pairwise(numbers)):
         raise errors.InvalidPartOrder
@@ -204,7 +206,8 @@ def _listed(call: Call, upload: Upload, request: Any) -> list[Part]:
     for row in named:
         part = stored.get(row.part_number or 0)
         if part is None or part.etag != (row.e_tag or "").strip('"') or not _has_its_sum(part, row):
-            raise errors.InvalidPart(about={"PartNumber": str(row.part_number), "UploadId": upload.id})
+            about = {"UploadId": upload.id, "PartNumber": str(row.part_number), "ETag": row.e_tag or ""}
+            raise errors.InvalidPart(about=about)
         parts.append(part)
     if any(part.size < _LEAST_PART for part in parts[:-1]):
         raise errors.EntityTooSmall(about={"MinSizeAllowed": str(_LEAST_PART)})
@@ -243,8 +246,10 @@ def joined_sum(upload: Upload, parts: list[Part]) -> tuple[dict[str, str], bool]
     return {algorithm: f"{checksum.text(joined.digest())}-{len(parts)}"}, False
 
 
-def _check_sums(request: Any, found: dict[str, str]) -> None:
-    """None, if the object's checksum is what the request says."""
+def _check_sums(upload: Upload, request: Any, found: dict[str, str]) -> None:
+    """None, if the object's checksum is what the request says; uploads begun without one are not compared."""
+    if not upload.algorithm:
+        return
     for name, attribute in CHECKSUM_ATTRIBUTES.items():
         given = getattr(request, attribute)
         if given is not None and given not in {found.get(name), found.get(name, "").partition("-")[0]}:
@@ -264,7 +269,7 @@ def complete_multipart_upload(
     check_write(call, bucket, key, request)
     parts = _listed(call, upload, request)
     sums, whole = joined_sum(upload, parts)
-    _check_sums(request, sums)
+    _check_sums(upload, request, sums)
     size = sum(part.size for part in parts)
     if request.mpu_object_size is not None and request.mpu_object_size != size:
         raise errors.InvalidS3Request(

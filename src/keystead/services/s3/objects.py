@@ -1,13 +1,12 @@
-"""PutObject, GetObject, HeadObject, DeleteObject, DeleteObjects."""
+"""PutObject, GetObject, HeadObject."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from keystead import errors
 from keystead.api import Call, Target, operation
-from keystead.api.authorize import check
 from keystead.services.s3 import rules
 from keystead.services.s3.access import (
     bucket_named,
@@ -18,7 +17,6 @@ from keystead.services.s3.access import (
     reveal,
     tag_facts,
 )
-from keystead.services.s3.brake import hold
 from keystead.services.s3.encryption import Choice, chosen, customer_key
 from keystead.services.s3.kept import (
     HEADERS,
@@ -32,7 +30,6 @@ from keystead.services.s3.kept import (
 )
 from keystead.services.s3.protecting import (
     asked_of,
-    check_removable,
     header_facts,
     permissions,
     protection_of,
@@ -46,9 +43,10 @@ from keystead.services.s3.reading import (
     matches,
     send,
     span_of,
+    span_of_part,
 )
 from keystead.services.s3.tables import Bucket, Version
-from keystead.services.s3.versions import current, find, publish, remove
+from keystead.services.s3.versions import current, find, publish
 from keystead.services.s3.writing import Written, forget, recorded, take_in
 from keystead.wire.models import s3 as wire
 
@@ -154,12 +152,7 @@ def _span(version: Version, request: Any) -> Span:
         return span_of(request.range, version.size)
     if request.range is not None:
         raise errors.InvalidS3Request("Cannot specify both Range header and partNumber query parameter")
-    offset = 0
-    for number, piece in enumerate(version.pieces, 1):
-        if (piece.part or number) == request.part_number:
-            return Span(offset, piece.size, partial=version.multipart)
-        offset += piece.size
-    raise errors.InvalidPartNumber
+    return span_of_part(request.part_number, version)
 
 
 def _described(bucket: Bucket, version: Version, request: Any, span: Span) -> dict[str, Any]:
@@ -252,97 +245,4 @@ def _note_status(call: Call, span: Span) -> None:
         call.exchange.status = 206
 
 
-# ------------------------------------------------------------------------------ DeleteObject, DeleteObjects
-
-
-@operation(
-    "DeleteObject",
-    targets=on_object("DeleteObject", versioned="DeleteObjectVersion"),
-    changes=True,
-    brief=True,
-)
-def delete_object(call: Call, request: wire.DeleteObjectRequest, _object: Target) -> wire.DeleteObjectOutput:
-    """Delete an object, or one version of it; what is not there is deleted as well."""
-    bucket, key = bucket_named(call, request.bucket), object_key(request.key)
-    hold(call, bucket)
-    gone = remove(call, bucket, key, request.version_id, _may_go(call, bucket, key, request))
-    if gone is None:
-        return wire.DeleteObjectOutput()
-    return wire.DeleteObjectOutput(delete_marker=gone.marker or None, version_id=gone.id)
-
-
-def _may_go(call: Call, bucket: Bucket, key: str, request: Any) -> Callable[[Version], None]:
-    """What says whether a version that is named may go."""
-    bypass = bool(request.bypass_governance_retention)
-    return lambda version: check_removable(call, bucket, key, version, bypass=bypass)
-
-
-def _on_many(call: Call, request: Any) -> tuple[Target, ...]:
-    """The first object that may be deleted, so that the event names whose it is; each is decided on by itself."""
-    bucket = bucket_named(call, request.bucket)
-    named = request.delete.objects if request.delete is not None else None
-    if not named or len(named) > _MOST_DELETED:
-        raise errors.MalformedXml
-    targets = (_target_of(call, bucket, each) for each in named)
-    allowed = next((target for target in targets if _is_allowed(call, target)), None)
-    if allowed is None and not call.account:
-        raise errors.S3AccessDenied
-    return () if allowed is None else (allowed,)
-
-
-def _target_of(call: Call, bucket: Bucket, named: wire.ObjectIdentifier) -> Target:
-    action = "DeleteObject" if named.version_id is None else "DeleteObjectVersion"
-    return object_target(call, bucket, object_key(named.key), action, facts_of(call, named))
-
-
-def _is_allowed(call: Call, target: Target) -> bool:
-    try:
-        check(call, target)
-    except errors.AccessDenied:
-        return False
-    return True
-
-
-_MOST_DELETED: Final = 1000
-
-
-@operation(
-    "DeleteObjects",
-    targets=_on_many,
-    changes=True,
-    undecided="each object that it names is decided on by itself, and told by itself",
-)
-def delete_objects(
-    call: Call, request: wire.DeleteObjectsRequest, *_targets: Target
-) -> wire.DeleteObjectsOutput:
-    """Delete up to a thousand objects, and tell of each what became of it."""
-    bucket, asked = bucket_named(call, request.bucket), request.delete
-    assert asked is not None
-    hold(call, bucket, len(asked.objects or ()))
-    deleted: list[wire.DeletedObject] = []
-    failed: list[wire.Error] = []
-    for named in asked.objects or ():
-        try:
-            deleted.append(_delete_one(call, bucket, named, request))
-        except errors.ApiError as error:
-            code = "AccessDenied" if isinstance(error, errors.AccessDenied) else error.code
-            failed.append(
-                wire.Error(key=named.key, version_id=named.version_id, code=code, message=error.message)
-            )
-    return wire.DeleteObjectsOutput(deleted=None if asked.quiet else deleted, errors=failed or None)
-
-
-def _delete_one(
-    call: Call, bucket: Bucket, named: wire.ObjectIdentifier, request: wire.DeleteObjectsRequest
-) -> wire.DeletedObject:
-    key = object_key(named.key)
-    check(call, _target_of(call, bucket, named))
-    gone = remove(call, bucket, key, named.version_id, _may_go(call, bucket, key, request))
-    if gone is None or not gone.marker:
-        return wire.DeletedObject(key=key, version_id=named.version_id)
-    return wire.DeletedObject(
-        key=key, version_id=named.version_id, delete_marker=True, delete_marker_version_id=gone.id
-    )
-
-
-OPERATIONS = (put_object, get_object, head_object, delete_object, delete_objects)
+OPERATIONS = (put_object, get_object, head_object)

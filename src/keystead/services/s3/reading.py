@@ -16,7 +16,7 @@ from keystead.api.objectstore import PIECE
 from keystead.objects import ObjectKey, Place, Read, unseal
 from keystead.services.s3.datakeys import again
 from keystead.services.s3.encryption import CustomerKey
-from keystead.services.s3.tables import INLINE, Bucket, Version
+from keystead.services.s3.tables import INLINE, MOST_PARTS, Bucket, Version
 from keystead.services.s3.writing import blobs_of, unavailable, where
 
 _RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
@@ -58,6 +58,25 @@ def span_of(asked: str | None, size: int) -> Span:
     return Span(start, end - start, partial=True)
 
 
+def span_of_part(number: int, version: Version) -> Span:
+    """The bytes of a part: they are counted as they lie, whatever numbers they were uploaded under.
+
+    Raises:
+        errors.InvalidS3Argument: no part has such a number.
+        errors.InvalidPartNumber: none of this object has.
+    """
+    sizes = [piece.size for piece in version.pieces] or [0]
+    if not 1 <= number <= MOST_PARTS:
+        raise errors.InvalidS3Argument(
+            f"Part number must be an integer between 1 and {MOST_PARTS}, inclusive",
+            {"ArgumentName": "partNumber", "ArgumentValue": str(number)},
+        )
+    if number > len(sizes):
+        about = {"ActualPartCount": str(len(sizes)), "PartNumberRequested": str(number)}
+        raise errors.InvalidPartNumber(about=about)
+    return Span(sum(sizes[: number - 1]), sizes[number - 1], partial=version.size > 0)
+
+
 def check_conditions(version: Version, request: Any, *, copying: bool = False) -> None:
     """None, if the version is what the request wants (RFC 9110 section 13.2.2).
 
@@ -70,20 +89,23 @@ def check_conditions(version: Version, request: Any, *, copying: bool = False) -
         getattr(request, prefix + name)
         for name in ("if_match", "if_none_match", "if_modified_since", "if_unmodified_since")
     )
-    second = float(int(version.modified))
+    second, named = float(int(version.modified)), "x-amz-copy-source-" if copying else ""
     if match is not None:
         if not matches(match, version.etag):
-            raise errors.PreconditionFailed(about={"Condition": "If-Match"})
+            raise errors.PreconditionFailed(about={"Condition": f"{named}If-Match"})
     elif unmodified is not None and second > unmodified:
-        raise errors.PreconditionFailed(about={"Condition": "If-Unmodified-Since"})
+        raise errors.PreconditionFailed(about={"Condition": f"{named}If-Unmodified-Since"})
     had = (
         matches(none_match, version.etag)
         if none_match is not None
         else modified is not None and second <= modified
     )
+    reason = "If-None-Match" if none_match is not None else "If-Modified-Since"
     if had:
         raise (
-            errors.PreconditionFailed(about={"Condition": "If-None-Match"}) if copying else errors.NotModified
+            errors.PreconditionFailed(about={"Condition": f"{named}{reason}"})
+            if copying
+            else errors.NotModified
         )
 
 

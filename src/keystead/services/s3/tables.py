@@ -15,6 +15,8 @@ from keystead.storage import Table, Transaction
 from keystead.storage.write import COUNTERS
 
 NULL: Final = "null"
+MOST_PARTS: Final = 10_000
+"""Parts of an upload, and the greatest number of one."""
 """The version id of what was put while the bucket was not versioned."""
 _MARK: Final = "\x01"
 """Between a key and a version's stamp."""

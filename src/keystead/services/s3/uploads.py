@@ -8,8 +8,17 @@ from keystead.api import Call, Target, operation
 from keystead.services.s3 import rules
 from keystead.services.s3.access import bucket_named, object_key, on_bucket, on_object, owner_id
 from keystead.services.s3.kept import CHECKSUM_ATTRIBUTES
-from keystead.services.s3.multipart import MOST_PARTS, upload_of
-from keystead.services.s3.tables import PARTS, UPLOADS, Bucket, Upload, join_place, part_place, split_place
+from keystead.services.s3.multipart import upload_of
+from keystead.services.s3.tables import (
+    MOST_PARTS,
+    PARTS,
+    UPLOADS,
+    Bucket,
+    Upload,
+    join_place,
+    part_place,
+    split_place,
+)
 from keystead.services.s3.versions import PAST_ALL
 from keystead.services.s3.walking import FEWEST, Walk, common_prefix, told_before
 from keystead.wire.models import s3 as wire

@@ -77,7 +77,11 @@ def find(call: Call, bucket: Bucket, key: str, version_id: str | None) -> Versio
         raise errors.NoSuchVersion(about={"Key": key, "VersionId": version_id})
     if found.marker:
         _tell(call, found)
-        raise errors.MarkedAsDeleted(about={"Method": "GET", "ResourceType": "DeleteMarker"})
+        method = "GET"
+        if call.exchange is not None:
+            method = call.exchange.method
+            call.exchange.headers.append(("Allow", "DELETE"))
+        raise errors.MarkedAsDeleted(about={"Method": method, "ResourceType": "DeleteMarker"})
     return found
 
 
@@ -91,7 +95,7 @@ def _older(call: Change, bucket: Bucket, key: str, version_id: str) -> Version |
     if version_id == NULL:
         stamp = next((v.stamp for v in older(call, bucket, key) if v.id == NULL), None)
     else:
-        stamp = version_id if _is_stamp(version_id) else None
+        stamp = version_id if is_stamp(version_id) else None
     return None if stamp is None else call.tx.get(VERSIONS, version_place(bucket.id, key, stamp))
 
 
@@ -125,7 +129,8 @@ def every(
                 yield key, version, False
 
 
-def _is_stamp(text: str) -> bool:
+def is_stamp(text: str) -> bool:
+    """Whether a version could have this id."""
     return len(text) == _STAMP_DIGITS and not text.strip("0123456789abcdef")
 
 
