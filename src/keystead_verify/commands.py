@@ -57,6 +57,12 @@ def _walk(source: Source, trust: Trust, report: Report, visit: Visitor) -> Check
         "last_time": order.last_time,
         "older_checkpoints": len(older),
     }
+    if order.moved:
+        report.facts["clock_moved"] = order.moved
+        report.limits.append(
+            f"the log says that its clock was moved ahead by {order.moved} seconds (a development server's can be): "
+            "no time that it tells is proof of anything"
+        )
     return head
 
 

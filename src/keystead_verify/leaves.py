@@ -68,6 +68,16 @@ def parse_leaf(entry: bytes) -> dict[str, Any]:
     return leaf
 
 
+def advanced(note: Mapping[str, Any]) -> int:
+    """Seconds by which the note says that the clock was moved; 0 if it says nothing of it."""
+    seconds = note.get("advanced") if note.get("note") == "clock" else 0
+    return seconds if type(seconds) is int and seconds > 0 else 0
+
+
+def _seconds(time: str) -> int:
+    return int(datetime.fromisoformat(time).timestamp())
+
+
 def _check_event(leaf: dict[str, Any]) -> None:
     keys = leaf.get("keys")
     if type(leaf.get("event")) is not str or type(keys) is not list:
@@ -80,7 +90,8 @@ class Order:
     """Watches that each journal's records are all there, once, in their order, and dated sanely.
 
     `latest` bounds the times of entries: (size, time) says that the entries below that size were
-    there at that time; the last pair is what holds for all. `following` is where journals begin whose older
+    there at that time; the last pair is what holds for all. A note that the clock was moved explains times that are later
+    by no more than that; it may come behind them, from another worker's journal. `following` is where journals begin whose older
     records are pruned.
     """
 
@@ -91,6 +102,8 @@ class Order:
         self._next = dict(following or {})
         self._gaps: dict[tuple[str, int], int] = {}
         self._far = 0
+        self._early: list[tuple[int, str, str, int]] = []
+        self.moved = 0
         self._sizes = [size for size, _ in latest]
         self._bounds = [min(time for _, time in latest[at:]) for at in range(len(latest))]
         self.first_time = ""
@@ -114,6 +127,8 @@ class Order:
         time = leaf.get("eventTime")
         if time is not None:
             self._date(number, time)
+        elif "note" in leaf:
+            self.moved += advanced(leaf["note"])
 
     def _skip(self, journal: str, expected: int, index: int, number: int) -> None:
         self._next[journal] = index + 1
@@ -137,12 +152,34 @@ class Order:
             return
         bound = self._bounds[bisect_right(self._sizes, number, hi=len(self._sizes) - 1)]
         if time > bound:
-            self._report.find(MISDATED, f"entry {number}", f"it tells {time}, but was there by {bound}")
+            self._date_early(number, time, bound)
         self.first_time = min(self.first_time or time, time)
         self.last_time = max(self.last_time, time)
 
+    def _date_early(self, number: int, time: str, bound: str) -> None:
+        """None; it is a finding unless the clock was moved as far, now or as it may turn out."""
+        try:
+            early = (number, time, bound, _seconds(time) - _seconds(bound))
+        except ValueError:  # such as the 31st of a month that has 30 days
+            self._report.find(MALFORMED, f"entry {number}", "its time is none")
+            return
+        if early[-1] <= self.moved:
+            return
+        if len(self._early) < _MOST_GAPS:
+            self._early.append(early)
+        else:
+            self._tell_early(early)
+
+    def _tell_early(self, early: tuple[int, str, str, int]) -> None:
+        number, time, bound, _ = early
+        self._report.find(MISDATED, f"entry {number}", f"it tells {time}, but was there by {bound}")
+
     def finish(self) -> int:
-        """How many records are missing between others, which is reported."""
+        """How many records are missing between others, which is reported; so is what is dated too early to be true."""
+        for early in self._early:
+            if early[-1] > self.moved:
+                self._tell_early(early)
+        self._early.clear()
         start: tuple[str, int, int] | None = None
         previous: tuple[str, int] = ("", -1)
         for (journal, index), number in sorted(self._gaps.items()):

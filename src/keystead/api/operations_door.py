@@ -10,8 +10,11 @@ import msgspec
 from keystead import errors
 from keystead.api.authenticate import Authenticator
 from keystead.api.metrics import CONTENT_TYPE
-from keystead.audit.commit import Committer
+from keystead.audit.change import note_record
+from keystead.audit.commit import Committer, Submission
+from keystead.audit.notes import clock_note
 from keystead.clock import Clock, ManualClock
+from keystead.entropy import Entropy
 from keystead.identity.caller import ROOT
 from keystead.storage import Store
 from keystead.wire import sigv4
@@ -41,6 +44,7 @@ class OperationsDoor:
         wall: Clock,
         run_due: Callable[[], Awaitable[int]],
         log_state: Callable[[], str],
+        entropy: Entropy,
     ) -> None:
         self._committer = committer
         self._metrics = metrics
@@ -50,6 +54,7 @@ class OperationsDoor:
         self._wall = wall
         self._run_due = run_due
         self._log_state = log_state
+        self._entropy = entropy
         self._tasks: set[asyncio.Task[None]] = set()
         self.paths: dict[str, Callable[[Request, Done], None]] = {
             "/healthz": self._health,
@@ -110,8 +115,21 @@ class OperationsDoor:
         except errors.ApiError as error:
             done(Response(error.status, (("Content-Type", json.CONTENT_TYPE),), json.encode_error(error)))
             return
-        self._clock.advance(step)
-        self._keep(self._catch_up(done))
+        self._tell_then_move(step, done)
+
+    def _tell_then_move(self, step: float, done: Done) -> None:
+        """Nothing; the clock is moved once the evidence, which will tell later times, says why."""
+
+        def noted(error: Exception | None) -> None:
+            assert isinstance(self._clock, ManualClock)
+            if error is not None:
+                done(_json(503, {"status": "not ready", "state": str(error)}))
+                return
+            self._clock.advance(step)
+            self._keep(self._catch_up(done))
+
+        note = clock_note(step, self._clock.now(), self._entropy)
+        self._committer.submit(Submission((note_record(note, self._store.commit_number),), None, noted))
 
     async def _catch_up(self, done: Done) -> None:
         try:

@@ -267,6 +267,7 @@ class App:
             wall=self.wall,
             run_due=self.scheduler.run,
             log_state=self._log_state,
+            entropy=self.entropy,
         )
         uses = (self.store.transaction(), self.directory, self.journal, left, _TRACKED, self.usage)
         loop.run_in_executor(self._pool.executor, rebuild, *uses)

@@ -67,6 +67,11 @@ def join(event: bytes, writes: bytes, commit: int, *, exact: bool = True, note: 
     return _HEAD.pack(_MAGIC, mark, commit, len(event)) + event + writes
 
 
+def note_record(note: bytes, commit: int) -> bytes:
+    """The journal's record of a note of what changed no record; `commit` is the store's newest."""
+    return _HEAD.pack(_MAGIC, _INEXACT | _NOTE, commit, len(note)) + note
+
+
 def split(record: bytes) -> tuple[bytes, Change | None]:
     """The event or note, and what `join` was given besides (None: nothing stands beside it)."""
     if not record.startswith(_MAGIC) or len(record) < _HEAD.size:

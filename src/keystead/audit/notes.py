@@ -9,6 +9,7 @@ the outbox, in the same commit, and whoever leads moves it from there to its jou
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from math import ceil
 from typing import TypeVar
 
 import msgspec
@@ -33,6 +34,17 @@ def note_of(what: str, now: float, entropy: Entropy) -> bytes:
     """The note of a change; `what` says in a few words of ours what made it, and names nobody."""
     return msgspec.json.encode(
         {"note": "change", "what": what, "time": event_time(int(now)), "id": new_uuid(entropy)}
+    )
+
+
+def clock_note(seconds: float, now: float, entropy: Entropy) -> bytes:
+    """The note that the clock, which tells `now` still, is about to be moved ahead (development only).
+
+    The entries after it tell times that nobody else's clock has reached, which else would be a sign of forgery.
+    """
+    time = event_time(int(now))
+    return msgspec.json.encode(
+        {"note": "clock", "advanced": ceil(seconds), "time": time, "id": new_uuid(entropy)}
     )
 
 
