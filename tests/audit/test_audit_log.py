@@ -101,8 +101,8 @@ class Failing(OsDisk):
     def create(self, path, size):
         return self.step(lambda: super(Failing, self).create(path, size))
 
-    def rename(self, old, new):
-        self.step(lambda: super(Failing, self).rename(old, new))
+    def move(self, old, new):
+        self.step(lambda: super(Failing, self).move(old, new))
 
 
 @pytest.mark.parametrize("persists", [False, True])

@@ -118,6 +118,6 @@ def drop_unsynced(file, live, image):
     path = image / file.path.relative_to(live)
     if path.exists():
         data = bytearray(path.read_bytes())
-        for offset, before in reversed(file.unsynced):
+        for offset, before in reversed(file.unsynced):  # of what is longer than it was, the end goes below
             data[offset : offset + len(before)] = before
-        path.write_bytes(data)
+        path.write_bytes(data[: file.synced_size])

@@ -1,6 +1,7 @@
 """A disk that fails at the step that a test names, in one of the ways in which disks fail."""
 
 import errno
+import os
 
 from keystead.audit.disk import OsDisk
 
@@ -14,6 +15,10 @@ class FaultyFile:
     def __init__(self, disk, file, path):
         self.disk, self.file, self.path = disk, file, path
         self.unsynced = []
+        self.synced_size = self.size()
+
+    def size(self):
+        return os.fstat(self.file._descriptor).st_size
 
     def write(self, data, offset):
         fault = self.disk.step(self)
@@ -31,7 +36,7 @@ class FaultyFile:
         if fault in (LOST, SHORT, FULL):
             self.take_back()
             raise OSError(errno.EIO, fault)
-        self.unsynced = []
+        self.unsynced, self.synced_size = [], self.size()
         if fault == PERSISTED:
             raise OSError(errno.EIO, fault)
 
@@ -39,6 +44,7 @@ class FaultyFile:
         for offset, before in reversed(self.unsynced):
             self.file.write(before, offset)
         self.unsynced = []
+        os.ftruncate(self.file._descriptor, self.synced_size)
 
     def read(self, length, offset):
         return self.file.read(length, offset)
@@ -81,13 +87,13 @@ class FaultyDisk(OsDisk):
     def open(self, path):
         return FaultyFile(self, super().open(path), path)
 
-    def rename(self, old, new):
+    def move(self, old, new):
         fault = self.step()
         if fault in (LOST, SHORT, FULL):
             raise OSError(errno.EIO, fault)
         # Its sync of the directory is a step of its own: the name may be there and not be durable.
         self.unsynced_names.add(new)
-        super().rename(old, new)
+        super().move(old, new)
         if fault == PERSISTED:
             raise OSError(errno.EIO, fault)
 

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from keystead.crypto import Secret
 from keystead.errors import LogError
+from keystead.tlog.commitments import Salts, commitment
 from keystead.tlog.digests import StateDigests
-from keystead.tlog.entry import Salts, commitment, event_leaf, note_leaf
+from keystead.tlog.entry import event_leaf, note_leaf
 from keystead.tlog.opening import Opening, check_opening, openings
 
 SALTS = Salts(Secret(bytes(range(32))))

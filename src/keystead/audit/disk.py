@@ -69,6 +69,10 @@ class Disk(Protocol):
         """Nothing, once the new name is durable."""
         ...
 
+    def move(self, old: Path, new: Path) -> None:
+        """Nothing; the new name is there, and durable once `sync_names` returned for its directory."""
+        ...
+
     def remove(self, path: Path) -> None:
         """Nothing, once the file is gone durably; also if there is none."""
         ...
@@ -140,8 +144,11 @@ class OsDisk:
         return OsFile(os.open(path, os.O_RDWR | os.O_CLOEXEC))
 
     def rename(self, old: Path, new: Path) -> None:
-        old.rename(new)
+        self.move(old, new)
         self.sync_names(new.parent)
+
+    def move(self, old: Path, new: Path) -> None:
+        old.rename(new)
 
     def remove(self, path: Path) -> None:
         path.unlink(missing_ok=True)

@@ -157,8 +157,7 @@ def _groups(data: bytes, start: Position) -> tuple[list[Frame], Position]:
     found: list[Frame] = []
     whole, stop, end = 0, -1, start
     for frame in walk(data, start):
-        marker = marker_of(frame)
-        if marker is not None:
+        if frame.kind is Kind.MARKER and (marker := marker_of(frame)) is not None:
             stop = group_end(frame, marker)
         found.append(frame)
         if frame.after.offset == stop:

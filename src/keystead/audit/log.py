@@ -178,8 +178,7 @@ class Sequencer:
 
     def _publish(self, leaves: list[bytes], journals: dict[str, int]) -> None:
         growth = append(self._size, self._files.read, leaves)
-        for tile, data in growth.writes:
-            self._files.write(tile, data)
+        self._files.write(growth.writes)
         # A crash here: nobody was told of these tiles; the next run writes the same again.
         head = Head(self._sign(growth.size, growth.root), journals)
         with self._showing:

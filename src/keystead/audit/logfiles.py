@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -37,6 +38,7 @@ class LogFiles:
     def __init__(self, directory: Path, disk: Disk | None = None) -> None:
         self.root = directory / LOG
         self._disk = disk or OsDisk()
+        self._durable: set[Path] = set()  # directories whose names this object has synced
 
     @property
     def begun(self) -> bool:
@@ -91,9 +93,13 @@ class LogFiles:
         widths = sorted(int(name) for name in names if name.isdecimal())
         return [Tile(tile.level, tile.index, width) for width in widths if width > tile.width]
 
-    def write(self, tile: Tile, data: bytes) -> None:
-        """Nothing, once the tile or bundle is there."""
-        self._replace(self.root / tile.path, data)
+    def write(self, tiles: Iterable[tuple[Tile, bytes]]) -> None:
+        """Nothing, once these tiles and bundles are there. Each directory is synced once for all that come into it."""
+        paths = {self.root / tile.path: data for tile, data in tiles}
+        for path, data in paths.items():
+            self._disk.move(self._written(path, data), path)
+        for folder in dict.fromkeys(path.parent for path in paths):
+            self._disk.sync_names(folder)
 
     def publish(self, head: Head) -> None:
         """Nothing, once the head and then its public copy tell of tiles that are all there."""
@@ -173,14 +179,21 @@ class LogFiles:
             path = self.root / tile.path
             path.unlink()
             path.parent.rmdir()  # refused while a wider one is there
+            self._durable.discard(path.parent)
 
     def _replace(self, path: Path, data: bytes) -> None:
-        make_directory(self._disk, path.parent)
+        self._disk.rename(self._written(path, data), path)
+
+    def _written(self, path: Path, data: bytes) -> Path:
+        """A file beside `path` that durably holds `data`, but for its name."""
+        if path.parent not in self._durable or not path.parent.is_dir():
+            make_directory(self._disk, path.parent)
+            self._durable.add(path.parent)
         fresh = path.with_name(f".{path.name}.{os.getpid()}")
-        file = self._disk.create(fresh, len(data))
+        file = self._disk.create(fresh, 0)
         try:
             write_whole(file, data, 0)
             file.sync()
         finally:
             file.close()
-        self._disk.rename(fresh, path)
+        return fresh

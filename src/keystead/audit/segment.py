@@ -50,6 +50,7 @@ class Kind(IntEnum):
     MARKER = 2
 
 
+_KINDS = tuple(Kind)
 _MARKER_WORD = _WORD.pack(Kind.MARKER << 28 | MARKER.size)
 
 
@@ -259,16 +260,30 @@ def walk(data: bytes, start: Position) -> Iterator[Frame]:
             return
         yield first
         end, inner = group_end(first, marker), first.after
-        while inner.offset < end:
-            frame = _frame(data, inner)
-            if frame is None or frame.kind is Kind.MARKER or frame.after.offset > end:
-                return
+        for frame in _records(data, inner, end):
             yield frame
             inner = frame.after
         following = align(end)
         if inner.offset != end or any(data[end:following]):
             return
         at = Position(following, inner.index, inner.chain)
+
+
+def _records(data: bytes, start: Position, end: int) -> Iterator[Frame]:
+    """The sound records from `start` on that end at `end` or before. As `_frame`, in one step for many."""
+    offset, index, chain = start.offset, start.index, start.chain
+    last = min(end, len(data))
+    while offset + PREFIX.size <= last:
+        word, told = PREFIX.unpack_from(data, offset)
+        kind, begin = word >> 28, offset + PREFIX.size
+        behind = begin + (word & LONGEST_PAYLOAD)
+        record = data[begin:behind]
+        if not record or behind > last or kind >= Kind.MARKER:
+            return
+        if sha256(chain + data[offset : offset + _WORD.size] + record).digest() != told:
+            return
+        offset, index, chain = behind, index + 1, told
+        yield Frame(index - 1, _KINDS[kind], *_beside(record, Position(offset, index, chain)))
 
 
 def sound_marker_beyond(data: bytes, stop: Position) -> int | None:

@@ -6,8 +6,9 @@ what it needs it reads through a function that it is given.
 """
 
 from keystead.tlog.checkpoint import Checkpoint, Signer, VerifierKey, open_checkpoint, sign_checkpoint
+from keystead.tlog.commitments import Salts
 from keystead.tlog.digests import StateDigests
-from keystead.tlog.entry import Salts, event_leaf, note_leaf
+from keystead.tlog.entry import event_leaf, note_leaf
 from keystead.tlog.grow import Growth, append, root_of
 from keystead.tlog.merkle import EMPTY_ROOT, leaf_hash
 from keystead.tlog.opening import Opening, openings

@@ -5,40 +5,36 @@ operation, when, where, with what outcome, on which KMS keys. Everything else of
 commitments: one to the whole event, one to each member that may name somebody, one to each pair of an encryption
 context. So its owner can later show one of them and prove that it was recorded then.
 
-    commitment = SHA-256("keystead commitment 1" || 0x00 || salt || pointer || 0x00 || value)
-    salts      = SHAKE256("keystead salts 1" || 0x00 || salt key || eventID), 16 bytes for each commitment
-
-A secret before the message in SHAKE256 is FIPS 203's pseudorandom function J. `pointer` is the value's JSON pointer
-(RFC 6901), empty for the whole event; `value` is the value's text, byte for byte as the journal has it. Pair number n
-of an encryption context, sorted by name, has the pointer `…/encryptionContext/n`, which does not show the name, and
-the value `["name","value"]`. Salts are dealt out in the order whole event, members by name, pairs after theirs.
+A commitment (`commitments`) is to a value's JSON pointer (RFC 6901), empty for the whole event, and to its text, byte
+for byte as the journal has it. Pair number n of an encryption context, sorted by name, has the pointer
+`…/encryptionContext/n`, which does not show the name, and the value `["name","value"]`. Salts are dealt out in the
+order whole event, members by name, pairs after theirs.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from copy import copy
 from functools import lru_cache
-from hashlib import sha256, shake_256
+from hashlib import sha256
+from itertools import count
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from keystead.crypto.secret import SECRET_ACCESS, Opaque, Secret
 from keystead.errors import LogError
+from keystead.tlog.commitments import Salts, committed
 from keystead.tlog.digests import Write
 from keystead.tlog.tile import LONGEST_ENTRY
 
 VERSION: Final = 1
 MOST_COMMITMENTS: Final = 200
-SALT_BYTES: Final = 16
 
-_COMMITMENT: Final = b"keystead commitment 1\0"
-_SALTS: Final = b"keystead salts 1\0"
-_UUID: Final = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_UUID: Final = (
+    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"  # repeated groups cost four times as much
+)
 _REGION: Final = r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?"
 _WORD: Final = r"[A-Za-z][A-Za-z0-9.]{0,127}"
 
@@ -75,30 +71,10 @@ _KEY_ARN: Final = re.compile(
     rf"arn:aws[a-z-]{{0,16}}:kms:{_REGION}:[0-9]{{12}}:key/(?:{_UUID}|mrk-[0-9a-f]{{32}})"
 )
 _IDENTITY_TYPE: Final = re.compile(_WORD)
-_CONTEXT: Final = b"/requestParameters/encryptionContext/"
+_PARAMETERS: Final = "/requestParameters"
+_CONTEXT: Final = "/requestParameters/encryptionContext/"
 
 _encode: Final = msgspec.json.Encoder(order="deterministic").encode
-
-
-class Salts(Opaque):
-    """The salts of commitments; whoever has the salt key can open every commitment of an event they know."""
-
-    __slots__ = ("_start",)
-
-    def __init__(self, key: Secret) -> None:
-        self._start = shake_256(_SALTS + key.expose(SECRET_ACCESS))
-
-    def salts(self, event_id: str, count: int) -> list[bytes]:
-        """The salts of one event's first `count` commitments, 16 bytes each."""
-        shake = self._start.copy()
-        shake.update(event_id.encode())
-        stream = shake.digest(SALT_BYTES * count)
-        return [stream[at : at + SALT_BYTES] for at in range(0, len(stream), SALT_BYTES)]
-
-
-def commitment(salt: bytes, pointer: bytes, value: bytes | Raw) -> bytes:
-    """The 32 bytes that a leaf holds for a value, which are of no use without the salt."""
-    return sha256(b"".join((_COMMITMENT, salt, pointer, b"\0", value))).digest()
 
 
 # ------------------------------------------------------------------------------ leaves
@@ -158,8 +134,8 @@ _read: Final = msgspec.json.Decoder(_Event).decode
 _UNREADABLE: Final = _Event()
 
 _Text = str | UnsetType
-Value = tuple[bytes, bytes | Raw]
-"""The pointer and the text of a value that is committed to by itself."""
+Value = tuple[str, bytes]
+"""The pointer of a value that is committed to by itself; and what is hashed: the pointer, 0x00, and the value's text."""
 
 
 def event_leaf(
@@ -178,17 +154,17 @@ def event_leaf(
     they were made by: `commit`, or `commitUpTo` where only that is known.
     """
     seen = seen_in(event)
-    values = committed_in(seen)
+    alike = _alike_of(seen)
+    values = _values(seen, alike)
     fits = 0 < len(values) <= MOST_COMMITMENTS
     salt, *others = salts.salts(seen.eventID or "", 1 + len(values) if fits else 1)
-    leaf = _leaf(seen, journal, index, commitment(salt, b"", event))
+    leaf = _leaf(seen, alike, journal, index, committed(salt, b"\0" + event))
     if writes:
         leaf.writes = writes
         leaf.commit, leaf.commitUpTo = commit.get("commit", UNSET), commit.get("commitUpTo", UNSET)
     if fits:
         leaf.commitments = {
-            pointer.decode(): commitment(salt, pointer, value)
-            for salt, (pointer, value) in zip(others, values, strict=True)
+            pointer: committed(salt, told) for salt, (pointer, told) in zip(others, values, strict=True)
         }
         whole = _encode(leaf)
         if len(whole) <= LONGEST_ENTRY:
@@ -206,31 +182,44 @@ def seen_in(event: bytes) -> _Event:
 
 def shown_of(event: bytes) -> dict[str, Any]:
     """The members that a leaf of the event shows, and some of its own."""
-    return members_of(_encode(_leaf(seen_in(event), "", 0, b"")))
+    seen = seen_in(event)
+    return members_of(_encode(_leaf(seen, _alike_of(seen), "", 0, b"")))
 
 
-def _leaf(seen: _Event, journal: str, index: int, whole: bytes) -> _Leaf:
-    leaf = copy(
-        _alike(
-            seen.awsRegion,
-            seen.errorCode,
-            seen.eventName,
-            seen.eventSource,
-            seen.eventTime,
-            seen.eventType,
-            seen.recipientAccountId,
-            seen.readOnly,
-            bytes(seen.userIdentity),
-            bytes(seen.resources),
-        )
-    )
+def _leaf(seen: _Event, alike: _Alike, journal: str, index: int, whole: bytes) -> _Leaf:
+    leaf: _Leaf = alike.leaf.__copy__()  # type: ignore[attr-defined]  # its stubs leave it out; copy() takes ten times as long
     leaf.event, leaf.index, leaf.journal = whole, index, journal
     leaf.eventID, leaf.requestID = _shown("eventID", seen.eventID), _shown("requestID", seen.requestID)
     leaf.sharedEventID = _shown("sharedEventID", seen.sharedEventID)
     return leaf
 
 
-@lru_cache(maxsize=4096)
+class _Alike(NamedTuple):
+    """What many events have alike: a leaf to be copied, and values, those before the response's and those behind it."""
+
+    leaf: _Leaf
+    before: tuple[Value, ...]
+    behind: tuple[Value, ...]
+
+
+def _alike_of(seen: _Event) -> _Alike:
+    return _alike(
+        seen.awsRegion,
+        seen.errorCode,
+        seen.eventName,
+        seen.eventSource,
+        seen.eventTime,
+        seen.eventType,
+        seen.recipientAccountId,
+        seen.readOnly,
+        bytes(seen.resources),
+        bytes(seen.sourceIPAddress),
+        bytes(seen.userAgent),
+        bytes(seen.userIdentity),
+    )
+
+
+@lru_cache(maxsize=1024)
 def _alike(
     region: _Text,
     error: _Text,
@@ -240,11 +229,13 @@ def _alike(
     kind: _Text,
     account: _Text,
     read_only: bool | UnsetType,
-    identity: bytes,
     resources: bytes,
-) -> _Leaf:
-    """What the leaves of many events have alike; to be copied."""
-    return _Leaf(
+    address: bytes,
+    agent: bytes,
+    identity: bytes,
+) -> _Alike:
+    keys, only_keys = _resources(resources)
+    leaf = _Leaf(
         awsRegion=_shown("awsRegion", region),
         errorCode=_shown("errorCode", error),
         event=b"",
@@ -255,10 +246,16 @@ def _alike(
         identityType=_identity_type(identity),
         index=0,
         journal="",
-        keys=_resources(resources)[0],
+        keys=keys,
         readOnly=read_only,
         recipientAccountId=_shown("recipientAccountId", account),
     )
+    behind = (
+        *_value("/sourceIPAddress", address),
+        *_value("/userAgent", agent),
+        *_value("/userIdentity", identity),
+    )
+    return _Alike(leaf, () if only_keys else _value("/resources", resources), behind)
 
 
 def _folded(leaf: _Leaf) -> bytes:
@@ -310,7 +307,6 @@ def _identity_type(identity: bytes) -> str | UnsetType:
     return kind if isinstance(kind, str) and _IDENTITY_TYPE.fullmatch(kind) else UNSET
 
 
-@lru_cache(maxsize=4096)
 def _resources(listed: bytes) -> tuple[tuple[str, ...], bool]:
     """The ARNs of the KMS keys among the event's resources, each once, and whether there is nothing else."""
     try:
@@ -330,29 +326,21 @@ def _key_arn(resource: Any) -> str:
 
 
 def committed_in(seen: _Event) -> list[Value]:
-    """The pointer and text of all that is committed to by itself, in the order of their salts."""
-    found: list[Value] = []
+    """All that is committed to by itself, in the order of its salts."""
+    return _values(seen, _alike_of(seen))
+
+
+def _values(seen: _Event, alike: _Alike) -> list[Value]:
     parameters = bytes(seen.requestParameters)
-    if _says(parameters):
-        found.append((b"/requestParameters", parameters))
-        if b'"encryptionContext"' in parameters:
-            found += _pairs(parameters)
-    resources = bytes(seen.resources)
-    if _says(resources) and not _resources(resources)[1]:
-        found.append((b"/resources", resources))
-    for pointer, value in (
-        (b"/responseElements", seen.responseElements),
-        (b"/sourceIPAddress", seen.sourceIPAddress),
-        (b"/userAgent", seen.userAgent),
-        (b"/userIdentity", seen.userIdentity),
-    ):
-        if _says(text := bytes(value)):
-            found.append((pointer, text))
-    return found
+    found = [*_value(_PARAMETERS, parameters)]
+    if b'"encryptionContext"' in parameters:
+        found += _pairs(parameters)
+    return [*found, *alike.before, *_value("/responseElements", bytes(seen.responseElements)), *alike.behind]
 
 
-def _says(value: bytes) -> bool:
-    return value not in {b"", b"null"}
+def _value(pointer: str, text: bytes) -> tuple[Value, ...]:
+    """The value, if there is anything in it."""
+    return () if text in {b"", b"null"} else ((pointer, b"%b\0%b" % (pointer.encode(), text)),)
 
 
 class _Parameters(msgspec.Struct, frozen=True, gc=False):
@@ -367,7 +355,13 @@ def _pairs(parameters: bytes) -> list[Value]:
         context = _read_parameters(parameters).encryptionContext
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return []
-    return [
-        (b"%s%d" % (_CONTEXT, number), _encode(pair))
-        for number, pair in enumerate(sorted((context or {}).items()))
-    ]
+    places = map(_place, count())
+    pairs = zip(places, sorted((context or {}).items()), strict=False)
+    return [(pointer, head + _encode(pair)) for (pointer, head), pair in pairs]
+
+
+@lru_cache(maxsize=MOST_COMMITMENTS)
+def _place(number: int) -> Value:
+    """A pair's pointer, and what is hashed before its text."""
+    pointer = f"{_CONTEXT}{number}"
+    return pointer, pointer.encode() + b"\0"

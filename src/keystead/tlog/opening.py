@@ -9,7 +9,8 @@ import msgspec
 from msgspec import UNSET
 
 from keystead.errors import LogError
-from keystead.tlog.entry import PLAIN, Salts, Value, commitment, committed_in, members_of, seen_in, shown_of
+from keystead.tlog.commitments import Salts, commitment
+from keystead.tlog.entry import PLAIN, Value, committed_in, members_of, seen_in, shown_of
 
 _OPEN: Final = (*PLAIN, "readOnly", "identityType", "keys")
 """Members that a leaf takes from its event as they are."""
@@ -33,10 +34,10 @@ def openings(event: bytes, index: int, salts: Salts) -> list[Opening]:
     `index` is the number of the event's entry in the log.
     """
     seen = seen_in(event)
-    values: list[Value] = [(b"", event), *committed_in(seen)]
+    values: list[Value] = [("", b"\0" + event), *committed_in(seen)]
     return [
-        Opening(index, pointer.decode(), salt, bytes(value).decode("utf-8", "replace"))
-        for salt, (pointer, value) in zip(salts.salts(seen.eventID or "", len(values)), values, strict=True)
+        Opening(index, pointer, salt, told[len(pointer) + 1 :].decode("utf-8", "replace"))
+        for salt, (pointer, told) in zip(salts.salts(seen.eventID or "", len(values)), values, strict=True)
     ]
 
 
