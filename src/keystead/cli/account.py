@@ -7,11 +7,11 @@ from pathlib import Path
 import click
 
 from keystead.api.accounts import ACCOUNTS, ensure_account, put_root_credential
+from keystead.api.dev_clock import clock_of
 from keystead.api.directory import root_credentials_of
 from keystead.audit.notes import run_noted
 from keystead.cli.deployment import data_dir_option, opened, passphrase_option, the_seal
 from keystead.cli.output import Failed, output_option, show
-from keystead.clock import SystemClock
 from keystead.entropy import SystemEntropy
 from keystead.identity.credential import new_access_key
 from keystead.storage import Transaction
@@ -38,7 +38,7 @@ def add(*, data_dir: Path, passphrase_file: Path | None, account_id: str, name: 
     none.
     """
     key_id, secret = new_access_key(SystemEntropy())
-    now = SystemClock().now()
+    now = clock_of(data_dir).now()
 
     def make(tx: Transaction) -> None:
         ensure_account(tx, account_id, name or account_id, now)

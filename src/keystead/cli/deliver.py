@@ -8,12 +8,12 @@ from typing import Any
 import click
 
 from keystead import errors
+from keystead.api.dev_clock import clock_of
 from keystead.audit.index import Index
 from keystead.audit.sink import sink_of
 from keystead.cli.deployment import data_dir_option, opened, passphrase_option, the_seal
 from keystead.cli.options import setting_options, settings_from
 from keystead.cli.output import output_option, show
-from keystead.clock import SystemClock
 from keystead.entropy import SystemEntropy
 from keystead.keyring import Keyring
 from keystead.services.cloudtrail.delivery import Route, deliver, trails_of, turn
@@ -39,7 +39,7 @@ def deliver_now(
         route = Route(store, Keyring.open(store, SystemEntropy()), Index(data_dir), sink, data_dir)
         for trail in trails_of(store):
             try:
-                deliver(route, trail, SystemClock().now(), digest_every=0)
+                deliver(route, trail, clock_of(data_dir).now(), digest_every=0)
                 told.append({"trail": trail.arn, "error": ""})
             except errors.SinkFailed as failure:
                 told.append({"trail": trail.arn, "error": str(failure)})

@@ -14,12 +14,12 @@ import click
 
 from keystead import app as apps
 from keystead import errors
-from keystead.api.dev_clock import SharedClock
+from keystead.api.dev_clock import SharedClock, forget_moved
 from keystead.cli.deployment import asker
 from keystead.cli.options import setting_options, settings_from
 from keystead.cli.running import configure_logging, listening_socket, run
 from keystead.cli.workers import Supervisor, Worker, this_worker
-from keystead.clock import ManualClock, SystemClock
+from keystead.clock import Clock, ManualClock, SystemClock
 from keystead.entropy import SystemEntropy
 from keystead.identity import Credential
 from keystead.keyring import Keyring
@@ -60,11 +60,11 @@ def dev(**options: Any) -> None:
         return
     seed = read_seed(Path(settings.seed)) if settings.seed else None
     sock = listening_socket(settings)
-    clock = ManualClock() if settings.manual_clock else SystemClock()
     entropy = SystemEntropy()
     directory = Path(tempfile.mkdtemp(prefix="keystead-")) if settings.ephemeral else Path(settings.data_dir)
     try:
         store = apps.ephemeral_store(entropy) if settings.ephemeral else _open(directory, entropy)
+        clock = _clock(settings, directory)
         if seed is not None:
             apply_seed(store, Keyring.open(store, entropy), seed, clock.now(), entropy)
         credential = apps.first_credential(store, settings, clock, entropy)
@@ -73,6 +73,8 @@ def dev(**options: Any) -> None:
             _supervise(settings, sock, credential)
             return
         app = apps.build(settings, store, directory, clock=clock, entropy=entropy)
+        if not settings.manual_clock:
+            forget_moved(directory)
         run(app, sock, tls=None, on_ready=lambda port: _announce(settings, credential, port))
     finally:
         if settings.ephemeral:
@@ -81,8 +83,6 @@ def dev(**options: Any) -> None:
 
 def _supervise(settings: Settings, sock: socket.socket, credential: Credential) -> None:
     """Run the workers until told to stop; this process has closed the store and keeps no key."""
-    if settings.manual_clock:
-        SharedClock(_clock_of(settings), fresh=True)
     supervisor = Supervisor(settings.workers, sock, sys.argv[1:])
     sys.exit(supervisor.run(lambda port: _announce(settings, credential, port)))
 
@@ -91,13 +91,17 @@ def _work(settings: Settings, worker: Worker) -> None:
     """Be one of several workers."""
     directory, entropy = Path(settings.data_dir), SystemEntropy()
     store = _open(directory, entropy)
-    clock = SharedClock(_clock_of(settings)) if settings.manual_clock else SystemClock()
+    clock = _clock(settings, directory)
     app = apps.build(settings, store, directory, clock=clock, entropy=entropy, worker=worker.name)
+    if not settings.manual_clock:
+        forget_moved(directory)
     run(app, worker.socket, tls=None, on_ready=worker.announce)
 
 
-def _clock_of(settings: Settings) -> Path:
-    return Path(settings.data_dir) / "clock"
+def _clock(settings: Settings, directory: Path) -> Clock:
+    if not settings.manual_clock:
+        return SystemClock()
+    return ManualClock() if settings.ephemeral else SharedClock(directory)
 
 
 def _open(directory: Path, entropy: SystemEntropy) -> Store:

@@ -12,11 +12,11 @@ import msgspec
 from keystead import arn
 from keystead.analysis.questions.change import KINDS
 from keystead.api.accounts import ACCOUNTS
+from keystead.api.dev_clock import clock_of
 from keystead.api.guards import GUARDS, MODES, Guard, GuardRule
 from keystead.cli.deployment import data_dir_option, opened, passphrase_option, the_seal
 from keystead.cli.options import setting_options, settings_from
 from keystead.cli.output import Failed, output_option, show
-from keystead.clock import SystemClock
 from keystead.entropy import SystemEntropy
 from keystead.services.cloudtrail.retention import record
 from keystead.storage import Store, Transaction
@@ -172,7 +172,7 @@ def _change(
 
         details = {"account": account, "before": _told(there), "after": _told(new)}
         settings = settings_from({**given, "account_id": account})
-        record(store, settings, "SetGuard", details, SystemClock().now(), SystemEntropy(), put)
+        record(store, settings, "SetGuard", details, clock_of(directory).now(), SystemEntropy(), put)
     _print(account, new)
 
 

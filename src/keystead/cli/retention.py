@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 import click
 
 from keystead import errors
+from keystead.api.dev_clock import clock_of
 from keystead.audit.custody import open_log_keys
 from keystead.audit.holds import HOLDS, Hold
 from keystead.audit.index import Index
@@ -21,7 +22,6 @@ from keystead.cli.deployment import data_dir_option, opened, passphrase_option, 
 from keystead.cli.events import moment
 from keystead.cli.options import setting_options, settings_from
 from keystead.cli.output import Failed, output_option, show
-from keystead.clock import SystemClock
 from keystead.entropy import SystemEntropy
 from keystead.keyring import Keyring
 from keystead.services.cloudtrail.delivery import Route, turn
@@ -74,7 +74,7 @@ def show_(*, data_dir: Path, passphrase_file: Path | None, output: str, **given:
     settings = settings_from(given)
     with _route(data_dir, passphrase_file, settings) as route:
         keys = open_log_keys(route.store, SystemEntropy())
-        _tell(planned(route, settings, keys, SystemClock().now()), output)
+        _tell(planned(route, settings, keys, clock_of(data_dir).now()), output)
 
 
 @retention.command(name="apply")
@@ -89,7 +89,7 @@ def apply_(*, data_dir: Path, passphrase_file: Path | None, output: str, **given
         try:
             if archive is not None:
                 archive.run()
-            done = prune(route, settings, SystemClock().now(), entropy)
+            done = prune(route, settings, clock_of(data_dir).now(), entropy)
         except OSError as error:
             raise Failed(f"{data_dir} cannot be written: {error.strerror}") from None
         if done is not None:
@@ -167,7 +167,7 @@ def place(
     From the oldest event on that a hold covers nothing of its journal and of the log is pruned. When the command has
     ended, no pruning runs that does not know of the hold.
     """
-    now = SystemClock().now()
+    now = clock_of(data_dir).now()
     placed = Hold(
         name=name,
         reason=reason,
@@ -215,11 +215,11 @@ def _check(placed: Hold) -> None:
 def release(*, name: str, data_dir: Path, passphrase_file: Path | None, reason: str, **given: Any) -> None:
     """Release the hold NAME: what it alone covered may be pruned from now on."""
     with opened(data_dir, the_seal(data_dir, passphrase_file)) as store, turn(data_dir, wait=True):
-        _release(store, name, reason, settings_from(given))
+        _release(store, name, reason, settings_from(given), clock_of(data_dir).now())
     print(f"the hold {name} is released")
 
 
-def _release(store: Store, name: str, reason: str, settings: Settings) -> None:
+def _release(store: Store, name: str, reason: str, settings: Settings, now: float) -> None:
     there = store.transaction().get(HOLDS, name)
     if there is None:
         raise Failed(f"there is no hold {name}")
@@ -229,7 +229,7 @@ def _release(store: Store, name: str, reason: str, settings: Settings) -> None:
         settings,
         "ReleaseHold",
         details,
-        SystemClock().now(),
+        now,
         SystemEntropy(),
         lambda tx: tx.delete(HOLDS, name),
     )

@@ -8,6 +8,7 @@ from typing import Any, Final
 import click
 import msgspec
 
+from keystead.api.dev_clock import clock_of
 from keystead.audit.notes import run_noted
 from keystead.cli.deployment import data_dir_option, opened, passphrase_option, the_seal
 from keystead.cli.options import setting_options, settings_from
@@ -49,7 +50,7 @@ def rotate_key(*, data_dir: Path, passphrase_file: Path | None) -> None:
     """
     entropy = SystemEntropy()
     with opened(data_dir, the_seal(data_dir, passphrase_file)) as store:
-        keyring, now = Keyring.open(store, entropy), SystemClock().now()
+        keyring, now = Keyring.open(store, entropy), clock_of(data_dir).now()
         run_noted(store, lambda tx: make(tx, keyring, now), what="s3 rotate-key", now=now, entropy=entropy)
     print(f"S3 in {data_dir} has a new own key; what is put from now on is under it.")
 

@@ -12,6 +12,7 @@ import click
 
 from keystead import app as apps
 from keystead import errors
+from keystead.api.dev_clock import forget_moved
 from keystead.app import open_store
 from keystead.cli.deployment import asker, seal_with
 from keystead.cli.options import setting_options, settings_from
@@ -68,6 +69,7 @@ def serve(**options: Any) -> None:
     if worker is not None:
         store = open_store(directory, seal_with(directory, worker.passphrase))
         app = apps.build(settings, store, directory, clock=SystemClock(), worker=worker.name)
+        forget_moved(directory)
         run(app, worker.socket, tls=tls, on_ready=worker.announce)
         return
     _serve(settings, given, directory, used, tls)
@@ -89,6 +91,7 @@ def _serve(
         store.close()  # opened to tell a wrong passphrase now
         sys.exit(Supervisor(settings.workers, sock, sys.argv[1:], passphrase).run(announce))
     app = apps.build(settings, store, directory, clock=SystemClock())
+    forget_moved(directory)
     kept = sock.dup()
     told = announce if successor is None else successor.announce
     if run(app, sock, tls=tls, on_ready=told, check=lambda: _check(given, used)):

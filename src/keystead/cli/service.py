@@ -7,11 +7,11 @@ from pathlib import Path
 import click
 
 from keystead.api.accounts import put_service_credential, service_credentials
+from keystead.api.dev_clock import clock_of
 from keystead.api.directory import CREDENTIALS
 from keystead.audit.notes import run_noted
 from keystead.cli.deployment import data_dir_option, opened, passphrase_option, the_seal
 from keystead.cli.output import Failed, output_option, show
-from keystead.clock import SystemClock
 from keystead.entropy import SystemEntropy
 from keystead.identity.credential import new_access_key
 from keystead.storage import Transaction
@@ -33,7 +33,7 @@ def service() -> None:
 def register(*, principal: str, data_dir: Path, passphrase_file: Path | None, output: str) -> None:
     """Give the service PRINCIPAL (rds.amazonaws.com) an access key, which is printed once."""
     key_id, secret = new_access_key(SystemEntropy())
-    now = SystemClock().now()
+    now = clock_of(data_dir).now()
     with opened(data_dir, the_seal(data_dir, passphrase_file)) as store:
         run_noted(
             store,
@@ -77,4 +77,4 @@ def revoke(*, access_key_id: str, data_dir: Path, passphrase_file: Path | None) 
         tx.delete(CREDENTIALS, access_key_id)
 
     with opened(data_dir, the_seal(data_dir, passphrase_file)) as store:
-        run_noted(store, delete, what="service revoke", now=SystemClock().now(), entropy=SystemEntropy())
+        run_noted(store, delete, what="service revoke", now=clock_of(data_dir).now(), entropy=SystemEntropy())
