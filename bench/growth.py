@@ -3,7 +3,8 @@
 
 Two whole servers run in this process, without sockets, one small and one grown in a single respect; the same
 requests go to both in turn, evidence on the disk included. Told is the CPU time of all threads per request, the least
-of all rounds for each, and their ratio. Of many keys ten are asked for in turn, then another one each time.
+of all rounds for each, and their ratio. Of many keys ten are asked for in turn, then another one each time; of many users one
+calls, then each in turn.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "harne
 import deployment
 import msgspec
 import uvloop
+from signed_http import Client
 from stages import Bench, Case
 
 from keystead import app as apps
@@ -43,6 +45,8 @@ from verify import EVENT
 
 CHUNK = 5000
 REQUESTS = 200
+RESTING = 0.15
+"""The share of a core that upkeep may take: keys are counted at a twentieth."""
 
 
 class World(msgspec.Struct):
@@ -68,6 +72,11 @@ GROWN = {
 }
 
 
+def user_id(number: int) -> str:
+    """The access key id of a further user."""
+    return f"AKIDGROWTH{number:010d}"
+
+
 def seed_of(world: World) -> dict[str, Any]:
     """The seed of `deployment.py` with a longer policy, more users or more aliases."""
     seed = deployment.seed()
@@ -85,7 +94,11 @@ def seed_of(world: World) -> dict[str, Any]:
         number = len(key["policy"]["Statement"])
         key["policy"]["Statement"].append({"Sid": f"Pad{number}", **pad})
     account["users"] += [
-        {"name": f"user-{number}", "policies": account["users"][0]["policies"]}
+        {
+            "name": f"user-{number}",
+            "policies": account["users"][0]["policies"],
+            "credentials": {"access_key_id": user_id(number), "secret_access_key": deployment.USER_SECRET},
+        }
         for number in range(world.users - 1)
     ]
     return seed
@@ -144,13 +157,27 @@ async def served(directory: Path, world: World) -> AsyncIterator[tuple[Bench, Ca
         await bench.call(
             bench.root, "CreateGrant", {**deployment.GRANT, "Name": f"g{number}", "Operations": operations}
         )
-    yield bench, await requests_of(bench, world, ids)
+    requests = await requests_of(bench, world, ids)
+    await settled()
+    yield bench, requests
     await app.stop()
 
 
+async def settled() -> None:
+    """None once this process rests: what it found at its start is taken in."""
+    began = time.perf_counter()
+    while True:
+        spent = time.process_time()
+        await asyncio.sleep(0.5)
+        if time.process_time() - spent < RESTING * 0.5:
+            break
+    print(f"# at rest after {time.perf_counter() - began:.1f} s")
+
+
 async def requests_of(bench: Bench, world: World, ids: list[str]) -> Callable[[bool], list[Case]]:
-    """What makes the requests of a round: for ten keys in turn, or for another one each time."""
+    """What makes the requests of a round: for ten keys in turn by one user, or for another key or by another user each time."""
     documents, at = await bench.documents(), 0
+    others = [Client(0, user_id(number), deployment.USER_SECRET) for number in range(world.users - 1)]
 
     def cases(cold: bool) -> list[Case]:
         nonlocal at
@@ -158,8 +185,9 @@ async def requests_of(bench: Bench, world: World, ids: list[str]) -> Callable[[b
         for document in documents:
             if world.keys > World().keys:
                 document["KeyId"] = ids[at % (len(ids) if cold else 10)]
-                at += 1
-            made.append(Case(bench.raw(bench.client, world.operation, document)))
+            client = others[at % len(others)] if others and cold else bench.client
+            at += 1
+            made.append(Case(bench.raw(client, world.operation, document)))
         return made
 
     return cases
@@ -168,8 +196,8 @@ async def requests_of(bench: Bench, world: World, ids: list[str]) -> Callable[[b
 async def compare(name: str, rounds: int, scale: float) -> None:
     """None; a line of the table is printed, two if there are more keys."""
     grown = GROWN[name]
-    many = grown.keys > World().keys
-    if many:
+    many = grown.keys > World().keys or grown.users > World().users
+    if grown.keys > World().keys:
         grown.keys = max(int(grown.keys * scale), World().keys)
     grown.events = int(grown.events * scale)
     with tempfile.TemporaryDirectory(prefix="keystead-growth-") as place:

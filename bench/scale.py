@@ -3,7 +3,7 @@
 
 `bench/scale.py [--keys 100000] [--rounds 5] [--requests 400]` starts a server on each, sends the same calls to
 both over one kept connection, and prints latency, server CPU per request, their ratios, the time from
-start to ready, and memory. Then it has one key's deletion fall due in the large store.
+start to ready, and memory: idle, and for each key that is used. Then it has one key's deletion fall due in the large store.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ from keystead.seed.file import Seed, SeedAccount, SeedKey
 from keystead.seed.identities import AccessKey
 
 ACCOUNT, ACCESS_KEY_ID, SECRET = "000000000000", "AKIDSCALE00000000000", "scale-secret"
-CHUNK = 500
+CHUNK = 2000
+USED = 10_000
 TICK = os.sysconf("SC_CLK_TCK")
 KEYSTEAD = Path(sys.executable).with_name("keystead")
 
@@ -48,7 +49,8 @@ def fill(directory: Path, count: int) -> list[str]:
     store = app.create(directory, options, "file", entropy)
     keyring = Keyring.open(store, entropy)
     root = AccessKey(access_key_id=ACCESS_KEY_ID, secret_access_key=SECRET)
-    ids = [str(uuid.uuid4()) for _ in range(count)]
+    # In order, so that a chunk falls into few leaves of the store's tree.
+    ids = sorted(str(uuid.uuid4()) for _ in range(count))
     for start in range(0, count, CHUNK):
         keys = [SeedKey(id=key, aliases=[f"alias/{key}"]) for key in ids[start : start + CHUNK]]
         account = SeedAccount(id=ACCOUNT, name="main", root_credentials=root, keys=keys)
@@ -149,6 +151,18 @@ def compare(few: Server, many: Server, rounds: int, requests: int) -> None:
         )
 
 
+def use_each(server: Server) -> None:
+    """Prints what memory a key takes that was used, and when that ends: caches are bounded."""
+    chance = random.Random(2)
+    order = chance.sample(server.ids, min(3 * USED, len(server.ids)))
+    for start in range(0, len(order), USED):
+        before, keys = server.memory(), order[start : start + USED]
+        for key in keys:
+            server.call("Encrypt", {"KeyId": key, "Plaintext": "YXR0YWNr"})
+        grown = (server.memory() - before) * 1024 / len(keys)
+        print(f"{len(keys)} keys more were used: {grown:.1f} KiB each, {server.memory():.0f} MiB resident")
+
+
 def page_through(server: Server) -> None:
     """Prints how long it takes to list all keys, and that each came once."""
     began, found, marker = time.perf_counter(), [], {}
@@ -196,6 +210,7 @@ def main() -> int:
                 print(
                     f"{len(server.ids)} keys: ready in {server.ready_after:.2f} s, {server.memory():.0f} MiB idle"
                 )
+            use_each(many)
             compare(few, many, arguments.rounds, arguments.requests)
             page_through(many)
             print(f"{len(many.ids)} keys: {many.memory():.0f} MiB afterwards")

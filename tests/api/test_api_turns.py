@@ -171,8 +171,8 @@ def test_many_modest_clients_are_served_in_groups():
     played = Played()
     for _ in range(3):
         played.handled.clear()
-        played.arrive(*(signed(f"MODEST{number}") for number in range(20)))
-        for size in (TOGETHER, 2 * TOGETHER, 20):
+        played.arrive(*(signed(f"MODEST{number}") for number in range(2 * TOGETHER + 5)))
+        for size in (TOGETHER, 2 * TOGETHER, 2 * TOGETHER + 5):
             played.loop.turn()
             assert len(played.handled) == size
 

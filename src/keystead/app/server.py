@@ -270,7 +270,7 @@ class App:
             entropy=self.entropy,
         )
         uses = (self.store.transaction(), self.directory, self.journal, left, _TRACKED, self.usage)
-        loop.run_in_executor(self._pool.executor, rebuild, *uses)
+        loop.run_in_executor(self._upkeep, rebuild, *uses)
         self._timer = loop.create_task(self._run_due())
         self._courier.start()
         self._follower.start()
