@@ -10,10 +10,13 @@ import msgspec
 
 from keystead.analysis.replay import Judge, Recorded
 from keystead.api.condition_keys import via_service
+from keystead.api.recorded_callers import Caller, caller_of
+from keystead.audit.alike import Alike, cut, is_sound
+from keystead.audit.identity import read_identity, read_resources
 from keystead.audit.terms import seconds_of
 from keystead.policy.actions import ACTIONS
 from keystead.policy.condition_keys import CONDITION_KEYS
-from keystead.policy.request import Principal, PrincipalType, Value
+from keystead.policy.request import Principal, Value
 
 _MOST_CONTEXTS: Final = 20
 """Encryption contexts that are told of one use."""
@@ -21,27 +24,45 @@ _MOST_SHAPES: Final = 50_000
 
 
 class Uses(msgspec.Struct, gc=False):
-    """Uses alike: how many, when the first and last (ISO 8601), and the id of the last one's event.
+    """Uses alike: how many, and the times of the first and the last (ISO 8601).
 
     `common` are the pairs that the encryption contexts of all have, `contexts` some of those contexts.
     """
 
     recorded: Recorded
     count: int
-    first: str
-    last: str
-    event_id: str
+    begun: bytes
+    ended: bytes
+    newest: bytes
+    """The last one's event."""
     common: dict[str, str] | None = None
     contexts: list[dict[str, str]] = []
 
-    def note(self, event: _Event, context: Mapping[str, str] | None) -> None:
+    @property
+    def first(self) -> str:
+        """When the first was."""
+        return self.begun.decode()
+
+    @property
+    def last(self) -> str:
+        """When the last was."""
+        return self.ended.decode()
+
+    @property
+    def event_id(self) -> str:
+        """The id of the last one's event."""
+        return _read_id(self.newest).eventID
+
+    def note(self, time: bytes, event: bytes) -> None:
         """None; one more was found."""
         self.count += 1
-        self.first = min(self.first, event.eventTime)
-        if event.eventTime >= self.last:
-            self.last, self.event_id = event.eventTime, event.eventID
-        if context is None:
-            return
+        if time >= self.ended:
+            self.ended, self.newest = time, event
+        elif time < self.begun:
+            self.begun = time
+
+    def note_context(self, context: Mapping[str, str]) -> None:
+        """None; one of them had this encryption context."""
         if self.common is None:
             self.common = dict(context)
         elif self.common:
@@ -55,7 +76,6 @@ class _Event(msgspec.Struct, gc=False):
 
     eventName: str  # noqa: N815  CloudTrail's names, here and below
     eventTime: str  # noqa: N815
-    eventID: str  # noqa: N815
     userIdentity: msgspec.Raw  # noqa: N815
     resources: msgspec.Raw = msgspec.Raw(b"[]")
     requestParameters: msgspec.Raw = msgspec.Raw(b"null")  # noqa: N815
@@ -72,42 +92,8 @@ class _Detailed(_Event, gc=False):
     tlsDetails: msgspec.Raw = msgspec.Raw(b"")  # noqa: N815
 
 
-class _Issuer(msgspec.Struct, gc=False, rename="camel"):
-    type: str = ""
-    arn: str = ""
-    principal_id: str = ""
-
-
-class _Attributes(msgspec.Struct, gc=False, rename="camel"):
-    creation_date: str = ""
-    mfa_authenticated: str = ""
-
-
-class _Session(msgspec.Struct, gc=False, rename="camel"):
-    session_issuer: _Issuer | None = None
-    attributes: _Attributes | None = None
-    source_identity: str = ""
-
-
-class _Identity(msgspec.Struct, gc=False, rename="camel"):
-    type: str = ""
-    principal_id: str = ""
-    arn: str = ""
-    account_id: str = ""
-    invoked_by: str = ""
-    session_context: _Session | None = None
-
-
-class _Resource(msgspec.Struct, gc=False):
-    type: str = ""
-    arn: str = msgspec.field(default="", name="ARN")
-
-
-class Caller(msgspec.Struct, frozen=True, gc=False):
-    """Who called, and the service that called for it, empty if none did."""
-
-    principal: Principal
-    invoked_by: str = ""
+class _Id(msgspec.Struct, gc=False):
+    eventID: str = ""  # noqa: N815  CloudTrail's name
 
 
 class _Contexts(msgspec.Struct, gc=False):
@@ -121,21 +107,13 @@ class _Contexts(msgspec.Struct, gc=False):
 _read_contexts: Final = msgspec.json.Decoder(_Contexts | None).decode
 _read_event: Final = msgspec.json.Decoder(_Event).decode
 _read_detailed: Final = msgspec.json.Decoder(_Detailed).decode
-_read_identity: Final = msgspec.json.Decoder(_Identity).decode
-_read_resources: Final = msgspec.json.Decoder(list[_Resource]).decode
+_read_id: Final = msgspec.json.Decoder(_Id).decode
 _read_parameters: Final = msgspec.json.Decoder(dict[str, Any] | None).decode
 
 _KMS: Final = "kms.amazonaws.com"
 _KEY_TYPE: Final = "AWS::KMS::Key"
-_TYPES: Final[Mapping[str, PrincipalType]] = {
-    "IAMUser": "user",
-    "AssumedRole": "assumedRole",
-    "FederatedUser": "federatedUser",
-    "Root": "root",
-    "AWSService": "service",
-}
 _CONTEXTS: Final = ("encryptionContext", "sourceEncryptionContext", "destinationEncryptionContext")
-_NOTHING: Final[Mapping[str, Any]] = {}
+_NOTHING_TOLD: Final[tuple[int, Mapping[str, Any]]] = (0, {})
 _EC: Final = "kms:encryptioncontext:"
 _TIMES: Final = frozenset({"aws:currenttime", "aws:epochtime"})
 _BY_PARAMETERS: Final = frozenset(
@@ -152,6 +130,22 @@ class _Way(msgspec.Struct, frozen=True, gc=False):
     action: str
     key: str
     given: dict[str, Value]
+
+
+class _Shape(msgspec.Struct, frozen=True, gc=False):
+    """What events have alike but their parameters: the ways in which they use keys.
+
+    `asks`: what policies tell apart depends on encryption contexts; `whole`: on any parameter.
+    """
+
+    number: int
+    ways: tuple[_Way, ...]
+    asks: bool
+    whole: bool
+
+
+_UNSOUND: Final = _Shape(0, (), asks=False, whole=False)
+"""Of what is not cut as it should be; such events are read."""
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -180,11 +174,14 @@ class Gatherer:
         self._often = bool(spoken & (_TIMES | {"aws:sourceip", "aws:useragent", "aws:securetransport"}))
         self._judges = {name: told.judges[_EC + name] for name in self._names if _EC + name in told.judges}
         self._judged: dict[tuple[str, str], Any] = {}
-        self._read: dict[bytes, tuple[Any, Mapping[str, Any]]] = {}
+        self._read: dict[bytes, tuple[int, Mapping[str, Any]]] = {}
         self._callers: dict[bytes, Caller | None] = {}
-        self._ways: dict[tuple[Any, ...], tuple[_Way, ...]] = {}
+        self._shapes: dict[Alike | tuple[Any, ...], _Shape] = {}
         self._numbers: dict[tuple[Any, ...], int] = {}
-        self._uses: dict[tuple[int, Any], Uses] = {}
+        self._told: dict[Any, int] = {}
+        self._places: dict[tuple[int, int], tuple[Uses, ...]] = {}
+        self._uses: dict[tuple[int, int], Uses] = {}
+        self._made = 0
         self.events = 0
 
     @property
@@ -193,53 +190,94 @@ class Gatherer:
         return list(self._uses.values())
 
     def take(self, events: Iterable[bytes]) -> None:
-        """None; the uses in these events are noted."""
-        marks, read = self._marks, _read_detailed if self._often else _read_event
-        for payload in events:
-            self.events += 1
-            if not marks or any(mark in payload for mark in marks):
-                self._take(read(payload))
+        """None; the uses in these events are noted. This runs a million times: what events have alike is looked up."""
+        one = self._marks[0] if len(self._marks) == 1 else b""
+        marks, shapes, number = self._marks, self._shapes, 0
+        for number, event in enumerate(events, 1):  # noqa: B007  tells how many there were
+            if one not in event if one else marks and not any(mark in event for mark in marks):
+                continue
+            pieces = None if self._often else cut(event)
+            if pieces is None:
+                self._read_whole(event)
+                continue
+            alike, time, written = pieces
+            shape = shapes.get(alike)
+            if shape is None:
+                shape = self._first_seen(alike, event)
+            if shape is _UNSOUND:
+                self._read_whole(event)
+            elif shape.ways:
+                try:
+                    self._note(shape, time, written, event)
+                except msgspec.DecodeError:  # a caller's own name within them was taken for the member behind them
+                    self._read_whole(event)
+        self.events += number
 
-    def _take(self, event: _Event) -> None:
-        if event.errorCode or event.eventSource != _KMS:
+    def _first_seen(self, alike: Alike, event: bytes) -> _Shape:
+        shape = self._shape(_read_event(event)) if is_sound(event, alike) else _UNSOUND
+        self._shapes[alike] = shape
+        return shape
+
+    def _read_whole(self, event: bytes) -> None:
+        """None; the event is noted, whatever form it has."""
+        read = (_read_detailed if self._often else _read_event)(event)
+        if read.errorCode or read.eventSource != _KMS:
             return
-        shape = (
-            event.eventName, event.awsRegion, bytes(event.userIdentity), bytes(event.resources),
-            self._circumstances(event) if isinstance(event, _Detailed) else None,
+        alike = (
+            read.eventName, read.awsRegion, bytes(read.userIdentity), bytes(read.resources),
+            self._circumstances(read) if isinstance(read, _Detailed) else None,
         )  # fmt: skip
-        ways = self._ways.get(shape)
-        if ways is None:
-            if len(self._ways) >= _MOST_SHAPES:
-                self._ways.clear()
-            ways = self._ways[shape] = tuple(self._found(event))
-        if not ways:
-            return
-        told, asked = self._asked(event)
-        for way in ways:
-            uses = self._uses.get((way.number, told))
-            if uses is None:
-                uses = self._uses[way.number, told] = self._new(event, way, asked)
-            uses.note(event, _context(asked) if self._contexts else None)
+        shape = self._shapes.get(alike)
+        if shape is None:
+            shape = self._shapes[alike] = self._shape(read)
+        if shape.ways:
+            self._note(shape, read.eventTime.encode(), bytes(read.requestParameters), event)
 
-    def _asked(self, event: _Event) -> tuple[Any, Mapping[str, Any]]:
-        """What policies tell apart of the parameters, and these, as far as they are needed."""
-        if self._parameters or event.eventName == "CreateGrant":
-            asked = _read_parameters(event.requestParameters) or {}
-            return tuple(
-                [(name, _frozen(self._narrowed(name, value))) for name, value in asked.items()]
-            ), asked
-        if not self._names and not self._all_names and not self._contexts:
-            return (), _NOTHING
-        written = bytes(event.requestParameters)
+    def _note(self, shape: _Shape, time: bytes, written: bytes, event: bytes) -> None:
+        told, asked = self._asked(shape, written) if shape.asks else _NOTHING_TOLD
+        found = self._places.get((shape.number, told))
+        if found is None:
+            found = tuple([self._place(way, told, asked, time, event) for way in shape.ways])
+            self._places[shape.number, told] = found
+        for uses in found:
+            uses.note(time, event)
+            if self._contexts:
+                uses.note_context(_context(asked))
+
+    def _shape(self, event: _Event) -> _Shape:
+        if len(self._shapes) >= _MOST_SHAPES:
+            self._shapes.clear()
+            self._places.clear()
+        asks = bool(self._names) or self._all_names or self._contexts
+        self._made += 1
+        whole = self._parameters or event.eventName == "CreateGrant"
+        ways = tuple(self._found(event)) if event.eventSource == _KMS else ()
+        return _Shape(self._made, ways, asks=asks or whole, whole=whole)
+
+    def _place(self, way: _Way, told: int, asked: Mapping[str, Any], time: bytes, event: bytes) -> Uses:
+        uses = self._uses.get((way.number, told))
+        if uses is None:
+            uses = self._uses[way.number, told] = _new(way, asked, time, event)
+        return uses
+
+    def _asked(self, shape: _Shape, written: bytes) -> tuple[int, Mapping[str, Any]]:
+        """A number for what policies tell apart of the parameters, and these, as far as they are needed."""
+        if shape.whole:
+            asked = _read_parameters(written) or {}
+            told = tuple([(name, _frozen(self._narrowed(name, value))) for name, value in asked.items()])
+            return self._told_apart(told), asked
         known = self._read.get(written)
         if known is None:
             if len(self._read) >= _MOST_SHAPES:
                 self._read.clear()
             contexts = _read_contexts(written) or _Contexts()
             held = {name: pairs for name in _CONTEXTS if (pairs := getattr(contexts, name)) is not None}
-            known = tuple([(name, self._pairs(pairs)) for name, pairs in held.items()]), held
-            self._read[written] = known
+            told = tuple([(name, self._pairs(pairs)) for name, pairs in held.items()])
+            known = self._read[written] = self._told_apart(told), held
         return known
+
+    def _told_apart(self, told: Any) -> int:
+        return self._told.setdefault(told, len(self._told) + 1)
 
     def _narrowed(self, name: str, value: Any) -> Any:
         return self._pairs(value) if name in _CONTEXTS and isinstance(value, dict) else value
@@ -271,20 +309,13 @@ class Gatherer:
         caller = self._caller(bytes(event.userIdentity))
         if caller is None:
             return
-        keys = [each.arn for each in _read_resources(event.resources) if each.type == _KEY_TYPE]
+        keys = [each.arn for each in (read_resources(event.resources) or ()) if each.type == _KEY_TYPE]
         given = self._given(event, caller)
         for action, key in zip(_actions(event.eventName, len(keys)), keys, strict=False):
             if not self._keys or key in self._keys:
                 alike = (*self._identity_of(caller.principal), action, key, _frozen(given))
                 number = self._numbers.setdefault(alike, len(self._numbers))
                 yield _Way(number, caller.principal, action, key, given)
-
-    def _new(self, event: _Event, way: _Way, asked: Mapping[str, Any]) -> Uses:
-        parameters = {name[0].upper() + name[1:]: value for name, value in asked.items()}
-        recorded = Recorded(
-            caller=way.caller, action=way.action, key=way.key, parameters=parameters, given=way.given
-        )
-        return Uses(recorded, 0, event.eventTime, event.eventTime, event.eventID, None, [])
 
     def _identity_of(self, caller: Principal) -> tuple[str, ...]:
         """What tells callers apart; of their sessions what policies speak of."""
@@ -315,37 +346,16 @@ class Gatherer:
         if identity not in self._callers:
             if len(self._callers) >= _MOST_SHAPES:
                 self._callers.clear()
-            self._callers[identity] = _who(_read_identity(identity))
+            self._callers[identity] = caller_of(read_identity(identity))
         return self._callers[identity]
 
 
-def _who(identity: _Identity) -> Caller | None:
-    """The caller; None of one that another account's event names."""
-    kind = _TYPES.get(identity.type)
-    if kind is None:
-        return None
-    if kind == "service":
-        return Caller(Principal(type="service", service=identity.invoked_by))
-    session = identity.session_context
-    issuer = (session.session_issuer if session is not None else None) or _Issuer()
-    attributes = (session.attributes if session is not None else None) or _Attributes()
-    unique = identity.principal_id
-    return Caller(
-        Principal(
-            type=kind,
-            arn=identity.arn,
-            account=identity.account_id,
-            role_arn=issuer.arn if kind == "assumedRole" else "",
-            issuer_arn=issuer.arn if kind == "federatedUser" else "",
-            issuer_id=issuer.principal_id if kind == "federatedUser" else "",
-            user_id=unique,
-            unique_id=unique.partition(":")[0] if kind in {"user", "assumedRole"} else "",
-            mfa_present=attributes.mfa_authenticated == "true" if attributes.mfa_authenticated else None,
-            token_issue_time=attributes.creation_date,
-            source_identity=session.source_identity if session is not None else "",
-        ),
-        identity.invoked_by,
+def _new(way: _Way, asked: Mapping[str, Any], time: bytes, event: bytes) -> Uses:
+    parameters = {name[0].upper() + name[1:]: value for name, value in asked.items()}
+    recorded = Recorded(
+        caller=way.caller, action=way.action, key=way.key, parameters=parameters, given=way.given
     )
+    return Uses(recorded, 0, time, time, event, None, [])
 
 
 def _actions(operation: str, keys: int) -> tuple[str, ...]:

@@ -10,6 +10,8 @@ from typing import Any, Final
 
 import msgspec
 
+from keystead.audit.identity import Identity, Resource, read_identity, read_resources
+
 NAME, SOURCE, ACCOUNT, REGION, OUTCOME, PRINCIPAL, USER, ACCESS_KEY, RESOURCE, TYPE, PLACE = range(1, 12)
 """Kinds of words. A place is `account/region`; the outcome of a success is no word."""
 
@@ -26,30 +28,6 @@ _CONTEXTS: Final = ("encryptionContext", "sourceEncryptionContext", "destination
 _ALIASES: Final = ("keyId", "aliasName", "sourceKeyId", "destinationKeyId")
 
 Word = tuple[int, str]
-
-
-class _Issuer(msgspec.Struct, gc=False):
-    arn: str = ""
-
-
-class _Session(msgspec.Struct, gc=False, rename="camel"):
-    session_issuer: _Issuer | None = None
-
-
-class _Identity(msgspec.Struct, gc=False, rename="camel"):
-    type: str = ""
-    principal_id: str = ""
-    arn: str = ""
-    account_id: str = ""
-    access_key_id: str = ""
-    user_name: str = ""
-    invoked_by: str = ""
-    session_context: _Session | None = None
-
-
-class _Resource(msgspec.Struct, gc=False):
-    type: str = ""
-    arn: str = msgspec.field(default="", name="ARN")
 
 
 class _Members(msgspec.Struct, gc=False):
@@ -77,8 +55,8 @@ class Event(_Members, gc=False):
     """The members of an event that queries look at."""
 
     managementEvent: bool = True  # noqa: N815
-    userIdentity: _Identity = msgspec.field(default_factory=_Identity)  # noqa: N815
-    resources: list[_Resource] | None = None
+    userIdentity: Identity = msgspec.field(default_factory=Identity)  # noqa: N815
+    resources: list[Resource] | None = None
 
     @property
     def time(self) -> int:
@@ -173,8 +151,8 @@ def _words(
         recipientAccountId=account,
         awsRegion=region,
         errorCode=error,
-        userIdentity=msgspec.json.decode(identity, type=_Identity),
-        resources=msgspec.json.decode(resources, type=list[_Resource] | None),
+        userIdentity=read_identity(identity),
+        resources=read_resources(resources),
         requestParameters=dict(zip(_ALIASES, aliases, strict=False)),
     )
     return Words(columns(event), frozenset(posted(event)))
@@ -190,7 +168,7 @@ def seconds_of(text: str) -> int:
     return timegm(strptime(text, "%Y-%m-%dT%H:%M:%SZ"))
 
 
-def _user(identity: _Identity) -> str:
+def _user(identity: Identity) -> str:
     if identity.user_name:
         return identity.user_name
     if identity.type == "Root":
@@ -232,9 +210,7 @@ def posted(event: Event) -> set[Word]:
     """The words by which the event is found; those that nearly every event has are left out."""
     found: set[Word] = {(PLACE, event.place), (NAME, event.eventName), (SOURCE, event.eventSource)}
     identity = event.userIdentity
-    session = identity.session_context
-    issuer = session.session_issuer.arn if session is not None and session.session_issuer is not None else ""
-    found.update((PRINCIPAL, name) for name in (event.principal, issuer) if name)
+    found.update((PRINCIPAL, name) for name in (event.principal, identity.issuer.arn) if name)
     found.update(
         (kind, name) for kind, name in ((USER, event.user), (ACCESS_KEY, identity.access_key_id)) if name
     )
