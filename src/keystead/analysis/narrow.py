@@ -90,7 +90,7 @@ def _narrow(
     if element is not None and not administers:
         narrow["Principal"] = _principals(statement["Principal"], element, policy, uses)
     if not stays:
-        _condition(narrow, uses)
+        asked_alike(narrow, uses)
     return narrow
 
 
@@ -120,8 +120,8 @@ def _names_one(element: PrincipalElement, policy: CompiledPolicy, callers: list[
     return any(map(naming(element, policy.bound), callers))
 
 
-def _condition(narrow: dict[str, Any], uses: list[Used]) -> None:
-    """None; what all uses have alike is asked for: the services that made them, and pairs of encryption context."""
+def asked_alike(narrow: dict[str, Any], uses: list[Used]) -> dict[str, Any]:
+    """The statement, which asks for what all uses have alike: the services that made them, and pairs of encryption context."""
     conditions = narrow.setdefault("Condition", {})
     spoken = {key.lower() for keys in conditions.values() for key in keys}
     wanted: dict[str, Any] = {}
@@ -135,6 +135,7 @@ def _condition(narrow: dict[str, Any], uses: list[Used]) -> None:
         conditions["StringEquals"] = {**conditions.get("StringEquals", {}), **equals}
     if not conditions:
         del narrow["Condition"]
+    return narrow
 
 
 def _common(uses: list[Used]) -> dict[str, str]:

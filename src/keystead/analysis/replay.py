@@ -78,6 +78,11 @@ def replayed(use: Recorded, policies: Policies, description: ResourceDescription
     return Verdict(outcome, decision.decided_by, tuple(sorted(context.untold)))
 
 
+def requested(use: Recorded, description: ResourceDescription) -> AuthorizationRequest:
+    """The use as a request; what its event does not tell is absent."""
+    return _request(use, description, _Told(use, description))
+
+
 def _request(use: Recorded, description: ResourceDescription, context: _Told) -> AuthorizationRequest:
     child = ChildGrant()
     if use.action == "kms:CreateGrant":

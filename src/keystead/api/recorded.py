@@ -161,9 +161,12 @@ class Gatherer:
     `keys` are the ARNs of those that are looked at, all if none; with `contexts` the encryption contexts are told, too.
     """
 
-    def __init__(self, keys: Iterable[str], told: Told, *, contexts: bool = False) -> None:
+    def __init__(
+        self, keys: Iterable[str], told: Told, *, contexts: bool = False, people: Iterable[str] = ()
+    ) -> None:
+        """`people` are texts of which an event must have one if no keys are named, such as the ARNs of callers."""
         self._keys = frozenset(keys)
-        self._marks = tuple(key.encode() for key in self._keys)
+        self._marks = tuple(text.encode() for text in self._keys or frozenset(people))
         self._contexts = contexts
         self._spoken = spoken = told.spoken
         self._names = frozenset(key[len(_EC) :] for key in spoken if key.startswith(_EC))

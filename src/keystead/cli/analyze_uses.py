@@ -15,8 +15,11 @@ from keystead.analysis.effective import Standing
 from keystead.analysis.narrow import Used, narrowed, needed
 from keystead.analysis.questions.who_can import who_can
 from keystead.analysis.replay import Verdict, everything, judges, replayed, spoken
-from keystead.analysis.report import Finding, who
+from keystead.analysis.report import Finding
 from keystead.api.recorded import Gatherer, Told, Uses
+from keystead.cli.analyze_change import replay_change, unused_change
+from keystead.cli.analyze_told import broken, is_refused, name_of, never_used
+from keystead.cli.analyze_told import narrower as told_narrower
 from keystead.cli.analyze_world import World, around, world_of
 from keystead.cli.findings import findings_option, policy_file, read, report
 from keystead.cli.output import Failed
@@ -60,11 +63,14 @@ def _decided(world: World, uses: Uses, policy: CompiledPolicy) -> Verdict | None
 @around
 @findings_option
 def replay(*, policy: Path, output: str, **options: Any) -> None:
-    """What recorded use of a key would POLICY refuse, were it the key's policy?
+    """What recorded use of keys would POLICY refuse, were it the policy of a key, or in force at a PLACE?
 
     Every success that is recorded is decided again: as it was asked, with the grants and the policies of people as they
     are now. What the present policy refuses already is not counted. Exit status 1: something would break.
     """
+    if options["place"] is not None:
+        replay_change(policy, output, options)
+        return
     world = world_of(options)
     text = read(policy)
     proposed = world.compiled(str(policy), text)
@@ -77,51 +83,14 @@ def replay(*, policy: Path, output: str, **options: Any) -> None:
     report("replay", found, output, {str(policy): text}, f"{said}.")
 
 
-def _is_refused(verdict: Verdict | None) -> bool:
-    return verdict is not None and verdict.outcome == "refused"
-
-
 def _broken(world: World, uses: Uses, proposed: CompiledPolicy, name: str) -> Finding | None:
     """A finding if the use would not be allowed; of somebody who is no more it does not count."""
     verdict = _decided(world, uses, proposed)
     if verdict is None or verdict.outcome == "allowed":
         return None
-    if world.current and _is_refused(_decided(world, uses, world.key.policy)):
+    if world.current and is_refused(_decided(world, uses, world.key.policy)):
         return None
-    use = uses.recorded
-    times = f"{uses.count} times, last {uses.last}" if uses.count > 1 else f"once, {uses.last}"
-    said = f"{who(use.caller)} did {use.action} {times}"
-    through = f" through {use.service}" if use.service else ""
-    if verdict.outcome == "unknown":
-        why = f"whether it still may depends on {', '.join(verdict.untold)}, which events do not tell"
-        return Finding(
-            rule="use-not-known", level="warning", message=f"{said}{through}: {why}", policy=name,
-            details=_details(uses),
-        )  # fmt: skip
-    by = verdict.decided_by
-    why = "a Deny refuses that" if by.statement is not None else "nothing would allow that any more"
-    return Finding(
-        rule="use-refused",
-        level="error",
-        message=f"{said}{through}: {why}",
-        policy=name,
-        statement=by.statement if by.policy_type == "resource" else None,
-        sid=by.sid if by.policy_type == "resource" else None,
-        details=_details(uses),
-    )
-
-
-def _details(uses: Uses) -> dict[str, Any]:
-    use = uses.recorded
-    return {
-        "principal": use.caller.role_arn or use.caller.arn or use.caller.service,
-        "operation": use.action,
-        "service": use.service,
-        "count": uses.count,
-        "first": uses.first,
-        "last": uses.last,
-        "eventId": uses.event_id,
-    }
+    return broken(uses, verdict, name, lambda by: by.policy_type == "resource")
 
 
 # ------------------------------------------------------------------------------- unused
@@ -136,25 +105,29 @@ def _details(uses: Uses) -> dict[str, Any]:
 )
 @findings_option
 def unused(*, proposal: Path | None, output: str, **options: Any) -> None:
-    """What of the access to a key did nobody use, and which policy would be enough?
+    """What of the access that the policy of a key, or the one at a PLACE, gives did nobody use, and what would be enough?
 
     The narrower policy is proven to let in nobody whom the present one does not, and every recorded use that the
     present policy allows has been decided again under it.
     """
+    if options["place"] is not None:
+        unused_change(proposal, output, options)
+        return
     world = world_of(options)
     if not world.current:
         raise click.UsageError("--current FILE is the key's present policy")
     gatherer = _gathered(world, [world.key.policy], contexts=True)
     found = list(_unused(world, gatherer.uses))
-    written, lost = _narrower(world, gatherer.uses)
+    written, kinds = _narrower(world, gatherer.uses)
     text = json.dumps(written, indent=2) + "\n"
     if proposal is not None:
         proposal.write_text(text, "utf-8")
-    narrower = written != json.loads(world.text)
-    if narrower:
-        found.append(_proposed(world, text, lost, proposal))
+    narrow = written != json.loads(world.text)
+    if narrow:
+        where = f" ({proposal})" if proposal is not None else ""
+        found.append(told_narrower(written, kinds, world.name, where))
     report("unused-access", found, output, {world.name: world.text}, "All access is used.")
-    if output == "text" and narrower and proposal is None:
+    if output == "text" and narrow and proposal is None:
         print(text, end="")
 
 
@@ -163,41 +136,18 @@ def _unused(world: World, uses: Sequence[Uses]) -> Iterator[Finding]:
     done: dict[str, dict[str, list[Uses]]] = {}
     for one in uses:
         caller = one.recorded.caller
-        name = caller.role_arn or caller.arn or caller.service
+        name = name_of(caller)
         done.setdefault(name, {}).setdefault(one.recorded.action, []).append(one)
     allowed: dict[str, tuple[Standing, set[str]]] = {}
     for way in who_can(world.key, world.standings):
         caller = way.standing.principal
-        name = caller.role_arn or caller.arn or caller.service
+        name = name_of(caller)
         allowed.setdefault(name, (way.standing, set()))[1].update(way.operations)
     for name, (standing, operations) in allowed.items():
         used = done.get(name, {})
         never = sorted(operations - set(used))
         if never:
-            yield _finding(world, standing, never, used)
-
-
-def _finding(world: World, standing: Standing, never: list[str], used: dict[str, list[Uses]]) -> Finding:
-    caller = standing.principal
-    said = ", ".join(sorted(used)) or "nothing"
-    shown = ", ".join(never[:_MOST_NAMED]) + (
-        f" and {len(never) - _MOST_NAMED} more" if never[_MOST_NAMED:] else ""
-    )
-    return Finding(
-        rule="unused-access",
-        level="note" if caller.type == "root" else "warning",
-        message=f"{who(caller)} used {said}, and never {shown}",
-        policy=world.name,
-        details={
-            "principal": caller.role_arn or caller.arn or caller.service,
-            "unused": never,
-            "used": {action: [_use(one) for one in uses] for action, uses in sorted(used.items())},
-        },
-    )
-
-
-def _use(uses: Uses) -> dict[str, Any]:
-    return {**_details(uses), "encryptionContexts": uses.contexts, "commonPairs": uses.common or {}}
+            yield never_used(standing.principal, never, used, world.name)
 
 
 def _narrower(world: World, gathered: Sequence[Uses]) -> tuple[dict[str, Any], int]:
@@ -241,15 +191,3 @@ def _lost(world: World, uses: Uses, proposed: CompiledPolicy) -> bool:
     """Whether the use would not be allowed any more, or it would not be known."""
     before, after = _decided(world, uses, world.key.policy), _decided(world, uses, proposed)
     return before is not None and after is not None and before.outcome != after.outcome
-
-
-def _proposed(world: World, text: str, kinds: int, proposal: Path | None) -> Finding:
-    where = f" ({proposal})" if proposal is not None else ""
-    return Finding(
-        rule="narrower-policy",
-        level="note",
-        message=f"a narrower policy{where} is enough: it is proven to let in nobody anew, and allows all "
-        f"recorded use ({kinds} kinds)",
-        policy=world.name,
-        details={"policy": json.loads(text)},
-    )

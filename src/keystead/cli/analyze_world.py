@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 import msgspec
@@ -34,10 +34,18 @@ from keystead.storage import Transaction
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+PLACE_HELP: Final = (
+    "Instead of a key policy: the ARN of a managed policy, user, role or group (with --inline), the id of an organization's "
+    "policy (p-...), or scp:NODE or rcp:NODE for one that is to be attached to a root, unit or account."
+)
+
+
 def around(command: F) -> F:
     """A decorator that adds the options by which a key, its people and events are found."""
     for decorate in reversed((
-        click.option("--key-arn", required=True, help="The key's ARN."),
+        click.option("--key-arn", help="The key's ARN."),
+        click.option("--as", "place", metavar="PLACE", help=PLACE_HELP),
+        click.option("--inline", default="", help="With --as USER, ROLE or GROUP: the name of its inline policy."),
         click.option(
             "--data-dir",
             type=click.Path(exists=True, file_okay=False, path_type=Path),
@@ -84,12 +92,7 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     def events(self) -> Iterator[Iterable[bytes]]:
         """The events, one source after the other."""
         for source in self.sources:
-            yield source() if self.since is None and self.until is None else self._within(source())
-
-    def _within(self, events: Iterator[bytes]) -> Iterator[bytes]:
-        first = _stamp(self.since) if self.since is not None else ""
-        last = _stamp(self.until) if self.until is not None else "9"
-        return (event for event in events if first <= _read_time(event).eventTime <= last)
+            yield within(source(), self.since, self.until)
 
     def compiled(self, name: str, text: str) -> CompiledPolicy:
         """A key policy, whose principals are those of now.
@@ -115,11 +118,20 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
             return elsewhere
         for one in self.standings:
             if _same(one.principal, caller):
-                return _joined(one, caller)
+                return joined(one, caller)
         return None if self.whole else elsewhere
 
 
-def _joined(known: Standing, caller: Principal) -> Standing:
+def within(events: Iterator[bytes], since: float | None, until: float | None) -> Iterator[bytes]:
+    """The events of a time, in epoch seconds; None is open."""
+    if since is None and until is None:
+        return events
+    first = _stamp(since) if since is not None else ""
+    last = _stamp(until) if until is not None else "9"
+    return (event for event in events if first <= _read_time(event).eventTime <= last)
+
+
+def joined(known: Standing, caller: Principal) -> Standing:
     """The caller with the tags and policies of its user or role; what its session was limited to, it kept to."""
     federated = caller.type == "federatedUser"
     now = known.principal
@@ -164,6 +176,8 @@ def world_of(options: dict[str, Any]) -> World:
         Failed: there is no such key.
     """
     directory, events = options["data_dir"], options["events"]
+    if options["key_arn"] is None:
+        raise click.UsageError("give --key-arn ARN of a key, or --as PLACE of another policy")
     if (directory is None) == (events is None):
         raise click.UsageError("give --data-dir DIR, or --events FILE with --current and what else is known")
     return _from_files(options) if directory is None else _from_deployment(options, directory)
