@@ -212,7 +212,8 @@ class Gatherer:
             elif shape.ways:
                 try:
                     self._note(shape, time, written, event)
-                except msgspec.DecodeError:  # a caller's own name within them was taken for the member behind them
+                except msgspec.DecodeError:
+                    # A name of the caller's own within the parameters was taken for that of the member behind them.
                     self._read_whole(event)
         self.events += number
 
