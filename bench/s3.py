@@ -1,11 +1,11 @@
 """What encryption costs a client of S3: one gateway that seals and one that does not, on one disk, and moto beside them.
 
-    python bench/s3.py [--bytes N] [--rounds N] [--small N]
+    python bench/s3.py [--bytes N] [--rounds N]
 
 Each server is a process of its own; the rounds alternate between them, and a client in this process sends signed URLs
 over kept connections. `plain` is the same server with nothing but sealing and opening taken out. For each kind of request
 it prints the median on the clock, that of the server's CPU time, and both as a multiple of `plain`. Objects ask for
-SSE-KMS with a bucket key. The last lines are requests of 4 KiB from eight connections.
+SSE-KMS with a bucket key. Small objects have a bench of their own (`s3_small.py`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -29,7 +28,6 @@ from urllib.parse import urlsplit
 KINDS = ("plain", "sealed", "moto")
 MIB = 1 << 20
 SMALL = 4096
-CONNECTIONS = 8
 HEADERS = {
     "x-amz-server-side-encryption": "aws:kms",
     "x-amz-server-side-encryption-bucket-key-enabled": "true",
@@ -108,8 +106,13 @@ class Served:
 
     def cpu(self) -> float:
         """Seconds of the processor's that the server has used."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS
+        return cpu_of(self.pid)
+
+
+def cpu_of(pid: int) -> float:
+    """Seconds of the processor's that a process has used, in all of its threads."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
 def put(connection: http.client.HTTPConnection, path: str, body: bytes) -> None:
@@ -169,40 +172,11 @@ def large(servers: list[Served], size: int, rounds: int) -> dict[str, Any]:
     }
 
 
-def small(server: Served, count: int) -> dict[str, Any]:
-    """Requests of 4 KiB a second, from several connections, and the server's CPU time for each."""
-    body = os.urandom(SMALL)
-    keys = [f"small/{number}" for number in range(count)]
-    result: dict[str, Any] = {}
-    for what, operation in (("put", "put_object"), ("get", "get_object")):
-        paths = [server.path(operation, key) for key in keys]
-
-        def work(own: list[str], what: str = what) -> None:
-            connection = server.connect()
-            for path in own:
-                if what == "put":
-                    put(connection, path, body)
-                else:
-                    get(connection, path, SMALL)
-            connection.close()
-
-        threads = [threading.Thread(target=work, args=(paths[at::CONNECTIONS],)) for at in range(CONNECTIONS)]
-
-        def run(threads: list[threading.Thread] = threads) -> None:
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-
-        wall, cpu = measured(server, run)
-        result[what] = {"a second": round(count / wall), "server cpu ms": round(1000 * cpu / count, 2)}
-    return result
-
-
 @contextmanager
-def running(kind: str, directory: Path) -> Iterator[Served]:
-    """A block with that server."""
+def running(kind: str, directory: Path, core: int | None = None) -> Iterator[Served]:
+    """A block with that server, on one core if it is named."""
     command = [sys.executable, __file__, "--serve", kind, str(directory / kind)]
+    command = command if core is None else ["taskset", "-c", str(core), *command]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         yield Served(kind, process)
         assert process.stdin is not None
@@ -215,7 +189,6 @@ def main() -> None:
     parser.add_argument("--serve", nargs=2, metavar=("KIND", "DIRECTORY"), help=argparse.SUPPRESS)
     parser.add_argument("--bytes", type=int, default=64 * MIB)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--small", type=int, default=400)
     arguments = parser.parse_args()
     if arguments.serve:
         serve(*arguments.serve)
@@ -224,7 +197,6 @@ def main() -> None:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         servers = [stack.enter_context(running(kind, directory)) for kind in KINDS]
         result = {f"{arguments.bytes // MIB} MiB": large(servers, arguments.bytes, arguments.rounds)}
-        result["4 KiB"] = {server.kind: small(server, arguments.small) for server in servers}
     print(json.dumps(result, indent=1))
 
 
