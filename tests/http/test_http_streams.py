@@ -7,7 +7,7 @@ import contextlib
 import http.client
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -17,9 +17,11 @@ import pytest
 from keystead import errors
 from keystead.http import Limits, serve
 from keystead.http.inflow import MOST_HELD
-from keystead.wire.http import Request, Response
+from keystead.objects import Rooms
+from keystead.wire.http import Buffer, Request, Response
 
 PIECE = b"0123456789abcdef" * 4096
+COUNT = 256  # more than kernels hold for a connection
 
 
 class Pieces:
@@ -27,13 +29,27 @@ class Pieces:
 
     def __init__(self, loop: asyncio.AbstractEventLoop, count: int, *, breaks: bool = False) -> None:
         self._loop, self._left, self._breaks = loop, count, breaks
-        self.made = 0
+        self._rooms = Rooms(len(PIECE) // 2)
+        self.made = self.given_back = 0
         self.closed = threading.Event()
 
-    def pull(self, take: Callable[[bytes | None], None]) -> None:
+    def pull(self, take: Callable[[Sequence[Buffer] | None], None]) -> None:
         self._left -= 1
         self.made += 1
-        self._loop.call_soon(take, None if self._breaks and not self._left else PIECE)
+        self._loop.call_soon(take, None if self._breaks and not self._left else self._piece())
+
+    def _piece(self) -> list[Buffer]:
+        """The next piece, in two parts, the second in memory that was given back if any was."""
+        half = len(PIECE) // 2
+        room = self._rooms.take(half)
+        room[:] = PIECE[half:]
+        return [PIECE[:half], room]
+
+    def give_back(self, piece: Sequence[Buffer]) -> None:
+        self._rooms.give_back(piece)
+        self.given_back += 1
+        for room in piece[1:]:
+            memoryview(room)[:] = bytes(len(room))  # who looks at it now sees another thing
 
     def close(self) -> None:
         self.closed.set()
@@ -58,9 +74,9 @@ class Streaming:
             done(Response(403, (), b"no"))
             return
         if request.path in {"/answer", "/broken"}:
-            source = Pieces(loop, 64, breaks=request.path == "/broken")
+            source = Pieces(loop, COUNT, breaks=request.path == "/broken")
             self.sources.append(source)
-            done(Response(200, (), b"", source, 64 * len(PIECE)))
+            done(Response(200, (), b"", source, COUNT * len(PIECE)))
             return
         self.threads.submit(self._read, request, lambda answer: loop.call_soon_threadsafe(done, answer))
 
@@ -183,8 +199,8 @@ def test_an_answer_is_made_as_fast_as_it_is_taken() -> None:
         for _ in range(2):
             client.request("GET", "/answer")
             answer = client.getresponse()
-            assert answer.headers["Content-Length"] == str(64 * len(PIECE))
-            assert answer.read() == PIECE * 64
+            assert answer.headers["Content-Length"] == str(COUNT * len(PIECE))
+            assert answer.read() == PIECE * COUNT
         client.close()
         lazy = socket.create_connection(("127.0.0.1", port))
         lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
@@ -194,7 +210,7 @@ def test_an_answer_is_made_as_fast_as_it_is_taken() -> None:
         other.request("GET", "/answer")
         other.getresponse().read()
         other.close()
-        assert served.sources[2].made < 64
+        assert served.sources[2].made < COUNT
         lazy.close()
         assert served.sources[2].closed.wait(20)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 import msgspec
@@ -13,11 +13,12 @@ from keystead import errors
 from keystead.api.held import HeldSecrets
 from keystead.api.pool import FairPool, Work
 from keystead.api.waiting import Home
-from keystead.objects import Blobs
+from keystead.crypto.frames import Buffer
+from keystead.objects import Blobs, Rooms
 
 log = structlog.get_logger("keystead.objects")
 
-PIECE: Final = 512 * 1024
+PIECE: Final = 1024 * 1024
 """Bytes of an answer that are made at once: a few frames, so that turns between threads do not count."""
 
 MOST_HELD: Final = 1024
@@ -59,21 +60,24 @@ class ObjectStore:
         self._home.leave()
         return self._blobs
 
-    def source(self, chunks: Iterator[bytes], lane: str) -> Pieces:
-        """An answer's body from `chunks`, which are made in threads; `lane` is who waits for them."""
-        return Pieces(chunks, self._pool, self._soon, lane)
+    def source(self, chunks: Iterator[Buffer], lane: str, rooms: Rooms | None) -> Pieces:
+        """An answer's body from `chunks`, which are made in threads (in `rooms`); `lane` is who waits for them."""
+        return Pieces(chunks, self._pool, self._soon, lane, rooms)
 
 
 class Pieces:
     """A `wire.http.Source` over an iterator that may block."""
 
-    def __init__(self, chunks: Iterator[bytes], pool: FairPool, soon: Soon, lane: str) -> None:
+    def __init__(
+        self, chunks: Iterator[Buffer], pool: FairPool, soon: Soon, lane: str, rooms: Rooms | None
+    ) -> None:
         self._chunks = chunks
         self._pool = pool
         self._soon = soon
         self._lane = lane
+        self._rooms = rooms
 
-    def pull(self, take: Callable[[bytes | None], None]) -> None:
+    def pull(self, take: Callable[[Sequence[Buffer] | None], None]) -> None:
         def do() -> None:
             piece = self._next()
             with contextlib.suppress(RuntimeError):  # the server has stopped
@@ -81,12 +85,16 @@ class Pieces:
 
         self._pool.submit(self._lane, Work(do, lambda: take(None)))
 
+    def give_back(self, piece: Sequence[Buffer]) -> None:
+        if self._rooms is not None:
+            self._rooms.give_back(piece)
+
     def close(self) -> None:
         self._chunks = iter(())
 
-    def _next(self) -> bytes | None:
+    def _next(self) -> list[Buffer] | None:
         """What is sent next; None if it cannot be made, which the log has."""
-        gathered: list[bytes] = []
+        gathered: list[Buffer] = []
         size = 0
         try:
             for chunk in self._chunks:
@@ -97,4 +105,4 @@ class Pieces:
         except Exception as error:  # noqa: BLE001  whatever it is, the client must not take the rest for whole
             log.error("answer broken off", kind=type(error).__name__, where=errors.places(error))
             return None
-        return gathered[0] if len(gathered) == 1 else b"".join(gathered)
+        return gathered

@@ -32,11 +32,13 @@ class FairPool:
 
     With `each`, one lane has at most so many threads, so that work which waits long leaves some to others.
 
+    They step back behind the loop by `niceness` where both want a core.
+
     Concurrency: any thread may submit.
     """
 
-    def __init__(self, threads: int, most: int, each: int | None = None) -> None:
-        self.executor = ThreadPoolExecutor(threads, "keystead-slow", _step_back)
+    def __init__(self, threads: int, most: int, each: int | None = None, niceness: int = _NICENESS) -> None:
+        self.executor = ThreadPoolExecutor(threads, "keystead-slow", _step_back, (niceness,))
         self._free = threads
         self._each = threads if each is None else each
         self._running: dict[str, int] = {}
@@ -83,6 +85,6 @@ class FairPool:
             del self._running[lane]
 
 
-def _step_back() -> None:
+def _step_back(niceness: int) -> None:
     with suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)

@@ -100,6 +100,8 @@ DOMAINS = ("localhost",)
 """Hosts before which the name of a bucket may stand, beside those of Amazon."""
 BRIEF = 64 * 1024
 """Bytes of a body that is gathered like any other service's, if it is to be kept by a record."""
+_STREAMING = 5
+"""How far threads that make answers step back: they let go of the interpreter most of the time, and their clients wait."""
 _TICK = 1.0
 """Seconds between looks at what is due."""
 
@@ -147,7 +149,7 @@ class App:
         self._upkeep = ThreadPoolExecutor(2, "keystead-upkeep")
         self._bodies = FairPool(BODIES, settings.max_waiting, each=BODIES_EACH)
         self._forms = FairPool(FORMS, settings.max_waiting, each=FORMS_EACH)
-        self._answers = FairPool(settings.threads, settings.max_waiting)
+        self._answers = FairPool(settings.threads, settings.max_waiting, niceness=_STREAMING)
         self._blobs = blobs
         self._brief = min(settings.inline_objects, BRIEF)
         self._collector = Collector(store, blobs, clock)

@@ -15,7 +15,7 @@ from typing import Any, Final, Protocol
 class Hash(Protocol):
     """Takes bytes, and tells their checksum."""
 
-    def update(self, data: bytes, /) -> None:
+    def update(self, data: bytes | bytearray | memoryview, /) -> None:
         """None; the bytes count."""
         ...
 
@@ -32,7 +32,7 @@ class _Crc:
         self._size = size
         self._value = 0
 
-    def update(self, data: bytes, /) -> None:
+    def update(self, data: bytes | bytearray | memoryview, /) -> None:
         self._value = self._function(data, self._value)
 
     def digest(self) -> bytes:

@@ -85,6 +85,17 @@ class Frames(Opaque):
         except InvalidTag:
             raise DecryptionFailed from None
 
+    def open_into(self, number: int, frame: Buffer, room: Buffer, *, last: bool) -> None:
+        """None; the plaintext of frame `number` is in `room`, which has its length.
+
+        Raises:
+            DecryptionFailed: as `open`; what is in `room` then means nothing.
+        """
+        try:
+            self._aes.decrypt_into(_nonce(number, last=last), frame, None, room)
+        except InvalidTag:
+            raise DecryptionFailed from None
+
 
 def begin(
     key: Secret, place: bytes, salt: bytes, *, content: int = OBJECT, frame_bits: int = FRAME_BITS

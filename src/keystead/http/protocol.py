@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, cast
 
 import structlog
@@ -18,12 +18,13 @@ from keystead import errors
 from keystead.http import refusal as refusals
 from keystead.http.door import Door
 from keystead.http.inflow import Inflow
+from keystead.http.outflow import Outflow
 from keystead.http.peer import address_of, certificate_of, tls_of
 from keystead.http.phase import Phase
 from keystead.http.reader import CLOSE, Reader
 from keystead.http.refusal import Refusal
 from keystead.http.writer import CONTINUE
-from keystead.wire.http import Request, Response, Source
+from keystead.wire.http import Buffer, Request, Response, Source
 
 _log = structlog.get_logger(__name__)
 
@@ -55,7 +56,6 @@ class Connection(asyncio.Protocol):
         "_secure",
         "_serial",
         "_source",
-        "_source_left",
         "_transport",
         "deadline",
     )
@@ -75,8 +75,7 @@ class Connection(asyncio.Protocol):
         self._paused = False  # reading is stopped
         self._pumping = False  # answers are taken up by the loop in _pump
         self._secure = False
-        self._source: Source | None = None  # what the answer that is being sent comes from
-        self._source_left = 0  # bytes of it that are missing
+        self._source: Outflow | None = None  # what the answer that is being sent comes from
         self.deadline = math.inf
 
     # ------------------------------------------------------------ called by the event loop
@@ -290,7 +289,7 @@ class Connection(asyncio.Protocol):
 
     def _send_from(self, source: Source, length: int, line: str) -> None:
         self._phase = _SENDING
-        self._source, self._source_left, self._closing_line = source, length, line
+        self._source, self._closing_line = Outflow(source, length, self._transport), line
         self._pull()
 
     def _pull(self) -> None:
@@ -298,7 +297,7 @@ class Connection(asyncio.Protocol):
         source = self._source
         if source is None:
             return
-        if self._source_left <= 0:
+        if source.left <= 0:
             self._drop_source()
             self._answered(self._closing_line)
         elif self._full:
@@ -307,16 +306,14 @@ class Connection(asyncio.Protocol):
             self.deadline = math.inf
             source.pull(functools.partial(self._take_piece, self._serial))
 
-    def _take_piece(self, serial: int, piece: bytes | None) -> None:
-        if serial != self._serial or self._phase is not _SENDING:
+    def _take_piece(self, serial: int, piece: Sequence[Buffer] | None) -> None:
+        if serial != self._serial or self._phase is not _SENDING or self._source is None:
             return
-        if not piece or len(piece) > self._source_left:
+        if self._source.send(piece):
+            self._pull()
+        else:
             # The client was told another length: only a broken connection says that this is not all.
             self.abort()
-            return
-        self._source_left -= len(piece)
-        self._transport.write(piece)
-        self._pull()
 
     def _drop_source(self) -> None:
         source, self._source = self._source, None

@@ -20,8 +20,9 @@ from keystead.crypto.secret import SECRET_ACCESS, Opaque, Secret
 from keystead.entropy import Entropy
 from keystead.errors import BlobDamaged, BlobForeign, DecryptionFailed
 from keystead.objects.pieces import Cutter
+from keystead.objects.rooms import Rooms
 
-Read: TypeAlias = Callable[[int, int], Iterator[bytes]]
+Read: TypeAlias = Callable[[int, int], Iterator[Buffer]]
 """The bytes of a blob: `read(start, length)`, as `Blobs.read` with the name given."""
 
 
@@ -105,12 +106,14 @@ def unseal(
     start: int = 0,
     length: int | None = None,
     frame_bits: int = FRAME_BITS,
-) -> Iterator[bytes]:
+    rooms: Rooms | None = None,
+) -> Iterator[Buffer]:
     """`length` bytes of the object from `start` on (by default all), in chunks of at most a frame.
 
     `size` and `frame_bits` are the object's, from a trusted place: with another size its last frame does not open. A
     chunk is given only when its whole frame was verified. The first is read before this returns, so that a failure
-    there can be told in place of an answer.
+    there can be told in place of an answer. With `rooms` chunks are in memory from there, for whoever takes them to give
+    back; a room has a frame's size.
 
     Raises:
         BlobForeign: Another key, object, version or part.
@@ -124,15 +127,24 @@ def unseal(
     where = place.canonical()
     for content in reversed(range(len(key.layers))):
         held = sealed_size(size, content, frame_bits)
-        read = partial(_opened, key.layers[content], where, content, held, frame_bits, read)
+        own = None if content else rooms
+        read = partial(_opened, key.layers[content], where, content, held, frame_bits, own, read)
     chunks = read(start, end - start)
     first = next(chunks)
     return chain((first,), chunks) if first else chunks
 
 
 def _opened(
-    key: Secret, place: bytes, content: int, size: int, frame_bits: int, read: Read, start: int, length: int
-) -> Iterator[bytes]:
+    key: Secret,
+    place: bytes,
+    content: int,
+    size: int,
+    frame_bits: int,
+    rooms: Rooms | None,
+    read: Read,
+    start: int,
+    length: int,
+) -> Iterator[Buffer]:
     """`length` bytes from `start` on of what one layer holds, `size` bytes in all; at least one chunk."""
     frame_bytes = 1 << frame_bits
     final = frame_count(size, frame_bytes) - 1
@@ -149,7 +161,7 @@ def _opened(
     for number in range(first, until + 1):
         offset = number * frame_bytes
         frame = cutter.exactly(min(frame_bytes, size - offset) + TAG_BYTES)
-        plaintext = _verified(opener, number, frame, last=number == final)
+        plaintext = _verified(opener, number, frame, rooms, last=number == final)
         yield plaintext[max(0, start - offset) : start + length - offset]
 
 
@@ -162,8 +174,12 @@ def _resumed(key: Secret, place: bytes, content: int, frame_bits: int, cutter: C
         raise BlobForeign("the blob is of another key, object, version or part") from None
 
 
-def _verified(opener: Frames, number: int, frame: Buffer, *, last: bool) -> bytes:
+def _verified(opener: Frames, number: int, frame: Buffer, rooms: Rooms | None, *, last: bool) -> Buffer:
     try:
-        return opener.open(number, frame, last=last)
+        if rooms is None:
+            return opener.open(number, frame, last=last)
+        room = rooms.take(len(frame) - TAG_BYTES)
+        opener.open_into(number, frame, room, last=last)
+        return room  # noqa: TRY300  what failed has raised
     except DecryptionFailed:
         raise BlobDamaged("a frame of the blob is not as it was sealed") from None

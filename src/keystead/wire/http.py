@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeAlias
 
 import msgspec
+
+Buffer: TypeAlias = bytes | bytearray | memoryview
 
 
 class Body(Protocol):
@@ -33,8 +35,12 @@ class Body(Protocol):
 class Source(Protocol):
     """The body of an answer, made piece by piece while it is sent; both are called on the event loop's thread."""
 
-    def pull(self, take: Callable[[bytes | None], None]) -> None:
-        """None; `take` gets the next piece on the loop's thread, None if it cannot be made."""
+    def pull(self, take: Callable[[Sequence[Buffer] | None], None]) -> None:
+        """None; `take` gets the next piece on the loop's thread, in parts, None if it cannot be made."""
+        ...
+
+    def give_back(self, piece: Sequence[Buffer]) -> None:
+        """None; the piece was sent, and nobody looks at it any more, so its memory may be used again."""
         ...
 
     def close(self) -> None:

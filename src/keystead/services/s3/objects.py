@@ -41,6 +41,7 @@ from keystead.services.s3.reading import (
     check_conditions,
     key_of,
     matches,
+    rooms_for,
     send,
     span_of,
     span_of_part,
@@ -210,7 +211,8 @@ def get_object(call: Call, request: wire.GetObjectRequest, _object: Target) -> w
     check_conditions(version, request)
     span = _span(version, request)
     data_key = key_of(call, bucket, key, version, _customer(call, request))
-    send(call, bytes_of(call, bucket.name, key, version, data_key, span), span.length)
+    rooms = rooms_for(span)
+    send(call, bytes_of(call, bucket.name, key, version, data_key, span, rooms), span.length, rooms)
     _note_status(call, span)
     told = _described(bucket, version, request, span)
     told.pop("content_length")  # the door's own

@@ -13,7 +13,8 @@ import msgspec
 from keystead import errors
 from keystead.api import Call
 from keystead.api.objectstore import PIECE
-from keystead.objects import ObjectKey, Place, Read, unseal
+from keystead.crypto.frames import FRAME_BITS, Buffer
+from keystead.objects import ObjectKey, Place, Read, Rooms, unseal
 from keystead.services.s3.datakeys import again
 from keystead.services.s3.encryption import CustomerKey
 from keystead.services.s3.tables import INLINE, MOST_PARTS, Bucket, Version
@@ -125,14 +126,20 @@ def key_of(call: Call, bucket: Bucket, key: str, version: Version, customer: Cus
 
 
 def bytes_of(
-    call: Call, bucket: str, key: str, version: Version, data_key: ObjectKey, span: Span
-) -> Iterator[bytes]:
-    """The bytes of the span, each verified; the first of them before this returns.
+    call: Call,
+    bucket: str,
+    key: str,
+    version: Version,
+    data_key: ObjectKey,
+    span: Span,
+    rooms: Rooms | None = None,
+) -> Iterator[Buffer]:
+    """The bytes of the span, each verified; the first of them before this returns. `rooms` as in `unseal`.
 
     Raises:
         errors.ApiError: they are not to be had.
     """
-    chunks = _pieces(call, bucket, key, version, data_key, span)
+    chunks = _pieces(call, bucket, key, version, data_key, span, rooms)
     try:
         first = next(chunks, b"")
     except errors.BlobError as error:
@@ -141,8 +148,14 @@ def bytes_of(
 
 
 def _pieces(
-    call: Call, bucket: str, key: str, version: Version, data_key: ObjectKey, span: Span
-) -> Iterator[bytes]:
+    call: Call,
+    bucket: str,
+    key: str,
+    version: Version,
+    data_key: ObjectKey,
+    span: Span,
+    rooms: Rooms | None,
+) -> Iterator[Buffer]:
     offset, end = 0, span.start + span.length
     for piece in version.pieces:
         start, stop = max(span.start - offset, 0), min(end - offset, piece.size)
@@ -151,7 +164,7 @@ def _pieces(
             continue
         place = Place(bucket, key, version.place, piece.part)
         read = _inline(call, piece.blob) if piece.inline else partial(blobs_of(call).read, piece.blob)
-        yield from unseal(data_key, place, piece.size, read, start, stop - start)
+        yield from unseal(data_key, place, piece.size, read, start, stop - start, rooms=rooms)
 
 
 def _inline(call: Call, name: str) -> Read:
@@ -167,7 +180,12 @@ def _inline(call: Call, name: str) -> Read:
     return lambda start, length: iter((sealed[start : start + length],))
 
 
-def send(call: Call, version_bytes: Iterator[bytes], length: int) -> None:
+def rooms_for(span: Span) -> Rooms | None:
+    """Where the bytes of a long answer are made."""
+    return Rooms(1 << FRAME_BITS) if span.length > PIECE else None
+
+
+def send(call: Call, version_bytes: Iterator[Buffer], length: int, rooms: Rooms | None) -> None:
     """Make the bytes the answer's body: a short one at once, a long one while it is sent."""
     exchange = call.exchange
     assert exchange is not None
@@ -178,5 +196,5 @@ def send(call: Call, version_bytes: Iterator[bytes], length: int) -> None:
         except errors.BlobError as error:
             raise unavailable(error) from None
         return
-    exchange.source = call.objects.source(version_bytes, call.caller.arn or call.source_ip)
+    exchange.source = call.objects.source(version_bytes, call.caller.arn or call.source_ip, rooms)
     exchange.length = length

@@ -14,6 +14,7 @@ from keystead.api import Call
 from keystead.api.payload import Payload
 from keystead.crypto import checksum
 from keystead.crypto.checksum import Hash, new_hash
+from keystead.crypto.frames import Buffer
 from keystead.objects import Blobs, ObjectKey, Place, new_name, seal
 from keystead.services.s3.datakeys import fresh
 from keystead.services.s3.encryption import OWN, Choice
@@ -74,7 +75,7 @@ class Content(Protocol):
         """A checksum that was asked for, at the end."""
         ...
 
-    def chunks(self, most: int, /) -> Iterator[bytes]:
+    def chunks(self, most: int, /) -> Iterator[Buffer]:
         """The bytes; raises where they are more than `most`, or not what they should be."""
         ...
 
@@ -82,7 +83,7 @@ class Content(Protocol):
 class Copied:
     """The content of what is copied."""
 
-    def __init__(self, chunks: Iterator[bytes]) -> None:
+    def __init__(self, chunks: Iterator[Buffer]) -> None:
         self._chunks = chunks
         self._hashes: dict[str, Hash] = {}
 
@@ -92,7 +93,7 @@ class Copied:
     def digest(self, name: str, /) -> bytes:
         return self._hashes[name].digest()
 
-    def chunks(self, _most: int, /) -> Iterator[bytes]:
+    def chunks(self, _most: int, /) -> Iterator[Buffer]:
         hashes = tuple(self._hashes.values())
         for chunk in self._chunks:
             for each in hashes:
@@ -143,7 +144,7 @@ def etag(call: Call, envelope: Envelope, md5: bytes) -> str:
     return md5.hex() if envelope.algorithm == OWN else call.entropy.random(_ID_BYTES).hex()
 
 
-def keep(call: Call, key: ObjectKey, place: Place, chunks: Iterator[bytes]) -> tuple[Piece, bytes]:
+def keep(call: Call, key: ObjectKey, place: Place, chunks: Iterator[Buffer]) -> tuple[Piece, bytes]:
     """The bytes, sealed to `place`: durable, or of a small object as they are to be stored with its record.
 
     Raises:
@@ -164,9 +165,9 @@ def keep(call: Call, key: ObjectKey, place: Place, chunks: Iterator[bytes]) -> t
     return Piece(name, counted.size, place.part), b""
 
 
-def _begun(chunks: Iterator[bytes], most: int) -> tuple[list[bytes], bool]:
+def _begun(chunks: Iterator[Buffer], most: int) -> tuple[list[Buffer], bool]:
     """The first chunks, and whether these are all and have `most` bytes at most; none are read for 0."""
-    first: list[bytes] = []
+    first: list[Buffer] = []
     if not most:
         return first, False
     for chunk in chunks:
@@ -203,11 +204,11 @@ def unavailable(error: errors.BlobError) -> errors.ApiError:
 class Counted:
     """Chunks, and how many bytes they had so far."""
 
-    def __init__(self, chunks: Iterator[bytes]) -> None:
+    def __init__(self, chunks: Iterator[Buffer]) -> None:
         self._chunks = chunks
         self.size = 0
 
-    def __iter__(self) -> Iterator[bytes]:
+    def __iter__(self) -> Iterator[Buffer]:
         for chunk in self._chunks:
             self.size += len(chunk)
             yield chunk
