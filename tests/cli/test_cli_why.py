@@ -1,6 +1,7 @@
 """`keystead why`, of the data directory and of the server; who may ask, and what each is told."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -57,6 +58,12 @@ def test_the_operator_reads_it_from_the_data_directory(server):
     newest = why(server, "--data-dir", str(server.data_dir))
     assert f"{ALICE} asked for kms:Encrypt on {key}." in newest.stdout
     assert "No identity policy allows it." in newest.stdout
+
+
+def test_a_server_is_asked_about_one_refusal(server):
+    told = why(server, env={**os.environ, "AWS_ENDPOINT_URL": server.url})
+    assert (told.returncode, told.stdout) == (1, "")
+    assert told.stderr == "keystead: say which refusal the server is to explain: its request id\n"
 
 
 def test_what_it_suggests_helps(server):

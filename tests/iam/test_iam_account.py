@@ -215,6 +215,8 @@ def test_there_are_none_to_read(iam, refused):
     for call in (iam.get_login_profile, iam.delete_login_profile):
         with refused("NoSuchEntity", "Login Profile for User alice cannot be found.", 404):
             call(UserName="alice")
+    with refused("NoSuchEntity", "Login Profile for User root cannot be found.", 404):
+        iam.get_login_profile()
     assert iam.list_ssh_public_keys(UserName="alice")["SSHPublicKeys"] == []
     assert iam.list_signing_certificates(UserName="alice")["Certificates"] == []
     assert iam.list_service_specific_credentials(UserName="alice")["ServiceSpecificCredentials"] == []

@@ -49,6 +49,8 @@ def why(*, decision_id: str | None, data_dir: Path | None, passphrase_file: Path
 def _default() -> Path:
     directory = Path(DEFAULT_DIRECTORY)
     if not directory.is_dir():
+        if os.environ.get("AWS_ENDPOINT_URL"):
+            raise Failed("say which refusal the server is to explain: its request id")
         raise Failed("say where the deployment is (--data-dir), or which server to ask (AWS_ENDPOINT_URL)")
     return directory
 

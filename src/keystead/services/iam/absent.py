@@ -19,9 +19,8 @@ from keystead.wire.models import iam as wire
 def _no_password(call: Call, request: Any, _user: Target) -> None:
     """Refuse as AWS does for a user without a password."""
     name = own_user_name(call, request.user_name)
-    if name is not None:
-        name = existing_user(call, name).name
-    raise errors.NoSuchEntity(f"Login Profile for User {name} cannot be found.")
+    shown = "root" if name is None else existing_user(call, name).name
+    raise errors.NoSuchEntity(f"Login Profile for User {shown} cannot be found.")
 
 
 def _none(name: str, empty: Callable[[], Any]) -> Operation:
