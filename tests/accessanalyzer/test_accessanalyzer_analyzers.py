@@ -72,9 +72,14 @@ def test_types_that_cannot_be_are_refused(client, kind):
 
 def test_an_organization_is_analyzed_by_who_manages_it(server, client):
     server.client("organizations").create_organization(FeatureSet="ALL")
-    arn = client.create_analyzer(analyzerName="all", type="ORGANIZATION")["arn"]
-    assert client.list_analyzers(type="ORGANIZATION")["analyzers"][0]["arn"] == arn
+    for kind in ("ORGANIZATION", "ORGANIZATION_UNUSED_ACCESS"):
+        arn = client.create_analyzer(analyzerName=kind, type=kind)["arn"]
+        assert client.list_analyzers(type=kind)["analyzers"][0]["arn"] == arn
     make(client)
+    assert (
+        refused(client.create_analyzer, analyzerName="a", type="ACCOUNT_INTERNAL_ACCESS")[0]
+        == "ValidationException"
+    )
 
 
 def test_an_analyzer_of_external_access_has_nothing_to_update(client):

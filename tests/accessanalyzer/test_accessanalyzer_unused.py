@@ -212,3 +212,53 @@ def test_a_narrower_policy_has_all_that_is_used_and_nothing_that_is_not(entries,
 def matches(entry, name):
     start, star, _ = entry.lower().partition("*")
     return name.lower().startswith(start) if star else name.lower() == start
+
+
+def test_an_organization_is_looked_at_by_who_manages_it():
+    with RunningServer() as server:
+        organizations = server.client("organizations")
+        organizations.create_organization(FeatureSet="ALL")
+        made = [
+            organizations.create_account(Email=f"{name}@example.com", AccountName=name)[
+                "CreateAccountStatus"
+            ]["AccountId"]
+            for name in ("one", "two", "three")
+        ]
+        for account in made:
+            iam = server.root(account).client("iam")
+            for name, tags in (("idle", []), ("spared", [{"Key": "team", "Value": "break-glass"}])):
+                iam.create_user(UserName=name, Tags=tags)
+                iam.put_user_policy(UserName=name, PolicyName="use", PolicyDocument=json.dumps(policy(KMS)))
+        server.advance(100 * DAY)
+        criteria = [
+            {"accountIds": [made[1]]},
+            {"accountIds": [made[2]], "resourceTags": [{"team": "break-glass"}]},
+        ]
+        configuration = {"unusedAccess": {"unusedAccessAge": 90, "analysisRule": {"exclusions": criteria}}}
+        aa = server.client("accessanalyzer")
+        arn = aa.create_analyzer(
+            analyzerName="all", type="ORGANIZATION_UNUSED_ACCESS", configuration=configuration
+        )["arn"]
+        assert aa.get_analyzer(analyzerName="all")["analyzer"]["configuration"] == configuration
+        expected = {
+            f"arn:aws:iam::{made[0]}:user/idle",
+            f"arn:aws:iam::{made[0]}:user/spared",
+            f"arn:aws:iam::{made[2]}:user/idle",
+            *(f"arn:aws:iam::{account}:role/OrganizationAccountAccessRole" for account in (made[0], made[2])),
+        }
+
+        def found():
+            return {one["resource"]: one for one in aa.list_findings_v2(analyzerArn=arn)["findings"]}
+
+        until(lambda: expected <= found().keys())
+        assert found().keys() == expected
+        assert {one["resourceOwnerAccount"] for one in found().values()} == {made[0], made[2]}
+        one = found()[f"arn:aws:iam::{made[2]}:user/idle"]
+        aa.generate_finding_recommendation(analyzerArn=arn, id=one["id"])
+        told = aa.get_finding_recommendation(analyzerArn=arn, id=one["id"])
+        assert [
+            step["unusedPermissionsRecommendedStep"]["recommendedAction"] for step in told["recommendedSteps"]
+        ] == ["DETACH_POLICY"]
+        member = server.root(made[0]).client("accessanalyzer")
+        with pytest.raises(ClientError, match="management account"):
+            member.create_analyzer(analyzerName="a", type="ORGANIZATION_UNUSED_ACCESS")

@@ -37,7 +37,7 @@ from keystead.wire.models import accessanalyzer as wire
 
 ACCOUNT: Final = "ACCOUNT"
 ORGANIZATION: Final = "ORGANIZATION"
-_MOST: Final = {ACCOUNT: 1, ORGANIZATION: 5, UNUSED: 1}
+_MOST: Final = {ACCOUNT: 1, ORGANIZATION: 5, "ACCOUNT_UNUSED_ACCESS": 1, "ORGANIZATION_UNUSED_ACCESS": 1}
 """Analyzers of each type in one account and Region (API reference, CreateAnalyzer)."""
 
 
@@ -74,6 +74,7 @@ def create_analyzer(
         rules=tuple(_rule(one, call.now) for one in request.archive_rules or ()),
         age=terms.age,
         exclusions=terms.exclusions,
+        spared=terms.spared,
     )
     call.tx.insert(ANALYZERS, analyzer.place, analyzer)
     return wire.CreateAnalyzerResponse(arn=analyzer.arn)
@@ -93,7 +94,7 @@ def _check_type(call: Call, kind: str) -> None:
     """
     if kind not in _MOST:
         raise errors.Validation(f"Analyzers of the type {kind} are not supported.", reason="notSupported")
-    if kind == ORGANIZATION and not _manages(call):
+    if kind.startswith(ORGANIZATION) and not _manages(call):
         raise errors.Validation(
             "An analyzer of an organization can be made by the organization's management account only."
         )
@@ -134,14 +135,14 @@ def update_analyzer(
 ) -> wire.UpdateAnalyzerResponse:
     """Change whom an analyzer of unused access looks at; its days stay, and others have no configuration."""
     found = named(call, request.analyzer_name)
-    if found.type != UNUSED or request.configuration is None:
+    if found.type not in UNUSED or request.configuration is None:
         raise errors.Validation(
             f"There is nothing to change of an analyzer of the type {found.type}.", reason="notSupported"
         )
     terms = terms_of(found.type, request.configuration, found.age)
     if terms.age != found.age:
         raise errors.Validation("The unusedAccessAge of an analyzer cannot be changed.")
-    changed = msgspec.structs.replace(found, exclusions=terms.exclusions)
+    changed = msgspec.structs.replace(found, exclusions=terms.exclusions, spared=terms.spared)
     call.tx.put(ANALYZERS, found.place, changed)
     return wire.UpdateAnalyzerResponse(configuration=configuration.shown(changed))
 

@@ -7,10 +7,11 @@ from typing import Final
 import msgspec
 
 from keystead import errors
-from keystead.services.accessanalyzer.tables import Analyzer
+from keystead.services.accessanalyzer.tables import Analyzer, Spared
 from keystead.wire.models import accessanalyzer as wire
 
-UNUSED: Final = "ACCOUNT_UNUSED_ACCESS"
+UNUSED: Final = frozenset({"ACCOUNT_UNUSED_ACCESS", "ORGANIZATION_UNUSED_ACCESS"})
+"""The types of analyzers of unused access."""
 _DEFAULT_AGE: Final = 90
 _LONGEST_AGE: Final = 365
 
@@ -20,6 +21,7 @@ class Terms(msgspec.Struct, frozen=True):
 
     age: int = 0
     exclusions: tuple[dict[str, str], ...] = ()
+    spared: tuple[Spared, ...] = ()
 
 
 def terms_of(kind: str, given: wire.AnalyzerConfiguration | None, age: int = _DEFAULT_AGE) -> Terms:
@@ -28,7 +30,7 @@ def terms_of(kind: str, given: wire.AnalyzerConfiguration | None, age: int = _DE
     Raises:
         errors.Validation: such an analyzer cannot have it.
     """
-    if kind != UNUSED:
+    if kind not in UNUSED:
         if given is not None:
             raise errors.Validation(
                 f"An analyzer of the type {kind} has no configuration.", reason="notSupported"
@@ -40,16 +42,20 @@ def terms_of(kind: str, given: wire.AnalyzerConfiguration | None, age: int = _DE
     age = age if asked.unused_access_age is None else asked.unused_access_age
     if not 1 <= age <= _LONGEST_AGE:
         raise errors.Validation(f"unusedAccessAge must be from 1 to {_LONGEST_AGE}.")
-    return Terms(age, _exclusions(asked.analysis_rule))
+    criteria = (asked.analysis_rule.exclusions if asked.analysis_rule is not None else None) or ()
+    if kind == "ACCOUNT_UNUSED_ACCESS" and any(one.account_ids for one in criteria):
+        raise errors.Validation("An analyzer of one account excludes no accounts.")
+    return Terms(
+        age,
+        tuple(tags for one in criteria if not one.account_ids for tags in _tags(one)),
+        tuple(
+            Spared(accounts=tuple(one.account_ids), tags=_tags(one)) for one in criteria if one.account_ids
+        ),
+    )
 
 
-def _exclusions(rule: wire.AnalysisRule | None) -> tuple[dict[str, str], ...]:
-    found: list[dict[str, str]] = []
-    for one in (rule.exclusions if rule is not None else None) or ():
-        if one.account_ids:
-            raise errors.Validation("An analyzer of one account excludes no accounts.")
-        found += [dict(tags) for tags in one.resource_tags or () if tags]
-    return tuple(found)
+def _tags(one: wire.AnalysisRuleCriteria) -> tuple[dict[str, str], ...]:
+    return tuple(dict(tags) for tags in one.resource_tags or () if tags)
 
 
 def shown(analyzer: Analyzer) -> wire.AnalyzerConfiguration | None:
@@ -57,8 +63,12 @@ def shown(analyzer: Analyzer) -> wire.AnalyzerConfiguration | None:
     if not analyzer.age:
         return None
     rule = None
-    if analyzer.exclusions:
+    if analyzer.exclusions or analyzer.spared:
         criteria = [wire.AnalysisRuleCriteria(resource_tags=[dict(tags)]) for tags in analyzer.exclusions]
+        criteria += [
+            wire.AnalysisRuleCriteria(account_ids=[*one.accounts], resource_tags=[*one.tags] or None)
+            for one in analyzer.spared
+        ]
         rule = wire.AnalysisRule(exclusions=criteria)
     unused = wire.UnusedAccessConfiguration(unused_access_age=analyzer.age, analysis_rule=rule)
     return wire.AnalyzerConfiguration(unused_access=unused)

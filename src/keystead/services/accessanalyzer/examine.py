@@ -58,7 +58,7 @@ class Found(msgspec.Struct, frozen=True):
 def zone_of(tx: Transaction, analyzer: Analyzer) -> Zone:
     """Whom the analyzer trusts, by what is stored now."""
     own = tx.get(ACCOUNTS, analyzer.account)
-    if analyzer.type != "ORGANIZATION" or own is None or not own.organization:
+    if not analyzer.type.startswith("ORGANIZATION") or own is None or not own.organization:
         return Zone(frozenset({analyzer.account}))
     organization = tx.get(ORGANIZATIONS, own.organization)
     if organization is None or organization.management != analyzer.account:

@@ -25,6 +25,13 @@ class ArchiveRule(msgspec.Struct, frozen=True, kw_only=True):
     updated: float
 
 
+class Spared(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Accounts whose users and roles are not looked at; with `tags` only those that have one of these sets of tags."""
+
+    accounts: tuple[str, ...]
+    tags: tuple[dict[str, str], ...] = ()
+
+
 class Analyzer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An analyzer as its owner made it; `id` tells it from another that had its name before."""
 
@@ -40,6 +47,8 @@ class Analyzer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Days after which access counts as unused; 0 of an analyzer of access from outside."""
     exclusions: tuple[dict[str, str], ...] = ()
     """Tags of users and roles that are not looked at."""
+    spared: tuple[Spared, ...] = ()
+    """Accounts of an organization of which some users and roles, or all, are not looked at."""
 
     @property
     def place(self) -> str:

@@ -17,6 +17,7 @@ from keystead.api.usage import CALLER_USE
 from keystead.identity import Role, User
 from keystead.policy import CompiledPolicy, Policies
 from keystead.policy.document import EVERYONE
+from keystead.services.accessanalyzer.examine import zone_of
 from keystead.services.accessanalyzer.settle import id_of
 from keystead.services.accessanalyzer.tables import Analyzer, Finding, Unused
 from keystead.services.accessanalyzer.used import BY_ACTION, SERVICES, Evidence, permissions_of
@@ -31,7 +32,7 @@ _DAY: Final = 86_400.0
 
 
 class Look:
-    """One look at an account's users and roles."""
+    """One look at the users and roles of an account, or of an organization's."""
 
     def __init__(self, tx: Transaction, analyzer: Analyzer, evidence: Evidence, now: float) -> None:
         self._tx, self._analyzer, self._evidence, self._now = tx, analyzer, evidence, now
@@ -39,33 +40,38 @@ class Look:
 
     def holders(self) -> Iterator[User | Role]:
         """Who is looked at."""
-        account = self._analyzer.account
-        roles = (role for _, role in self._tx.scan(ROLES, f"{account}/") if not role.service_linked)
-        users = (user for _, user in self._tx.scan(USERS, f"{account}/"))
-        everybody: tuple[User | Role, ...] = (*roles, *users)
-        for one in everybody:
-            if one.created <= self._since and not self._excluded(one.tags):
-                yield one
+        for account in sorted(zone_of(self._tx, self._analyzer).accounts):
+            roles = (role for _, role in self._tx.scan(ROLES, f"{account}/") if not role.service_linked)
+            users = (user for _, user in self._tx.scan(USERS, f"{account}/"))
+            everybody: tuple[User | Role, ...] = (*roles, *users)
+            for one in everybody:
+                if one.created <= self._since and not self._excluded(one):
+                    yield one
 
-    def _excluded(self, tags: Mapping[str, str]) -> bool:
-        return any(excluded.items() <= tags.items() for excluded in self._analyzer.exclusions)
+    def _excluded(self, holder: User | Role) -> bool:
+        if _has_one(holder.tags, self._analyzer.exclusions):
+            return True
+        spared = (one for one in self._analyzer.spared if holder.account in one.accounts)
+        return any(not one.tags or _has_one(holder.tags, one.tags) for one in spared)
 
     def found(self, holder: User | Role) -> list[Finding]:
         """What the user or role does not use."""
         if isinstance(holder, Role):
-            last = max(self._used(holder.id), self._evidence.principal(holder.arn))
+            last = max(self._used(holder.account, holder.id), self._evidence.principal(holder.arn))
             if last < self._since:
                 return [self._finding(holder, ROLE, (Unused(last=last),))]
             return [*self._permissions(holder)]
         return [*self._keys(holder), *self._permissions(holder)]
 
-    def _used(self, who: str) -> float:
-        use = self._tx.get(CALLER_USE, f"{self._analyzer.account}/{who}")
+    def _used(self, account: str, who: str) -> float:
+        use = self._tx.get(CALLER_USE, f"{account}/{who}")
         return 0.0 if use is None else use.at
 
     def _keys(self, user: User) -> Iterator[Finding]:
         for key in credentials_of(self._tx, user.account, user.id):
-            last = max(self._used(key.access_key_id), self._evidence.access_key(key.access_key_id))
+            last = max(
+                self._used(user.account, key.access_key_id), self._evidence.access_key(key.access_key_id)
+            )
             if key.active and key.created <= self._since and last < self._since:
                 unused = Unused(access_key=key.access_key_id, last=last)
                 yield self._finding(user, ACCESS_KEY, (unused,), key.access_key_id)
@@ -105,6 +111,11 @@ class Look:
             updated=self._now,
             unused=unused,
         )
+
+
+def _has_one(tags: Mapping[str, str], wanted: tuple[dict[str, str], ...]) -> bool:
+    """Whether all tags of one of the sets are there."""
+    return any(one.items() <= tags.items() for one in wanted)
 
 
 def permits(held: Policies, action: str) -> bool:

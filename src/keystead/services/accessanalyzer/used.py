@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from keystead.api.permissions import PERMISSIONS
+from keystead.api.permissions import OVERRIDE_BRAKE, OVERRIDE_GUARD, PERMISSIONS
 from keystead.audit.index import Index
 from keystead.audit.query import Filter, find
 from keystead.audit.redact import event_source
@@ -22,9 +22,13 @@ _EVENTS: Final = {
 """Permissions that other operations take, too."""
 
 
+_UNTOLD: Final = frozenset({OVERRIDE_BRAKE, OVERRIDE_GUARD})
+"""Permissions of whose use no event tells."""
+
+
 def permissions_of(service: str) -> list[str]:
     """The permissions that there are of a service, by full names."""
-    return sorted(name for name in PERMISSIONS if name.startswith(f"{service}:"))
+    return sorted(name for name in PERMISSIONS - _UNTOLD if name.startswith(f"{service}:"))
 
 
 class Evidence:
