@@ -8,7 +8,6 @@ Each page is a function from the code's own tables to Markdown, so what is liste
 
 from __future__ import annotations
 
-import argparse
 import sys
 import typing
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from kept_files import keep_current
 from keystead import errors, settings
 from keystead.api.metrics import METRICS
 from keystead.cli.main import cli as command_line
@@ -209,20 +209,7 @@ def pages() -> dict[Path, str]:
 
 def main(arguments: list[str] | None = None) -> int:
     """The exit status: 1 if `--check` finds a stale page."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--check", action="store_true", help="compare, write nothing")
-    check = parser.parse_args(arguments).check
-    stale = 0
-    for path, text in pages().items():
-        if path.exists() and path.read_text() == text:
-            continue
-        if check:
-            print(f"{path.relative_to(ROOT)} is stale: run tools/generate_docs.py", file=sys.stderr)
-            stale = 1
-        else:
-            path.write_text(text)
-            print(f"wrote {path.relative_to(ROOT)}")
-    return stale
+    return keep_current(__doc__, pages(), "generate_docs", arguments)
 
 
 if __name__ == "__main__":

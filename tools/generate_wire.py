@@ -9,7 +9,6 @@ output depends on that file and botocore's version only.
 
 from __future__ import annotations
 
-import argparse
 import json
 import keyword
 import re
@@ -23,6 +22,7 @@ import botocore
 from botocore import xform_name
 from botocore.loaders import Loader
 
+from kept_files import keep_current
 from keystead.wire.pattern import compiled
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -356,20 +356,7 @@ def modules() -> dict[Path, str]:
 
 def main(arguments: list[str] | None = None) -> int:
     """The exit status: 1 if `--check` finds a stale module."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--check", action="store_true", help="compare, write nothing")
-    check = parser.parse_args(arguments).check
-    stale = 0
-    for path, text in modules().items():
-        if path.exists() and path.read_text() == text:
-            continue
-        if check:
-            print(f"{path.relative_to(ROOT)} is stale: run tools/generate_wire.py", file=sys.stderr)
-            stale = 1
-        else:
-            path.write_text(text)
-            print(f"wrote {path.relative_to(ROOT)}")
-    return stale
+    return keep_current(__doc__, modules(), "generate_wire", arguments)
 
 
 if __name__ == "__main__":

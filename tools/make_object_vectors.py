@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import sys
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+from kept_files import keep_golden
 from keystead.crypto import Secret
 from keystead.objects import ObjectKey, Place, seal
 
@@ -138,19 +138,7 @@ def _bytes(name: str, field: str, length: int) -> bytes:
 
 def main(arguments: list[str]) -> int:
     """The exit status: 0 if the file is there and right, 1 if it differs, 2 for a wrong argument."""
-    if arguments not in ([], ["--check"]):
-        print(__doc__, file=sys.stderr)
-        return 2
-    text = json.dumps(vectors(), indent=1) + "\n"
-    if not arguments and not GOLDEN.exists():
-        GOLDEN.parent.mkdir(parents=True, exist_ok=True)
-        GOLDEN.write_text(text, encoding="ascii")
-    if not GOLDEN.exists() or GOLDEN.read_text(encoding="ascii") != text:
-        print(
-            f"{GOLDEN.name} differs from what this script makes; golden files never change", file=sys.stderr
-        )
-        return 1
-    return 0
+    return keep_golden(__doc__, GOLDEN, vectors(), arguments)
 
 
 if __name__ == "__main__":

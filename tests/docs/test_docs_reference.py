@@ -40,7 +40,6 @@ def test_the_committed_pages_are_what_the_generator_writes(generator, capsys):
 
 
 def test_a_stale_page_is_found_and_mended(generator, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(generator, "ROOT", tmp_path)
     monkeypatch.setattr(generator, "PAGES", tmp_path)
     assert generator.main(["--check"]) == 1
     assert "settings.md is stale" in capsys.readouterr().err

@@ -7,9 +7,11 @@ import json
 from base64 import b64encode
 from typing import Any, Self
 
+import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from botocore.exceptions import ClientError
 
 from keystead.api.accounts import put_service_credential
 from keystead.api.forward import FORWARDED
@@ -61,6 +63,21 @@ def signed_for(
         },
         "payload": request.headers.get("X-Amz-Content-SHA256", hashlib.sha256(body).hexdigest()),
     }
+
+
+def session_client(server: Any, answer: Any, api: str = "sts") -> Any:
+    """A boto3 client with the credentials that STS answered."""
+    given = answer["Credentials"]
+    pair = given["AccessKeyId"], given["SecretAccessKey"]
+    return client_with(server, *pair, given["SessionToken"], api=api, region="us-east-1")
+
+
+def refused(call: Any, *given: Any, **members: Any) -> tuple[str, str]:
+    """Code and message with which a client's method is refused."""
+    with pytest.raises(ClientError) as caught:
+        call(*given, **members)
+    error = caught.value.response["Error"]
+    return error["Code"], error["Message"]
 
 
 class forwarded_by:  # noqa: N801  reads as a phrase where it is used

@@ -1,7 +1,7 @@
 """Who gets a role's session, and what it carries."""
 
 import pytest
-from botocore.exceptions import ClientError
+from callers import refused, session_client
 
 from keystead.testing.people import allow, deny
 
@@ -28,29 +28,6 @@ def assume(person, role, name="session", **members):
     )
 
 
-def refused(call, *given, **members):
-    with pytest.raises(ClientError) as caught:
-        call(*given, **members)
-    error = caught.value.response["Error"]
-    return error["Code"], error["Message"]
-
-
-def session_of(server, answer, service="sts"):
-    import boto3
-
-    given = answer["Credentials"]
-    client = boto3.client(
-        service,
-        endpoint_url=server.url,
-        region_name="us-east-1",
-        aws_access_key_id=given["AccessKeyId"],
-        aws_secret_access_key=given["SecretAccessKey"],
-        aws_session_token=given["SessionToken"],
-    )
-    server._clients.append(client)
-    return client
-
-
 class Assumed:
     """A session that STS gave out, as a principal of the tests."""
 
@@ -58,7 +35,7 @@ class Assumed:
         self.server, self.answer = server, answer
 
     def client(self, service):
-        return session_of(self.server, self.answer, service)
+        return session_client(self.server, self.answer, service)
 
 
 def test_a_session_is_named_and_ends(fresh_server):
@@ -76,9 +53,9 @@ def test_a_session_is_named_and_ends(fresh_server):
     assert before <= ends <= server.clock.now()
     assert "PackedPolicySize" not in answer
     assert "SourceIdentity" not in answer
-    worker = session_of(server, answer)
+    worker = session_client(server, answer)
     assert worker.get_caller_identity()["Arn"] == answer["AssumedRoleUser"]["Arn"]
-    session_of(server, answer, "kms").list_keys()
+    session_client(server, answer, "kms").list_keys()
     server.advance(901)
     assert refused(worker.get_caller_identity)[0] == "ExpiredToken"
 
@@ -278,7 +255,7 @@ def test_a_source_identity_stays_along_the_chain(server):
     assert assume(one, second, SourceIdentity="diver.d")["SourceIdentity"] == "diver.d"
     assert refused(assume, one, second, SourceIdentity="other")[0] == "AccessDenied"
     assert "sts:SetSourceIdentity" in refused(assume, one, unset)[1]
-    two = session_of(server, assume(one, second))
+    two = session_client(server, assume(one, second))
     two.get_caller_identity()
     assert refused(assume, user, first, SourceIdentity="aws:me")[0] == "ValidationError"
 
@@ -291,11 +268,11 @@ def test_session_policies_only_take_away(server):
     role = server.role("Wide", {"all": allow("kms:*")}, trust=trust(principal=user.arn))
     answer = assume(user, role, Policy=POLICY)
     assert 1 <= answer["PackedPolicySize"] <= 100
-    kms = session_of(server, answer, "kms")
+    kms = session_client(server, answer, "kms")
     kms.list_keys()
     assert "session policy" in refused(kms.create_key)[1]
     narrow = server.role("Narrow", {"no": allow("kms:ListAliases")}, trust=trust(principal=user.arn))
-    kms = session_of(server, assume(user, narrow, Policy=POLICY), "kms")
+    kms = session_client(server, assume(user, narrow, Policy=POLICY), "kms")
     assert refused(kms.list_keys)[0] == "AccessDeniedException"
 
 
@@ -308,7 +285,7 @@ def test_managed_policies_can_be_session_policies(server):
     assert refused(assume, user, role, PolicyArns=[missing])[0] == "MalformedPolicyDocument"
     assert refused(assume, user, role, PolicyArns=[foreign])[0] == "ValidationError"
     assert refused(assume, user, role, PolicyArns=[missing] * 11)[0] == "ValidationError"
-    kms = session_of(server, assume(user, role, PolicyArns=[deny_all]), "kms")
+    kms = session_client(server, assume(user, role, PolicyArns=[deny_all]), "kms")
     assert refused(kms.list_keys)[0] == "AccessDeniedException"
 
 
@@ -343,7 +320,7 @@ def test_a_deleted_role_ends_its_sessions(server):
 
     user = server.user("orphan")
     role = server.role("Gone", trust=trust(principal=user.arn))
-    worker = session_of(server, assume(user, role))
+    worker = session_client(server, assume(user, role))
     worker.get_caller_identity()
 
     def delete(tx):
@@ -361,7 +338,7 @@ def test_a_changed_trust_policy_counts_at_once_and_sessions_go_on(server):
 
     user = server.user("former")
     role = server.role("Changed", trust=trust(principal=user.arn))
-    worker = session_of(server, assume(user, role))
+    worker = session_client(server, assume(user, role))
     place = f"{ACCOUNT}/{role.id}"
     nobody = (
         '{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"sts:AssumeRole"}]}'

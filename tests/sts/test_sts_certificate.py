@@ -14,6 +14,7 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as NoConnection
+from callers import refused
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 from issuers import Authority, server_names
@@ -100,13 +101,6 @@ def assume(server, files, role, name="pod-1", **members):
     return sts(server, files).assume_role(RoleArn=arn, RoleSessionName=name, **members)
 
 
-def refused(*given, **members):
-    with pytest.raises(ClientError) as caught:
-        assume(*given, **members)
-    error = caught.value.response["Error"]
-    return error["Code"], error["Message"]
-
-
 def session_of(server, answer, service="kms"):
     given = answer["Credentials"]
     client = boto3.client(
@@ -136,7 +130,7 @@ def test_a_spiffe_id_becomes_a_session_of_the_role_that_trusts_it(server, author
     with pytest.raises(ClientError, match="AccessDenied"):
         session_of(server, answer).create_key()
     other = shown(svid(authority, "spiffe://example.org/ns/prod/sa/other"))
-    assert refused(server, other, role)[0] == "AccessDenied"
+    assert refused(assume, server, other, role)[0] == "AccessDenied"
 
 
 def test_a_common_name_becomes_the_source_identity(server, authority, shown):
@@ -153,7 +147,7 @@ def test_a_common_name_becomes_the_source_identity(server, authority, shown):
     answer = assume(server, shown(named(authority, "batch-7")), role)
     assert answer["SourceIdentity"] == "batch-7"
     session_of(server, answer).list_keys()
-    assert refused(server, shown(named(authority, "batch-8")), role)[0] == "AccessDenied"
+    assert refused(assume, server, shown(named(authority, "batch-8")), role)[0] == "AccessDenied"
 
 
 def test_each_permission_is_asked_for(server, authority, shown):
@@ -162,7 +156,7 @@ def test_each_permission_is_asked_for(server, authority, shown):
         role = server.role(
             f"Without{missing[4:]}", trust=trust(*(each for each in ACTIONS if each != missing))
         )
-        code, message = refused(server, files, role)
+        code, message = refused(assume, server, files, role)
         assert code == "AccessDenied"
         assert missing in message
 
@@ -183,13 +177,15 @@ def test_a_trust_policy_can_ask_for_the_anchor(server, authority, shown):
     right = server.role("RightAnchor", trust=trust(ArnEquals={"aws:SourceArn": arn}))
     wrong = server.role("WrongAnchor", trust=trust(ArnEquals={"aws:SourceArn": arn[:-4] + "0000"}))
     assume(server, files, right)
-    assert refused(server, files, wrong)[0] == "AccessDenied"
+    assert refused(assume, server, files, wrong)[0] == "AccessDenied"
 
 
 def test_who_is_not_trusted_learns_nothing_of_roles(server, authority, shown):
     files = shown(svid(authority))
     others = server.role("ForUsers", trust=trust(StringEquals={"aws:PrincipalTag/x509SAN/URI": "x"}))
-    answers = {refused(server, files, each) for each in (others, f"arn:aws:iam::{ACCOUNT}:role/Missing")}
+    answers = {
+        refused(assume, server, files, each) for each in (others, f"arn:aws:iam::{ACCOUNT}:role/Missing")
+    }
     assert len({message.replace("Missing", "ForUsers") for _, message in answers}) == 1
 
 
@@ -198,7 +194,7 @@ def test_the_certificate_alone_says_who_calls(server, authority, shown):
     files = shown(svid(authority))
     tag = {"Key": "x509SAN/URI", "Value": "spiffe://example.org/admin"}
     for members in ({"Tags": [tag]}, {"SourceIdentity": "admin"}, {"SerialNumber": "arn:aws:iam::1:mfa/x"}):
-        assert refused(server, files, role, **members)[0] == "ValidationError"
+        assert refused(assume, server, files, role, **members)[0] == "ValidationError"
 
 
 def test_external_ids_session_policies_and_durations_hold_here_too(server, authority, shown):
@@ -206,18 +202,21 @@ def test_external_ids_session_policies_and_durations_hold_here_too(server, autho
         "Bounded", {"all": allow("kms:*")}, trust=trust(StringEquals={"sts:ExternalId": "reports"})
     )
     files = shown(svid(authority))
-    assert refused(server, files, role)[0] == "AccessDenied"
+    assert refused(assume, server, files, role)[0] == "AccessDenied"
     policy = json.dumps(allow("kms:ListKeys"))
     kms = session_of(server, assume(server, files, role, ExternalId="reports", Policy=policy))
     kms.list_keys()
     with pytest.raises(ClientError, match="session policy"):
         kms.create_key()
-    assert refused(server, files, role, ExternalId="reports", DurationSeconds=7200)[0] == "ValidationError"
+    assert (
+        refused(assume, server, files, role, ExternalId="reports", DurationSeconds=7200)[0]
+        == "ValidationError"
+    )
 
 
 def test_without_a_certificate_or_for_other_operations_a_signature_is_needed(server, authority, shown):
     role = server.role("Signed", trust=trust())
-    assert refused(server, None, role)[0] == "MissingAuthenticationToken"
+    assert refused(assume, server, None, role)[0] == "MissingAuthenticationToken"
     with pytest.raises(ClientError, match="MissingAuthenticationToken"):
         sts(server, shown(svid(authority))).get_caller_identity()
 
@@ -252,14 +251,14 @@ def test_a_signature_counts_before_a_certificate(server, authority, shown):
 def test_a_certificate_with_a_spiffe_id_holds_exactly_one_of_a_workload(server, authority, shown, uris):
     role = server.role("Strict", trust=trust())
     names = [x509.UniformResourceIdentifier(uri) for uri in uris]
-    code, message = refused(server, shown(authority.issue(names=names, usage="signing")), role)
+    code, message = refused(assume, server, shown(authority.issue(names=names, usage="signing")), role)
     assert (code, "SPIFFE" in message) == ("AccessDenied", True)
 
 
 def test_a_certificate_with_a_spiffe_id_says_that_it_is_for_signing_only(server, authority, shown):
     role = server.role("Strict", trust=trust())
     for usage in (None, "issuing"):
-        assert refused(server, shown(svid(authority, usage=usage)), role)[0] == "AccessDenied"
+        assert refused(assume, server, shown(svid(authority, usage=usage)), role)[0] == "AccessDenied"
 
 
 def test_certificates_of_strangers_and_those_that_have_ended_open_nothing(server, authority, shown):
@@ -275,7 +274,7 @@ def test_an_intermediate_authority_counts_if_it_is_named_itself(server, authorit
     between = authority.subordinate("Between CA")
     certificate, key = svid(between)
     code, message = refused(
-        server, shown((certificate + between.pem, key)), server.role("Deep", trust=trust())
+        assume, server, shown((certificate + between.pem, key)), server.role("Deep", trust=trust())
     )
     assert (code, "trust anchor" in message) == ("AccessDenied", True)
 

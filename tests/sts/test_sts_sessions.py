@@ -2,36 +2,15 @@
 
 import json
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
+from callers import refused, session_client
 
 from keystead.clock import ManualClock
 from keystead.testing import RunningServer
 from keystead.testing.people import allow
 
 ACCOUNT = "000000000000"
-
-
-def refused(call, *given, **members):
-    with pytest.raises(ClientError) as caught:
-        call(*given, **members)
-    error = caught.value.response["Error"]
-    return error["Code"], error["Message"]
-
-
-def client_of(server, answer, service="sts"):
-    given = answer["Credentials"]
-    client = boto3.client(
-        service,
-        endpoint_url=server.url,
-        region_name="us-east-1",
-        aws_access_key_id=given["AccessKeyId"],
-        aws_secret_access_key=given["SecretAccessKey"],
-        aws_session_token=given["SessionToken"],
-    )
-    server._clients.append(client)
-    return client
 
 
 @pytest.fixture
@@ -46,11 +25,11 @@ def test_a_session_token_is_the_user_itself(still_server):
     user = server.user("ann", {"keys": allow("kms:ListKeys")})
     answer = user.client("sts").get_session_token(DurationSeconds=900)
     assert answer["Credentials"]["Expiration"].timestamp() == int(server.clock.now()) + 900
-    assert client_of(server, answer).get_caller_identity()["Arn"] == user.arn
-    client_of(server, answer, "kms").list_keys()
-    assert refused(client_of(server, answer, "kms").create_key)[0] == "AccessDeniedException"
+    assert session_client(server, answer).get_caller_identity()["Arn"] == user.arn
+    session_client(server, answer, "kms").list_keys()
+    assert refused(session_client(server, answer, "kms").create_key)[0] == "AccessDeniedException"
     server.advance(901)
-    assert refused(client_of(server, answer).get_caller_identity)[0] == "ExpiredToken"
+    assert refused(session_client(server, answer).get_caller_identity)[0] == "ExpiredToken"
 
 
 def test_how_long_session_tokens_last(still_server):
@@ -70,9 +49,9 @@ def test_what_temporary_credentials_may_not_ask_for(server):
     user = server.user("limited", {"all": allow("sts:*", "iam:*", "kms:*")})
     role = server.role("Limited", {"all": allow("sts:*", "iam:*")})
     sts = user.client("sts")
-    session = client_of(server, sts.get_session_token())
-    federated = client_of(server, sts.get_federation_token(Name="fed", Policy=json.dumps(allow("*"))))
-    assumed = client_of(server, session.assume_role(RoleArn=role.arn, RoleSessionName="limited"))
+    session = session_client(server, sts.get_session_token())
+    federated = session_client(server, sts.get_federation_token(Name="fed", Policy=json.dumps(allow("*"))))
+    assumed = session_client(server, session.assume_role(RoleArn=role.arn, RoleSessionName="limited"))
     for one in (session, federated, assumed):
         one.get_caller_identity()
         assert refused(one.get_session_token) == (
@@ -92,9 +71,9 @@ def test_sessions_without_a_second_factor_may_not_call_iam(server):
     user.client("iam").list_users()
     federated = sts.get_federation_token(Name="fed", Policy=json.dumps(allow("*")))
     for answer in (sts.get_session_token(), federated, server.client("sts").get_session_token()):
-        assert refused(client_of(server, answer, "iam").list_users)[0] == "InvalidClientTokenId"
+        assert refused(session_client(server, answer, "iam").list_users)[0] == "InvalidClientTokenId"
     role = server.role("IamRole", {"all": allow("iam:*")})
-    client_of(server, sts.assume_role(RoleArn=role.arn, RoleSessionName="ok"), "iam").list_users()
+    session_client(server, sts.assume_role(RoleArn=role.arn, RoleSessionName="ok"), "iam").list_users()
 
 
 def test_a_deleted_user_ends_its_sessions(server):
@@ -104,7 +83,7 @@ def test_a_deleted_user_ends_its_sessions(server):
     sts = user.client("sts")
     answers = [sts.get_session_token(), sts.get_federation_token(Name="fed")]
     for answer in answers:
-        client_of(server, answer).get_caller_identity()
+        session_client(server, answer).get_caller_identity()
 
     def delete(tx):
         tx.delete(USERS, f"{ACCOUNT}/{user.id}")
@@ -112,7 +91,7 @@ def test_a_deleted_user_ends_its_sessions(server):
 
     server.store.run(delete)
     for answer in answers:
-        assert refused(client_of(server, answer).get_caller_identity)[0] == "InvalidClientTokenId"
+        assert refused(session_client(server, answer).get_caller_identity)[0] == "InvalidClientTokenId"
 
 
 def test_federated_users_may_what_both_sides_allow(server):
@@ -125,14 +104,14 @@ def test_federated_users_may_what_both_sides_allow(server):
         "Arn": f"arn:aws:sts::{ACCOUNT}:federated-user/bob",
     }
     assert 1 <= answer["PackedPolicySize"] <= 100
-    assert client_of(server, answer).get_caller_identity()["Arn"] == answer["FederatedUser"]["Arn"]
-    kms = client_of(server, answer, "kms")
+    assert session_client(server, answer).get_caller_identity()["Arn"] == answer["FederatedUser"]["Arn"]
+    kms = session_client(server, answer, "kms")
     kms.list_keys()
     assert refused(kms.list_aliases)[0] == "AccessDeniedException"
     assert refused(kms.create_key)[0] == "AccessDeniedException"
     without = user.client("sts").get_federation_token(Name="bob")
     assert "PackedPolicySize" not in without
-    assert refused(client_of(server, without, "kms").list_keys)[0] == "AccessDeniedException"
+    assert refused(session_client(server, without, "kms").list_keys)[0] == "AccessDeniedException"
 
 
 def test_federation_takes_permission_for_that_name(server):
@@ -156,7 +135,7 @@ def test_tags_of_federated_users_are_theirs(server):
         answer = sts.get_federation_token(
             Name="bob", Policy=everything, Tags=[{"Key": "team", "Value": team}]
         )
-        kms = client_of(server, answer, "kms")
+        kms = session_client(server, answer, "kms")
         if allowed:
             kms.list_keys()
         else:

@@ -9,6 +9,7 @@ import pytest
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from callers import refused, session_client
 from cryptography.hazmat.primitives.asymmetric import rsa
 from issuers import Authority, Issuer
 
@@ -76,27 +77,6 @@ def assume(server, role, token, name="pod-1", **members):
     )
 
 
-def refused(*given, **members):
-    with pytest.raises(ClientError) as caught:
-        assume(*given, **members)
-    error = caught.value.response["Error"]
-    return error["Code"], error["Message"]
-
-
-def session_of(server, answer, service="sts"):
-    given = answer["Credentials"]
-    client = boto3.client(
-        service,
-        endpoint_url=server.url,
-        region_name="us-east-1",
-        aws_access_key_id=given["AccessKeyId"],
-        aws_secret_access_key=given["SecretAccessKey"],
-        aws_session_token=given["SessionToken"],
-    )
-    server._clients.append(client)
-    return client
-
-
 @pytest.mark.parametrize("kid", ["k1", "e1"])
 def test_a_token_becomes_a_session(server, issuer, kid):
     role = server.role(f"Pod-{kid}", {"keys": allow("kms:ListKeys")}, trust=trust(issuer.url))
@@ -106,10 +86,10 @@ def test_a_token_becomes_a_session(server, issuer, kid):
     assert answer["Audience"] == "app"
     assert answer["Provider"] == provider
     assert answer["AssumedRoleUser"]["Arn"] == f"arn:aws:sts::{ACCOUNT}:assumed-role/Pod-{kid}/pod-1"
-    assert session_of(server, answer).get_caller_identity()["Arn"] == answer["AssumedRoleUser"]["Arn"]
-    session_of(server, answer, "kms").list_keys()
+    assert session_client(server, answer).get_caller_identity()["Arn"] == answer["AssumedRoleUser"]["Arn"]
+    session_client(server, answer, "kms").list_keys()
     with pytest.raises(ClientError, match="AccessDenied"):
-        session_of(server, answer, "kms").create_key()
+        session_client(server, answer, "kms").create_key()
 
 
 def test_the_event_tells_who_and_no_token(server, issuer):
@@ -137,16 +117,16 @@ def test_conditions_see_the_claims(server, issuer):
     assume(server, role, issuer.token(amr=["pwd", "mfa"]))
     denied = ("AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity")
     for claims in ({"amr": ["pwd"]}, {}, {"sub": "workload-2", "amr": ["mfa"]}):
-        assert refused(server, role, issuer.token(**claims)) == denied
-    assert refused(server, role, issuer.token(aud="other-app", amr=["mfa"])) == denied
+        assert refused(assume, server, role, issuer.token(**claims)) == denied
+    assert refused(assume, server, role, issuer.token(aud="other-app", amr=["mfa"])) == denied
 
 
 def test_the_session_keeps_what_the_token_said(server, issuer):
     url = issuer.url.removeprefix("https://")
     keys = allow("kms:ListKeys", StringEquals={f"{url}:sub": "workload-1"})
     role = server.role("Remembering", {"keys": keys}, trust=trust(issuer.url))
-    session_of(server, assume(server, role, issuer.token()), "kms").list_keys()
-    other = session_of(server, assume(server, role, issuer.token(sub="workload-2")), "kms")
+    session_client(server, assume(server, role, issuer.token()), "kms").list_keys()
+    other = session_client(server, assume(server, role, issuer.token(sub="workload-2")), "kms")
     with pytest.raises(ClientError, match="AccessDenied"):
         other.list_keys()
 
@@ -155,14 +135,14 @@ def test_who_is_not_trusted_learns_nothing_of_roles(server, issuer):
     others = server.role("Others")
     aws_only = server.role("AwsOnly", trust=trust("https://elsewhere.example.org"))
     missing = f"arn:aws:iam::{ACCOUNT}:role/Missing"
-    answers = {refused(server, role, issuer.token()) for role in (others, aws_only, missing)}
+    answers = {refused(assume, server, role, issuer.token()) for role in (others, aws_only, missing)}
     assert answers == {("AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity")}
 
 
 def test_only_providers_of_the_roles_account_count(server, issuer):
     server.credential("333333333333")
     role = server.role("Neighbour", account="333333333333", trust=trust(issuer.url, account="333333333333"))
-    code, message = refused(server, role, issuer.token())
+    code, message = refused(assume, server, role, issuer.token())
     assert (code, message) == (
         "InvalidIdentityToken",
         f"No OpenIDConnect provider found in your account for {issuer.url}",
@@ -214,14 +194,14 @@ def test_what_is_not_the_issuers_token_is_refused(server, issuer):
         issuer.token(iat=int(time.time()) + 3600),
     ]
     for token in bad:
-        code, _ = refused(server, role, token)
+        code, _ = refused(assume, server, role, token)
         assert code == "InvalidIdentityToken", token
     assume(server, role, issuer.token(aud=["app", "stranger"], azp="app"))
 
 
 def test_a_token_that_has_ended(server, issuer):
     role = server.role("Punctual", trust=trust(issuer.url))
-    code, message = refused(server, role, issuer.token(exp=int(time.time()) - 1))
+    code, message = refused(assume, server, role, issuer.token(exp=int(time.time()) - 1))
     assert code == "ExpiredTokenException"
     assert message.startswith("Token expired: current date/time ")
 
@@ -240,7 +220,7 @@ def test_a_key_that_came_later_is_found(issuer, tmp_path):
         assert len(issuer.asked) == before + 2
         issuer.add_key("k2")
         # A stranger's key ids make the issuer asked only so often.
-        assert refused(server, role, issuer.token("k2"))[0] == "InvalidIdentityToken"
+        assert refused(assume, server, role, issuer.token("k2"))[0] == "InvalidIdentityToken"
         assert len(issuer.asked) == before + 2
         now[0] += 31
         assume(server, role, issuer.token("k2"))
@@ -259,7 +239,7 @@ def test_tags_and_source_identity_come_from_the_token(server, issuer):
         "https://aws.amazon.com/source_identity": "ann",
     }
     plain = server.role("Untagged", trust=trust(issuer.url))
-    assert refused(server, plain, issuer.token(**claims))[0] == "AccessDenied"
+    assert refused(assume, server, plain, issuer.token(**claims))[0] == "AccessDenied"
     keys = allow("kms:ListKeys", StringEquals={"aws:PrincipalTag/team": "red", "aws:SourceIdentity": "ann"})
     role = server.role(
         "Tagged",
@@ -274,11 +254,11 @@ def test_tags_and_source_identity_come_from_the_token(server, issuer):
     answer = assume(server, role, issuer.token(**claims))
     assert answer["SourceIdentity"] == "ann"
     assert answer["PackedPolicySize"] >= 1
-    session_of(server, answer, "kms").list_keys()
+    session_client(server, answer, "kms").list_keys()
     bad = {"https://aws.amazon.com/tags": {"principal_tags": {"a": ["x", "y"]}}}
-    assert refused(server, role, issuer.token(**bad))[0] == "InvalidIdentityToken"
+    assert refused(assume, server, role, issuer.token(**bad))[0] == "InvalidIdentityToken"
     bad = {"https://aws.amazon.com/source_identity": "aws:ann"}
-    assert refused(server, role, issuer.token(**bad))[0] == "InvalidIdentityToken"
+    assert refused(assume, server, role, issuer.token(**bad))[0] == "InvalidIdentityToken"
 
 
 def test_session_policies_and_durations_hold_here_too(server, issuer):
@@ -286,13 +266,15 @@ def test_session_policies_and_durations_hold_here_too(server, issuer):
     answer = assume(
         server, role, issuer.token(), Policy=json.dumps(allow("kms:ListKeys")), DurationSeconds=900
     )
-    kms = session_of(server, answer, "kms")
+    kms = session_client(server, answer, "kms")
     kms.list_keys()
     with pytest.raises(ClientError, match="session policy"):
         kms.create_key()
-    assert refused(server, role, issuer.token(), DurationSeconds=7200)[0] == "ValidationError"
-    assert refused(server, role, issuer.token(), ProviderId="graph.facebook.com")[0] == "ValidationError"
-    assert refused(server, "arn:aws:iam::000000000000:user/x", issuer.token())[0] == "ValidationError"
+    assert refused(assume, server, role, issuer.token(), DurationSeconds=7200)[0] == "ValidationError"
+    assert (
+        refused(assume, server, role, issuer.token(), ProviderId="graph.facebook.com")[0] == "ValidationError"
+    )
+    assert refused(assume, server, "arn:aws:iam::000000000000:user/x", issuer.token())[0] == "ValidationError"
 
 
 @pytest.mark.parametrize(
@@ -319,7 +301,7 @@ def test_an_issuer_that_does_not_answer_as_it_should(issuer, tmp_path, path, pag
         with RunningServer(oidc_ca=str(ca), oidc_allow_private_issuers=(issuer.url,)) as server:
             register(server, issuer.url)
             role = server.role("Silent", trust=trust(issuer.url))
-            assert refused(server, role, issuer.token())[0] == "IDPCommunicationError"
+            assert refused(assume, server, role, issuer.token())[0] == "IDPCommunicationError"
             assert "/elsewhere" not in issuer.asked
     finally:
         issuer.pages.clear()
@@ -333,7 +315,7 @@ def test_private_addresses_are_asked_only_if_that_issuer_is_allowed(issuer, tmp_
             before = len(issuer.asked)
             register(server, issuer.url)
             role = server.role("Private", trust=trust(issuer.url))
-            assert refused(server, role, issuer.token())[0] == "IDPCommunicationError"
+            assert refused(assume, server, role, issuer.token())[0] == "IDPCommunicationError"
             assert len(issuer.asked) == before
 
 

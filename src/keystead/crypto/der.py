@@ -51,6 +51,17 @@ def private_der(key: PrivateKeyTypes) -> bytes:
     )
 
 
+def private_of(key: PrivateKeyTypes, kind: type[PrivateKeyTypes], spec: str) -> bytes:
+    """`key` as unencrypted PKCS#8, with the seed where it is made of one.
+
+    Raises:
+        BadKeyMaterial: it is not of `kind`, the private keys of `spec`.
+    """
+    if not isinstance(key, kind):
+        raise BadKeyMaterial(f"not an {spec} private key")
+    return private_der(key)
+
+
 def public_der(key: PublicKeyTypes) -> bytes:
     """`key` as SubjectPublicKeyInfo."""
     return key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)

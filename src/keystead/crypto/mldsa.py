@@ -84,10 +84,7 @@ def check(material: bytes, spec: str) -> bytes:
     Raises:
         BadKeyMaterial: Not a private key of `spec`, in PKCS#8.
     """
-    key = _load(material)
-    if not isinstance(key, PARAMETER_SETS[spec]):
-        raise BadKeyMaterial(f"not an {spec} private key")
-    return der.private_der(key)
+    return der.private_of(_load(material), PARAMETER_SETS[spec], spec)
 
 
 def _is_raw(message: bytes, algorithm: str, message_type: str) -> bool:
