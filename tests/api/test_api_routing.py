@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from botocore.parsers import create_parser
+from botocore.session import get_session
 
 from keystead import errors
 from keystead.api.routing import Router
@@ -91,13 +93,29 @@ def test_no_action_at_all():
     assert b"<Code>MissingAction</Code>" in ROUTER.fallback(asked).refusal(caught.value, "id").body
 
 
-@pytest.mark.parametrize("signed", ["", "kms", "organizations", "s3", "%"])
+@pytest.mark.parametrize("signed", ["", "kms", "organizations", "%"])
 def test_what_nobody_offers_is_refused_in_json(signed):
     asked = request("Action=CreateKey&Version=2014-11-01", signed=signed)
     with pytest.raises(errors.UnknownOperation) as caught:
         ROUTER.route(asked)
     answer = ROUTER.fallback(asked).refusal(caught.value, "id")
     assert answer.body == b'{"__type":"UnknownOperationException"}'
+
+
+@pytest.mark.parametrize(
+    ("service", "operation"), [("ec2", "DescribeInstances"), ("rds", "DescribeDBInstances")]
+)
+def test_a_form_for_a_service_that_is_not_here_is_refused_as_its_clients_read_it(service, operation):
+    described = get_session().get_service_model(service)
+    asked = request(f"Action={operation}&Version={described.api_version}", signed=service)
+    with pytest.raises(errors.UnknownOperation) as caught:
+        ROUTER.route(asked)
+    answer = ROUTER.fallback(asked).refusal(caught.value, "id")
+    got = {"body": answer.body, "headers": {}, "status_code": answer.status}
+    shape = described.operation_model(operation).output_shape
+    read = create_parser(described.resolved_protocol).parse(got, shape)
+    assert (read["Error"]["Code"], read["ResponseMetadata"]["HTTPStatusCode"]) == ("InvalidAction", 400)
+    assert read["Error"]["Message"].startswith(f"Could not find operation {operation} for version 2")
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,8 @@ from keystead.wire.protocols import query, rest_json
 _S3 = "s3"
 _SCOPE = re.compile(r"Credential=[^/,&]*/[^/,&]*/[^/,&]*/([^/,&]*)/")
 """Of the Authorization header, or of a presigned URL's X-Amz-Credential; no more than a claim."""
+_NAME = re.compile(r"[a-z0-9-]+")
+_ACTION = b"Action="
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -91,6 +93,7 @@ class Router:
         self._actions = {
             route.operation: route for route in routes if route.service.model.protocol == "query"
         }
+        self._by_form = next((self._any(s) for s in services.values() if s.model.protocol == "query"), None)
         self._fallback = next(self._any(s) for s in services.values() if s.model.protocol == "json")
 
     def route(self, request: Request) -> Route:
@@ -151,6 +154,8 @@ class Router:
         signed = self._signed_for(request)
         found = self._actions.get(action or "")
         if signed is None:
+            if found is None and action and self._is_for_another(request):
+                raise query.unknown(action, fields.get("Version", "NO_VERSION_SPECIFIED"))
             if found is None:
                 raise errors.UnknownOperation
             signed = found.service
@@ -163,9 +168,14 @@ class Router:
 
     def _signed_for(self, request: Request, protocol: model.Protocol = "query") -> Service | None:
         """The service of a protocol that the request claims to be signed for."""
-        signed = _SCOPE.search(request.headers.get("authorization") or unquote(request.query))
-        service = None if signed is None else self._services.get(signed[1])
+        service = self._services.get(_scope(request))
         return service if service is not None and service.model.protocol == protocol else None
+
+    def _is_for_another(self, request: Request) -> bool:
+        """Whether a form is signed for a service that is not here: clients of the Query protocol read XML only."""
+        signed = _scope(request)
+        form = request.body or request.query.encode()
+        return signed not in self._services and _NAME.fullmatch(signed) is not None and _ACTION in form
 
     def _any(self, service: Service) -> Route:
         """A route of the service, for refusals that name no operation."""
@@ -181,14 +191,25 @@ class Router:
         return Route(described, operation, _encoding_of(described))
 
     def fallback(self, request: Request) -> Route:
-        """How to answer a request that has no route: as the service that it is signed for, or else AWS JSON."""
+        """How to answer a request that has no route: as the service that it is signed for.
+
+        One that is signed for a service that is not here is answered as its clients read it: a form in XML, or else JSON.
+        """
         if "x-amz-target" not in request.headers and self._is_for_s3(request):
             exchange = Exchange(Address(), head=request.method == "HEAD", headers=[])
             return Route(self._services[_S3], "", RestEncoding(exchange), exchange)
         if "x-amz-target" in request.headers:
             return self._fallback
         signed = self._signed_for(request) or self._signed_for(request, "rest-json")
+        if signed is None and self._by_form is not None and self._is_for_another(request):
+            return self._by_form
         return self._fallback if signed is None else self._any(signed)
+
+
+def _scope(request: Request) -> str:
+    """The service that the request claims to be signed for, empty if it claims none."""
+    signed = _SCOPE.search(request.headers.get("authorization") or unquote(request.query))
+    return "" if signed is None else signed[1]
 
 
 def _encoding_of(service: Service) -> Encoding:
