@@ -13,6 +13,7 @@ import argparse
 import asyncio
 import gc
 import json
+import random
 import resource
 import sys
 import tempfile
@@ -105,9 +106,12 @@ def seed_of(world: World) -> dict[str, Any]:
 
 
 def fill(directory: Path, world: World) -> tuple[Any, list[str]]:
-    """The store, and the ids of its further keys."""
+    """The store, and the ids of its further keys in no order; what was kept of an earlier run is taken as it is."""
     entropy, clock = SystemEntropy(), SystemClock()
     store = apps.open_or_create(directory, SealOptions(directory=directory, entropy=entropy), entropy)
+    kept = directory / "ids.json"
+    if kept.exists():
+        return store, json.loads(kept.read_text())
     keyring = Keyring.open(store, entropy)
     file = directory / "seed.yaml"
     file.write_text(json.dumps(seed_of(world)))
@@ -123,6 +127,8 @@ def fill(directory: Path, world: World) -> tuple[Any, list[str]]:
         apply_seed(store, keyring, Seed(accounts=[account]), time.time(), entropy)
     if world.events:
         write_events(directory, world.events)
+    random.shuffle(ids)
+    kept.write_text(json.dumps(ids))
     return store, ids
 
 
@@ -193,14 +199,15 @@ async def requests_of(bench: Bench, world: World, ids: list[str]) -> Callable[[b
     return cases
 
 
-async def compare(name: str, rounds: int, scale: float) -> None:
+async def compare(name: str, rounds: int, scale: float, keep: Path | None) -> None:
     """None; a line of the table is printed, two if there are more keys."""
     grown = GROWN[name]
     many = grown.keys > World().keys or grown.users > World().users
     if grown.keys > World().keys:
         grown.keys = max(int(grown.keys * scale), World().keys)
     grown.events = int(grown.events * scale)
-    with tempfile.TemporaryDirectory(prefix="keystead-growth-") as place:
+    with tempfile.TemporaryDirectory(prefix="keystead-growth-") as temporary:
+        place = keep / name if keep else Path(temporary)
         async with (
             served(Path(place, "small"), World(operation=grown.operation)) as (one, ask_one),
             served(Path(place, "grown"), grown) as (other, ask_other),
@@ -219,11 +226,11 @@ async def compare(name: str, rounds: int, scale: float) -> None:
                 print(f"{label:24s} {few:8.1f} {more:8.1f} {more / few:7.2f}", flush=True)
 
 
-async def run(worlds: list[str], rounds: int, scale: float) -> None:
+async def run(worlds: list[str], rounds: int, scale: float, keep: Path | None) -> None:
     """None; the table is printed."""
     print(f"{'':24s} {'small us':>8s} {'grown us':>8s} {'ratio':>7s}")
     for name in worlds:
-        await compare(name, rounds, scale)
+        await compare(name, rounds, scale, keep)
     print(f"# at most {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB resident")
 
 
@@ -235,9 +242,12 @@ def main() -> int:
     parser.add_argument("--worlds", default=",".join(GROWN))
     parser.add_argument("--rounds", type=int, default=12)
     parser.add_argument("--scale", type=float, default=1.0, help="of a million keys and events")
+    parser.add_argument(
+        "--keep", type=Path, help="where the deployments are, to be measured again without filling"
+    )
     arguments = parser.parse_args()
     sys.setswitchinterval(0.0005)
-    uvloop.run(run(arguments.worlds.split(","), arguments.rounds, arguments.scale))
+    uvloop.run(run(arguments.worlds.split(","), arguments.rounds, arguments.scale, arguments.keep))
     return 0
 
 
