@@ -10,11 +10,12 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from keystead.analysis.rules import ADVICE, CHECKS, FINDINGS
 from keystead.crypto.spec import MESSAGE_TYPES
 from keystead.keys.spec import KEY_SPECS, UNSUPPORTED_SPECS
 from keystead.policy.actions import ACTIONS
 from keystead.policy.condition_keys import CONDITION_KEYS, FAMILIES, ConditionKey, KeyFamily, actions_of
-from keystead.policy.issue_codes import ISSUE_TYPES, MEANINGS
+from keystead.policy.issue_codes import ISSUE_TYPES, MEANINGS, NOT_REPORTED
 from keystead.policy.s3_keys import ABSENT, S3_KEYS
 
 SOURCES = Path(__file__).resolve().parent.parent / "src" / "keystead"
@@ -167,7 +168,23 @@ def issue_codes() -> str:
             ("SUGGESTION", "Suggestions"),
         )
     )
-    head = f"""# Issue codes of policies
+    findings = (
+        "The rules of `keystead analyze`, in brackets behind each finding, and the rule ids in SARIF. An error ends the "
+        "command with exit status 1; what the words mean says [](../how-to/analyze-policies.md)."
+    )
+    rest = (
+        ("Not reported", "Codes of AWS's that may be about key policies and are not told here.", "Code", "Reason", NOT_REPORTED),
+        ("Findings of questions", findings, "Rule", "Meaning", FINDINGS),
+        ("Checks of scanners", "What `keystead analyze posture` and `template` check; the meaning is what passes.", "Check",
+         "Meaning", CHECKS),
+        ("Advice", "The rules of `keystead advise` on custom keys.", "Rule", "Meaning", ADVICE),
+    )  # fmt: skip
+    more = (
+        f"## {title}\n\n{about}\n\n"
+        + table((name, meaning), ([f"`{code}`", said] for code, said in sorted(rows.items())))
+        for title, about, name, meaning, rows in rest
+    )
+    head = f"""# Issue codes and findings
 
 ValidatePolicy of IAM Access Analyzer, `keystead analyze template` and `keystead advise` tell these {len(MEANINGS)} codes, each with
 the place in the text: its path, and line, column and offset from where to where. Those that begin with `KEYSTEAD_` are told by
@@ -180,4 +197,4 @@ nobody else. What is marked *proven* is decided for all requests at once
 * A **suggestion** changes nothing that the policy allows.
 
 Codes that need a catalogue of every AWS service are told of AWS KMS only, and of the form of ARNs of S3 and IAM."""
-    return "\n\n".join([head, *parts])
+    return "\n\n".join([head, *parts, *more])

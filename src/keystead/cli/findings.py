@@ -6,13 +6,16 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 import click
 import msgspec
 
 from keystead import __version__, errors
 from keystead.analysis.report import Finding
+from keystead.analysis.rules import CHECKS, FINDINGS
 from keystead.cli.output import show
+from keystead.policy.issue_codes import MEANINGS
 from keystead.policy.spans import spans
 
 findings_option = click.option(
@@ -76,10 +79,11 @@ def _line(finding: Finding) -> str:
 def sarif(findings: Sequence[Finding], files: Mapping[str, str]) -> dict[str, Any]:
     """The findings as a SARIF 2.1.0 log (OASIS, "Static Analysis Results Interchange Format")."""
     rules = sorted({finding.rule for finding in findings})
+    meanings = {**MEANINGS, **CHECKS, **FINDINGS}
     driver = {
         "name": "keystead analyze",
         "version": __version__,
-        "rules": [{"id": rule} for rule in rules],
+        "rules": [{"id": rule, "shortDescription": {"text": meanings[rule]}} for rule in rules],
     }
     results = [_result(finding, files) for finding in findings]
     return {"$schema": _SARIF, "version": "2.1.0", "runs": [{"tool": {"driver": driver}, "results": results}]}
@@ -92,18 +96,24 @@ def _result(finding: Finding, files: Mapping[str, str]) -> dict[str, Any]:
         "message": {"text": finding.message},
     }
     if finding.policy is not None:
-        place: dict[str, Any] = {"artifactLocation": {"uri": finding.policy}}
-        region = (
-            {"startLine": finding.line}
-            if finding.line is not None
-            else _region(files.get(finding.policy, ""), finding.statement)
-        )
-        if region:
-            place["region"] = region
-        result["locations"] = [{"physicalLocation": place}]
+        result["locations"] = [_location(finding, finding.policy, files.get(finding.policy, ""))]
     if finding.witness is not None:
         result["properties"] = {"witness": finding.witness}
     return result
+
+
+def _location(finding: Finding, name: str, text: str) -> dict[str, Any]:
+    """A place in a file; of a policy that is in none, its name."""
+    path = Path(name)
+    if not path.is_file():
+        return {"logicalLocations": [{"fullyQualifiedName": name, "kind": "resource"}]}
+    place: dict[str, Any] = {
+        "artifactLocation": {"uri": path.as_uri() if path.is_absolute() else quote(path.as_posix())}
+    }
+    region = {"startLine": finding.line} if finding.line is not None else _region(text, finding.statement)
+    if region:
+        place["region"] = region
+    return {"physicalLocation": place}
 
 
 def _region(text: str, statement: int | None) -> dict[str, int]:

@@ -140,3 +140,14 @@ MEANINGS: Final[Mapping[str, str]] = {
     **_SUGGESTIONS,
 }
 """What each issue code means."""
+
+NOT_REPORTED: Final[Mapping[str, str]] = {
+    "DENY_WITH_UNSUPPORTED_TAG_CONDITION_KEY_FOR_SERVICE": "It takes to know of every service whether it gives tags to conditions.",
+    "DEPRECATED_GLOBAL_CONDITION_KEY": "It takes to know which keys AWS has given up; none of those that are known here is.",
+    "INVALID_DATE_VALUE": "A value that is no date is told as `TYPE_MISMATCH_DATE`.",
+    "INVALID_SERVICE": "It takes a list of all services of AWS.",
+    "RECOMMENDED_CONDITION_KEY_FOR_SERVICE_PRINCIPAL": "It takes to know of every service which keys it sends; "
+    "`RESTRICT_ACCESS_TO_SERVICE_PRINCIPAL` is told without that.",
+    "TYPE_MISMATCH_STRING": "Numbers and Booleans are compared as their texts, as the evaluator does.",
+}  # fmt: skip
+"""Issue codes of AWS's that may be about key policies and that are not told, with the reason."""
