@@ -87,7 +87,7 @@ class Index:
         Raises:
             IndexUnavailable: the file cannot be used.
         """
-        with self._connected() as connection:
+        with self.connected() as connection:
             connection.execute("BEGIN")
             yield connection
 
@@ -100,15 +100,8 @@ class Index:
             IndexUnavailable: the file cannot be written.
             JournalError: a journal cannot be read.
         """
-        taken = 0
-        with self._connected() as connection:
-            for worker in sorted(_workers(self.root)):
-                # A transaction for each part: what another process took in meanwhile is not taken in twice.
-                while (count := self._take(connection, worker)) is not None:
-                    taken += count
-                    if most is not None and taken >= most:
-                        return Progress(taken, complete=False)
-        return Progress(taken, complete=True)
+        with self.connected() as connection:
+            return self.take_in(connection, most)
 
     def cursors(self) -> dict[str, Cursor]:
         """How far each worker's journal is taken in, after taking in what there is.
@@ -156,7 +149,7 @@ class Index:
             JournalError: a journal cannot be read.
         """
         dropped = 0
-        with self._connected() as connection:
+        with self.connected() as connection:
             for number, name in connection.execute("SELECT id, name FROM worker").fetchall():
                 base = number << WORKER_BITS
                 first = _oldest(self.root, name, self._disk or OsDisk())
@@ -170,7 +163,12 @@ class Index:
     # ----------------------------------------------------------------------- private
 
     @contextmanager
-    def _connected(self) -> Iterator[sqlite3.Connection]:
+    def connected(self) -> Iterator[sqlite3.Connection]:
+        """A block with the file, made ready.
+
+        Raises:
+            IndexUnavailable: the file cannot be used.
+        """
         try:
             self.path.parent.mkdir(mode=0o700, exist_ok=True)
             self.path.touch(mode=0o600)
@@ -188,8 +186,24 @@ class Index:
         except (sqlite3.Error, OSError) as error:
             raise IndexUnavailable(f"the index {self.path} cannot be used: {error}") from error
 
+    def take_in(self, connection: sqlite3.Connection, most: int | None) -> Progress:
+        """As `catch_up`, over a connection that is open.
+
+        Raises:
+            sqlite3.Error: the file cannot be written.
+            JournalError: a journal cannot be read.
+        """
+        taken = 0
+        for worker in sorted(_workers(self.root)):
+            # A transaction for each part: what another process took in meanwhile is not taken in twice.
+            while (count := self._take(connection, worker)) is not None:
+                taken += count
+                if most is not None and taken >= most:
+                    return Progress(taken, complete=False)
+        return Progress(taken, complete=True)
+
     def _empty(self) -> None:
-        with self._connected() as connection, _writing(connection):
+        with self.connected() as connection, _writing(connection):
             for table in _TABLES:
                 connection.execute(f"DROP TABLE {table}")
             for statement in _SCHEMA:

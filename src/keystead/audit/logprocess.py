@@ -21,6 +21,7 @@ import msgspec
 
 from keystead.audit.acknowledged import acknowledged
 from keystead.audit.disk import Lock
+from keystead.audit.filling import Filling
 from keystead.audit.index import Index
 from keystead.audit.log import MOST, Sequencer
 from keystead.audit.logfiles import LOG
@@ -80,7 +81,8 @@ class LogProcess:
             witnesses=self._witnesses,
             begun=work.begun,
         )
-        self._index = Index(self._directory)
+        self._index = Filling(Index(self._directory))
+        self._complete = False
         self._allowed = 0.0  # seconds of CPU time that the index may take although calls come in
         self._report = Report("ok")
         self._nudged = self._stopping = False
@@ -96,11 +98,13 @@ class LogProcess:
         if self._witnesses is not None:
             Thread(target=self._have_witnessed, name="witnessing", daemon=True).start()
         while not self._stopping:
-            busy = self._sequence() > _BUSY
+            added = self._sequence()
             ended = time.monotonic()
-            self._fill_index(ended + _INTERVAL, busy=busy)
+            if added or not self._complete:
+                self._fill_index(ended + _INTERVAL, busy=added > _BUSY)
             self._wait(ended)
         self._sequence()
+        self._index.close()
 
     def _take_turn(self) -> bool:
         """Whether it may write the log, once the process of the leader before has ended; not if it was told to stop."""
@@ -168,16 +172,16 @@ class LogProcess:
     def _fill_index(self, end: float, *, busy: bool) -> None:
         """None; the index has all there is, or as much as there was time for until `end`."""
         self._allowed = min(_LARGEST, self._allowed + _INTERVAL * _GIVING_WAY) if busy else _LARGEST
-        more = True
+        more, self._complete = True, False
         while more and time.monotonic() < end and not (self._nudged or self._stopping):
             more = self._take_in(_AT_ONCE) and (not busy or self._allowed > 0)
             self._listen(0)
 
     def _take_in(self, most: int) -> bool:
         """Whether there are more events than those that the index took in now."""
-        began, state, complete = time.process_time(), "", True
+        began, state, complete = time.process_time(), "", False
         try:
-            complete = self._index.catch_up(most).complete
+            complete = self._complete = self._index.catch_up(most).complete
         except OperatorError as error:
             state = str(error)
         except Exception as error:  # noqa: BLE001  as above; the index can be made anew
@@ -185,7 +189,7 @@ class LogProcess:
         self._allowed -= time.process_time() - began
         if state != self._report.index:
             self._tell(index=state)
-        return not complete
+        return not complete and not state
 
 
 def _witnesses(channel: Channel, texts: tuple[str, ...]) -> Witnesses:
