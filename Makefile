@@ -13,6 +13,7 @@
 #   make setup      everything the above install
 #   make ansible    Ansible in an environment of its own, so that its test runs too
 #   make s3fs       s3fs and pandas in an environment of their own, likewise
+#   make azurite    Azurite from the npm registry, so that the tests of its store run too
 #   make scanners   Prowler and Checkov in environments of their own, so that their tests run too
 #   make lock       pin the newest allowed dependencies again, with their hashes
 
@@ -30,6 +31,7 @@ LOCK := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extr
 # Servers and commands are started hundreds of times: each would compile all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
+AZURITE := tests/objects/azurite
 FUZZ_SECONDS ?= 30
 FUZZ_PAIRS ?= 100000
 # Tests of one file share a server, so they stay in one process.
@@ -48,7 +50,7 @@ $(shell for environment in .venv .venv-compiled .venv-docs .venv-ansible .venv-s
 
 .DELETE_ON_ERROR:
 .PHONY: setup serve check test test-fast wheel-compiled test-compiled bench profile docs fuzz ansible s3fs \
-	scanners lock
+	azurite scanners lock
 
 setup: .venv/.run .venv/.dev .venv-docs/.docs
 
@@ -99,6 +101,8 @@ ansible: .venv-ansible/.ansible
 scanners: .venv-prowler/.prowler .venv-checkov/.checkov
 
 s3fs: .venv-s3fs/.s3fs
+
+azurite: $(AZURITE)/node_modules/.installed
 
 lock: .venv/.dev
 	$(LOCK) --upgrade -o requirements/run.txt pyproject.toml requirements/run.in
@@ -156,6 +160,11 @@ lock: .venv/.dev
 .venv-s3fs/.s3fs: requirements/s3fs.txt .venv-s3fs/bin/python
 	@echo "Installing s3fs and pandas into .venv-s3fs"
 	@.venv-s3fs/bin/python $(INSTALL) --no-compile -r requirements/s3fs.txt
+	@touch $@
+
+$(AZURITE)/node_modules/.installed: $(AZURITE)/package-lock.json
+	@echo "Installing Azurite into $(AZURITE)"
+	@cd $(AZURITE) && npm ci --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
 .venv-prowler/.prowler: requirements/prowler.txt .venv-prowler/bin/python

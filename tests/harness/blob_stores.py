@@ -4,6 +4,7 @@ import base64
 import hmac
 import http.client
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -11,11 +12,15 @@ import threading
 import uuid
 from contextlib import contextmanager
 from email.utils import formatdate
+from pathlib import Path
 
 import pytest
 
 from keystead.objects import open_blobs
 from keystead.settings import Settings
+
+AZURITE = Path(__file__).parents[1] / "objects" / "azurite" / "node_modules" / ".bin"
+"""Where `make azurite` installs it."""
 
 
 @contextmanager
@@ -34,10 +39,7 @@ def s3(_tmp):
     server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0)
     server.start()
     host, port = server.get_host_and_port()
-    connection = http.client.HTTPConnection(host, port, timeout=60)
-    connection.request("PUT", "/sealed")
-    assert connection.getresponse().status == 200
-    connection.close()
+    _make_bucket(host, port)
     try:
         yield Settings(
             object_store="s3://sealed/in/here/",
@@ -49,10 +51,17 @@ def s3(_tmp):
         server.stop()
 
 
+def _make_bucket(host, port):
+    connection = http.client.HTTPConnection(host, port, timeout=60)
+    connection.request("PUT", "/sealed")
+    assert connection.getresponse().status == 200
+    connection.close()
+
+
 @contextmanager
 def program(name, *arguments, cwd, wait):
     """The running program `name`; the test is skipped if there is none."""
-    found = shutil.which(name)
+    found = shutil.which(name, path=os.pathsep.join([str(AZURITE), os.environ.get("PATH", "")]))
     if found is None:
         pytest.skip(f"the program {name} is not installed")
     process = subprocess.Popen(
@@ -82,27 +91,40 @@ def free_port():
         return taken.getsockname()[1]
 
 
+SIGNED = "AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0"
+
+
 @contextmanager
 def gs(tmp):
-    port = free_port()
-    address = f"http://127.0.0.1:{port}"
-    account = {"gcs_base_url": address, "disable_oauth": True, "client_email": "", "private_key": ""}
-    (tmp / "account.json").write_text(json.dumps({**account, "private_key_id": ""}))
-    (tmp / "gcs" / "sealed").mkdir(parents=True)
-    options = [
-        "-scheme",
-        "http",
-        "-host",
-        "127.0.0.1",
-        "-port",
-        str(port),
-        "-public-host",
-        f"127.0.0.1:{port}",
-    ]
-    with program(
-        "fake-gcs-server", *options, "-backend", "memory", "-data", str(tmp / "gcs"), cwd=tmp, wait=b"started"
-    ):
-        yield Settings(object_store="gs://sealed/in/here", object_store_credentials=str(tmp / "account.json"))
+    """A server of S3, which answers what the client of Google's store asks: its XML API has the same requests.
+
+    The emulators of Google's store that can be had know its JSON API only.
+    """
+    moto = pytest.importorskip("moto.server", reason="moto is not installed")
+    serving = pytest.importorskip("werkzeug.serving", reason="moto's server is not installed")
+    answer = moto.create_backend_app("s3")
+
+    def signed(environ, start):
+        environ["HTTP_AUTHORIZATION"] = SIGNED  # for Google's form of it, which moto does not read
+        return answer(environ, start)
+
+    server = serving.make_server("127.0.0.1", 0, signed, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    _make_bucket("127.0.0.1", server.server_port)
+    account = {"disable_oauth": True}
+    account |= dict.fromkeys(("client_email", "private_key", "private_key_id"), "")
+    (tmp / "account.json").write_text(json.dumps(account))
+    try:
+        yield Settings(
+            object_store="gs://sealed/in/here",
+            object_store_endpoint=f"http://127.0.0.1:{server.server_port}",
+            object_store_credentials=str(tmp / "account.json"),
+        )
+    finally:
+        server.shutdown()
+        thread.join(60)
+        server.server_close()
 
 
 AZURITE_ACCOUNT = "devstoreaccount1"

@@ -237,6 +237,22 @@ def test_parts_without_an_etag_are_no_document(s3: Any, bucket: str) -> None:
     assert told["Code"] == "MalformedXML"
 
 
+def test_an_upload_in_parts_under_the_caller_s_own_key_is_completed(s3: Any, bucket: str) -> None:
+    rule = {
+        "ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"},
+        "BlockedEncryptionTypes": {"EncryptionType": ["NONE"]},
+    }
+    s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [rule]})
+    named = {"Bucket": bucket, "Key": "k"}
+    own = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": "k" * 32}
+    upload = s3.create_multipart_upload(**named, **own)["UploadId"]
+    part = s3.upload_part(**named, **own, UploadId=upload, PartNumber=1, Body=b"body")
+    parts = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
+    s3.complete_multipart_upload(**named, UploadId=upload, MultipartUpload=parts)
+    assert s3.get_object(**named, **own)["Body"].read() == b"body"
+    assert refused(s3.get_object, **named)["status"] == 400
+
+
 # ------------------------------------------------------------------------------ deleting
 
 
@@ -297,6 +313,25 @@ def test_the_first_region_makes_buckets_for_others(server: RunningServer, s3: An
         assert refused(there.create_bucket, **place(name))["Code"] == "IllegalLocationConstraintException"
 
 
+def test_a_bucket_is_made_once(server: RunningServer, s3: Any, made: Any, bucket: str) -> None:
+    s3.put_object(Bucket=bucket, Key="k", Body=b"body")
+    assert s3.create_bucket(Bucket=bucket)["Location"] == f"/{bucket}"
+    assert s3.head_object(Bucket=bucket, Key="k")["ContentLength"] == 4
+    other = made(server.root("222222222222"))
+    assert refused(other.create_bucket, Bucket=bucket)["Code"] == "BucketAlreadyExists"
+    there, place = made(None, region="eu-west-1"), {"LocationConstraint": "eu-west-1"}
+    there.create_bucket(Bucket="made-once", CreateBucketConfiguration=place)
+    told = refused(there.create_bucket, Bucket="made-once", CreateBucketConfiguration=place)
+    assert (told["Code"], told["status"]) == ("BucketAlreadyOwnedByYou", 409)
+
+
+def test_names_that_no_bucket_has_are_told_apart_from_those_that_none_has(s3: Any) -> None:
+    assert refused(s3.list_objects_v2, Bucket="none-has-it")["Code"] == "NoSuchBucket"
+    for name in ("No-Bucket", "a..b", "192.0.2.1"):
+        told = refused(s3.list_objects_v2, Bucket=name)
+        assert (told["Code"], told["BucketName"]) == ("InvalidBucketName", name)
+
+
 def test_documents_that_break_their_model_are_malformed(s3: Any, bucket: str) -> None:
     def lifecycle(**rule: Any) -> dict[str, Any]:
         return {"Bucket": bucket, "LifecycleConfiguration": {"Rules": [{"Expiration": {"Days": 1}, **rule}]}}
@@ -344,7 +379,7 @@ def test_copies_have_a_redirection_of_their_own(s3: Any, bucket: str) -> None:
 
 
 def test_listings_say_what_was_asked_for(s3: Any, bucket: str) -> None:
-    for call in (s3.list_objects, s3.list_objects_v2, s3.list_object_versions):
+    for call in (s3.list_objects, s3.list_objects_v2):
         assert "Delimiter" not in call(Bucket=bucket, Delimiter="")
     assert (
         s3.head_bucket(Bucket=bucket)["ResponseMetadata"]["HTTPHeaders"]["content-type"] == "application/xml"

@@ -134,7 +134,8 @@ def test_a_page_is_told_that_it_may_see_the_answer(server: Any, s3: Any, bucket:
         ({"x-amz-signature": None}, (400, "InvalidArgument")),
         ({"key": None}, (400, "InvalidArgument")),
         ({"policy": None, "x-amz-signature": None}, (403, "AccessDenied")),
-        ({"tagging": "<Tagging/>"}, (501, "NotImplemented")),
+        ({"tagging": "<Tagging/>"}, (400, "MalformedXML")),
+        ({"tagging": "<Tagging><TagSet/></Tagging>"}, (403, "AccessDenied")),
         ({"x-ignore-it": "1"}, (204, "")),
     ],
 )
@@ -257,3 +258,40 @@ def test_forms_that_never_come_to_their_file_keep_nobody_else_waiting(
     with slow[0] as first:
         first.sendall(whole[100:])
         assert first.recv(1000).startswith(b"HTTP/1.1 204")
+
+
+TAGS = "<Tagging><TagSet>{}</TagSet></Tagging>".format
+TAG = "<Tag><Key>{}</Key><Value>{}</Value></Tag>".format
+
+
+def test_a_form_brings_tags_to_whoever_may_give_them(server: Any, s3: Any, bucket: str, form: Any) -> None:
+    document = TAGS(TAG("colour", "red &amp; blue") + TAG("k=1", ""))
+    fields = form("k", {"tagging": document})
+    assert send(server, f"/{bucket}", body_of(fields, b"x")).status == 204
+    (row,) = s3.list_objects_v2(Bucket=bucket)["Contents"]
+    told = s3.get_object_tagging(Bucket=bucket, Key=row["Key"])["TagSet"]
+    assert told == [{"Key": "colour", "Value": "red & blue"}, {"Key": "k=1", "Value": ""}]
+    writing = {"Effect": "Allow", "Action": "s3:PutObject", "Resource": "*"}
+    signer = server.user(f"untagging-{bucket}", {"p": {"Version": "2012-10-17", "Statement": [writing]}})
+    assert send(server, f"/{bucket}", body_of(form(signer=signer), b"x")).status == 204
+    refused = form("k", {"tagging": document}, signer=signer)
+    assert send(server, f"/{bucket}", body_of(refused, b"x")).code == "AccessDenied"
+
+
+@pytest.mark.parametrize(
+    ("document", "code"),
+    [
+        ("<Tagging", "MalformedXML"),
+        ("<TagSet/>", "MalformedXML"),
+        (TAGS(TAG("a", "1") + TAG("a", "2")), "InvalidTag"),
+        (TAGS(TAG("", "1")), "InvalidTag"),
+        (TAGS(TAG("aws:a", "1")), "InvalidTag"),
+        (TAGS("".join(TAG(str(number), "") for number in range(11))), "BadRequest"),
+        ('<!DOCTYPE t [<!ENTITY a "b">]>' + TAGS(TAG("&a;", "")), "MalformedXML"),
+    ],
+)
+def test_tags_that_no_object_has_are_refused_in_forms(
+    server: Any, bucket: str, form: Any, document: str, code: str
+) -> None:
+    fields = form("k", {"tagging": document})
+    assert send(server, f"/{bucket}", body_of(fields, b"x")).code == code

@@ -25,6 +25,7 @@ from keystead.api.pool import Work
 from keystead.api.preflight import OPTIONS, answered
 from keystead.api.routing import Router
 from keystead.entropy import new_uuid
+from keystead.wire import xml
 from keystead.wire.address import Address
 from keystead.wire.http import Request, Response
 from keystead.wire.protocols import rest_xml
@@ -112,6 +113,24 @@ def _begin(parts: Parts, router: Router, handle: Handle, request: Request, done:
     return True
 
 
+def _tags(document: str) -> str:
+    """The tags in a form's document, written as PutObject's header has them.
+
+    Raises:
+        errors.Serialization: it is no such document.
+    """
+    root = xml.parse(document.encode())
+    found = root.first("TagSet") if root.name == "Tagging" else None
+    if found is None:
+        raise errors.Serialization("The field 'tagging' is no Tagging document.")
+    return urlencode([(_text(tag, "Key"), _text(tag, "Value")) for tag in found.children])
+
+
+def _text(parent: xml.Element, name: str) -> str:
+    child = parent.first(name)
+    return "" if child is None else child.text
+
+
 def _put(request: Request, address: Address, form: FormBody) -> Request:
     """The PutObject that a form stands for."""
     fields = form.fields
@@ -119,8 +138,6 @@ def _put(request: Request, address: Address, form: FormBody) -> Request:
         raise errors.InvalidS3Argument(
             "Bucket POST must contain a field named 'key'. If it is specified, please check the order of the fields."
         )
-    if "tagging" in fields:
-        raise errors.NotImplementedHere("This server does not support tags in forms.")
     form.fields = {**fields, "key": fields["key"].replace(_FILENAME, form.filename)}
     headers = {name: request.headers[name] for name in _KEPT if name in request.headers}
     headers |= {
@@ -130,6 +147,8 @@ def _put(request: Request, address: Address, form: FormBody) -> Request:
     }
     if "acl" in fields:
         headers["x-amz-acl"] = fields["acl"]
+    if "tagging" in fields:
+        headers["x-amz-tagging"] = _tags(fields["tagging"])
     headers["transfer-encoding"] = "chunked"  # nobody knows the file's length before its end
     if any("\r" in text or "\n" in text for text in headers.values()):
         raise errors.MalformedPost

@@ -18,6 +18,7 @@ from keystead.policy import CompiledPolicy, compile_policy, parse
 from keystead.policy.publicness import is_public
 from keystead.policy.s3_keys import PARAMETERS
 from keystead.services.s3.crossing import note_origin
+from keystead.services.s3.naming import check_name
 from keystead.services.s3.tables import BUCKETS, Bucket
 from keystead.services.s3.versions import peek
 from keystead.wire.model import Shape
@@ -34,11 +35,12 @@ def bucket_named(call: Call, name: str | None) -> Bucket:
 
     Raises:
         errors.NoSuchBucket: there is none.
+        errors.InvalidBucketName: there cannot be one.
         errors.AuthorizationHeaderMalformed: it is in another Region, which is told.
     """
     found = call.tx.get(BUCKETS, name) if name and "\0" not in name else None
     if found is None:
-        raise errors.NoSuchBucket(about={"BucketName": name or ""})
+        raise errors.NoSuchBucket(about={"BucketName": check_name(name)})
     if call.exchange is not None and call.exchange.origin and call.exchange.address.bucket == name:
         note_origin(found, call.exchange)
     if found.region != call.region and call.account:

@@ -8,8 +8,10 @@ from typing import Any, Final
 from keystead import errors
 from keystead.api import Call, Target, operation
 from keystead.audit.event import BUCKET_TYPE
+from keystead.services.s3 import ownkey
 from keystead.services.s3.access import bucket_named, facts_of, on_bucket, on_service, owner_id
 from keystead.services.s3.garbage import discard_pieces
+from keystead.services.s3.naming import check_name
 from keystead.services.s3.settings import OWNERSHIPS
 from keystead.services.s3.tables import (
     BUCKETS,
@@ -26,12 +28,6 @@ from keystead.services.s3.versions import ENABLED
 from keystead.wire.models import s3 as wire
 from keystead.wire.protocols.rest_xml import CONTENT_TYPE
 
-_NAME: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
-_ADDRESS: Final = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}", re.ASCII)
-_FORBIDDEN_STARTS: Final = ("xn--", "sthree-")
-_FORBIDDEN_ENDS: Final = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
-_RESERVED: Final = frozenset({"healthz", "metrics", "readyz"})
-"""Paths of the server's own, which a bucket of that name would be under."""
 _LOCKING: Final = ("CreateBucket", "PutBucketObjectLockConfiguration", "PutBucketVersioning")
 """What a bucket with Object Lock takes; any other the first only."""
 _FIRST_REGION: Final = "us-east-1"
@@ -39,25 +35,6 @@ _REGION: Final = re.compile(r"[a-z]{2}(?:-[a-z]+){1,2}-[0-9]{1,2}", re.ASCII)
 _OLD_NAMES: Final = {"EU": "eu-west-1"}
 _MOST: Final = 10_000
 _ID_BYTES: Final = 16
-
-
-def check_name(name: str | None) -> str:
-    """The name, if a bucket can have it (Amazon S3 User Guide, "General purpose bucket naming rules").
-
-    Raises:
-        errors.InvalidBucketName: it cannot.
-    """
-    text = name or ""
-    if (
-        _NAME.fullmatch(text) is None
-        or ".." in text
-        or _ADDRESS.fullmatch(text) is not None
-        or text.startswith(_FORBIDDEN_STARTS)
-        or text.endswith(_FORBIDDEN_ENDS)
-        or text in _RESERVED
-    ):
-        raise errors.InvalidBucketName(about={"BucketName": text})
-    return text
 
 
 def _on_new(call: Call, request: Any) -> tuple[Target, ...]:
@@ -101,6 +78,19 @@ def _region(call: Call, request: Any) -> str:
     return call.region
 
 
+def _made_before(call: Call, bucket: Bucket) -> wire.CreateBucketOutput:
+    """The answer about a bucket that is there: its owner's repetition is done already in the first Region.
+
+    Raises:
+        errors.BucketAlreadyExists, errors.BucketAlreadyOwnedByYou: elsewhere, or it is somebody else's.
+    """
+    if bucket.account != call.account:
+        raise errors.BucketAlreadyExists
+    if not bucket.region == call.region == _FIRST_REGION:
+        raise errors.BucketAlreadyOwnedByYou
+    return wire.CreateBucketOutput(location=f"/{bucket.name}", bucket_arn=bucket.arn)
+
+
 @operation("CreateBucket", targets=_on_new, changes=True)
 def create_bucket(call: Call, request: wire.CreateBucketRequest, *_bucket: Target) -> wire.CreateBucketOutput:
     """Make a bucket: private, encrypted, without versions."""
@@ -112,11 +102,7 @@ def create_bucket(call: Call, request: wire.CreateBucketRequest, *_bucket: Targe
         raise errors.InvalidS3Argument
     there = call.tx.get(BUCKETS, name)
     if there is not None:
-        raise (
-            errors.BucketAlreadyOwnedByYou()
-            if there.account == call.account
-            else errors.BucketAlreadyExists()
-        )
+        return _made_before(call, there)
     if len(call.tx.find(BUCKETS, "account", call.account, limit=_MOST)) >= _MOST:
         raise errors.TooManyBuckets
     configured = request.create_bucket_configuration
@@ -133,6 +119,7 @@ def create_bucket(call: Call, request: wire.CreateBucketRequest, *_bucket: Targe
         lock=Lock() if request.object_lock_enabled_for_bucket else None,
     )
     call.tx.insert(BUCKETS, name, bucket)
+    ownkey.ensure(call)
     return wire.CreateBucketOutput(location=f"/{name}", bucket_arn=bucket.arn)
 
 

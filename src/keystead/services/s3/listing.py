@@ -244,7 +244,7 @@ def list_object_versions(
     return wire.ListObjectVersionsOutput(
         name=bucket.name,
         prefix=write(asked.prefix),
-        delimiter=write(request.delimiter or None),
+        delimiter=write(request.delimiter),
         key_marker=write(request.key_marker or ""),
         version_id_marker=request.version_id_marker or "",
         max_keys=MOST if request.max_keys is None else request.max_keys,

@@ -1,9 +1,9 @@
 """S3's own key: under it are data keys of objects that no key of KMS protects, and the outer ones of two layers.
 
 It belongs to no account. A new one is made every year, and whenever an operator says so; data keys stay under the one
-that they were sealed under, which is kept. The first is made by work that falls due, right after the first object: a call
-that is run again after a conflict keeps what it sealed, so no call may make what it seals under. Until then, and in
-envelopes from before there were such keys, the key ring's key for tokens stands in.
+that they were sealed under, which is kept. The first is made with the first bucket: a call that is run again after a
+conflict keeps what it sealed, so no call may make what it seals under. Where there were buckets before there were such
+keys, one is made by work that falls due right after the next object, and the key ring's key for tokens stands in.
 """
 
 from __future__ import annotations
@@ -50,6 +50,12 @@ def make(tx: Transaction, keyring: Keyring, now: float) -> OwnKey:
     tx.put(OWN_KEYS, _NEWEST, key)
     put_due(tx, now + PERIOD, DUE, "")
     return key
+
+
+def ensure(call: Call) -> None:
+    """None; there is a key from now on."""
+    if newest(call.tx) is None:
+        make(call.tx, call.keyring, call.now)
 
 
 def rotate(keyring: Keyring, call: DueCall, _subject: str) -> list[DueEvent]:
