@@ -276,6 +276,14 @@ def test_what_was_replaced_is_not_deleted(s3: Any, bucket: str, versioned: bool)
     assert "Contents" not in s3.list_objects_v2(Bucket=bucket)
 
 
+def test_a_version_that_is_gone_is_deleted_by_its_name(s3: Any, bucket: str) -> None:
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    named = {"Bucket": bucket, "Key": "k"}
+    version = s3.put_object(**named, Body=b"")["VersionId"]
+    for _ in range(2):
+        assert s3.delete_object(**named, VersionId=version)["VersionId"] == version
+
+
 def test_who_may_not_read_compares_no_etag(server: RunningServer, s3: Any, made: Any, bucket: str) -> None:
     allowed = {"Effect": "Allow", "Action": "s3:DeleteObject", "Resource": f"arn:aws:s3:::{bucket}/*"}
     person = made(server.user("remover", {"p": {"Version": "2012-10-17", "Statement": [allowed]}}))

@@ -62,7 +62,7 @@ def delete_object(
     _check_wanted(call, bucket, key, request.if_match)
     gone = remove(call, bucket, key, request.version_id, _may_go(call, bucket, key, request))
     if gone is None:
-        return wire.DeleteObjectOutput()
+        return wire.DeleteObjectOutput(version_id=request.version_id)
     return wire.DeleteObjectOutput(delete_marker=gone.marker or None, version_id=gone.id)
 
 
