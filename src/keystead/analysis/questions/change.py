@@ -9,6 +9,7 @@ from typing import Final, Literal
 import msgspec
 
 from keystead.analysis.account import entries_of, named
+from keystead.analysis.addressed import Addressed, addressed
 from keystead.analysis.effective import Key, Standing
 from keystead.analysis.questions.duties import MANAGE, USE
 from keystead.analysis.questions.zone import controls
@@ -16,7 +17,7 @@ from keystead.analysis.settled import known_tags, mentioned
 from keystead.policy import grants
 from keystead.policy.compiled import CompiledPolicy, CompiledStatement
 from keystead.policy.principal import ACCOUNT
-from keystead.policy.request import AuthorizationRequest, Grant, Principal
+from keystead.policy.request import AuthorizationRequest, Principal
 
 Kind = Literal["outside", "public", "duties", "lockout"]
 KINDS: Final[tuple[Kind, ...]] = ("outside", "public", "duties", "lockout")
@@ -120,40 +121,47 @@ class Touched:
         )
         self._tags = before is not None and before.tags != after.tags
         self._policy = after.policy
-        self._statements = list[CompiledStatement]()
-        self._grants = list[Grant]()
-        if before is None or self._everybody:
-            return
-        same = frozenset(before.policy.document.statements) & frozenset(after.policy.document.statements)
-        for policy in dict.fromkeys((before.policy, after.policy)):
-            self._statements += [
-                one for one in policy.statements if policy.document.statements[one.index] not in same
-            ]
-        kept = {one.grant_id for one in before.grants} & {one.grant_id for one in after.grants}
-        self._grants += [one for one in (*before.grants, *after.grants) if one.grant_id not in kept]
+        keys = () if before is None or self._everybody else (before, after)
+        self._statements = Addressed(_changed(*(one.policy for one in keys)))
+        kept = frozenset[str].intersection(
+            *(frozenset(g.grant_id for g in one.grants) for one in keys or (after,))
+        )
+        self._grants = [grant for one in keys for grant in one.grants if grant.grant_id not in kept]
 
     def concerns(self, standing: Standing) -> bool:
         """Whether a statement, grant or tag that changes concerns the caller."""
         caller = standing.principal
         return (
             self._everybody
-            or any(one.name(caller) or one.not_principal for one in self._statements)
+            or any(one.name(caller) or one.not_principal for one in self._statements.of(caller))
             or any(grants.names(one.grantee, caller, one.grantee_id) for one in self._grants)
             or (self._tags and speaks_of_tags((self._policy, *standing.policies.of_caller)))
         )
+
+
+def _changed(*both: CompiledPolicy) -> Iterator[tuple[CompiledPolicy, CompiledStatement]]:
+    """The statements that only one of two policies has."""
+    if len(set(both)) < 2:  # noqa: PLR2004 - both are one
+        return
+    written = [set(policy.document.statements) for policy in both]
+    for policy in both:
+        for one in policy.statements:
+            if not all(policy.document.statements[one.index] in each for each in written):
+                yield policy, one
 
 
 def possible(key: Key, standing: Standing) -> frozenset[str]:
     """The operations that some statement or grant may allow the caller; all conditions aside, so never too few."""
     caller, held = standing.principal, standing.policies
     alone, together = set[str](), set[str]()
-    for one in key.policy.statements:
+    speaks = _speaks(key.policy)
+    for one in addressed(key.policy).of(caller):
         ways = one.name(caller)
         if ways and one.effect == "Allow":
             own = caller.account in ("", key.account) and ways & ~ACCOUNT
-            (alone if own else together).update(_speaks(key.policy)[one.index])
+            (alone if own else together).update(speaks[one.index])
             if own and ways & ACCOUNT:
-                together |= _speaks(key.policy)[one.index]
+                together |= speaks[one.index]
     identity = frozenset().union(*(_all(one) for one in (*held.identity, *held.group, *held.session)))
     found = alone | (together if caller.type == "root" else together & identity)
     for grant in key.grants:
@@ -166,11 +174,30 @@ def possible(key: Key, standing: Standing) -> frozenset[str]:
 def _speaks(policy: CompiledPolicy) -> Mapping[int, frozenset[str]]:
     """The operations that each Allow statement speaks of."""
     return {
-        one.index: frozenset(name for name in MANAGE | USE if one.action(name.lower()))
+        one.index: _matched(policy.document.statements[one.index].actions, one)
         for one in policy.statements
         if one.effect == "Allow"
     }
 
 
+_matches: Final[dict[tuple[str, ...], frozenset[str]]] = {}
+"""The operations that lists of actions match; policies repeat the same few."""
+
+
+def _matched(actions: tuple[str, ...] | None, one: CompiledStatement) -> frozenset[str]:
+    known = None if actions is None else _matches.get(actions)
+    if known is not None:
+        return known
+    found = frozenset(name for name, lower in _LOWER if one.action(lower))
+    if actions is not None and len(_matches) < _MOST_MATCHES:
+        _matches[actions] = found
+    return found
+
+
+_MOST_MATCHES: Final = 4096
+_LOWER: Final = tuple((name, name.lower()) for name in sorted(MANAGE | USE))
+
+
+@lru_cache(4096)
 def _all(policy: CompiledPolicy) -> frozenset[str]:
     return frozenset().union(*_speaks(policy).values())

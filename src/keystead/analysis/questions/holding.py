@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from keystead.analysis.addressed import about
 from keystead.analysis.budget import Budget
 from keystead.analysis.condition_keys import of_caller
 from keystead.analysis.decode import bits, confirmed
@@ -19,8 +20,7 @@ from keystead.analysis.questions.duties import MANAGE, USE
 from keystead.analysis.questions.who_can import allows
 from keystead.analysis.solver import Box, Part, remainders
 from keystead.analysis.space import ACTION
-from keystead.policy.compiled import CompiledPolicy
-from keystead.policy.request import AuthorizationRequest, Principal, ResourceDescription, Value
+from keystead.policy.request import AuthorizationRequest, ResourceDescription, Value
 
 _GRANTING: Final = "kms:creategrant"
 _PLAIN_WORK: Final = 20
@@ -43,7 +43,7 @@ class Holding:
 
     @cached_property
     def _effective(self) -> Effective:
-        policy = _about(self._key.policy, self._standing.principal)
+        policy = about(self._key.policy, self._standing.principal)
         return Effective(msgspec.structs.replace(self._key, policy=policy), self._standing, self._budget)
 
     def duties(self) -> tuple[AuthorizationRequest, AuthorizationRequest] | None:
@@ -106,9 +106,3 @@ class Holding:
         narrowed = list(space.full)
         space.narrow(narrowed, FOR_SERVICES)
         return [space.part(tuple(narrowed))]
-
-
-def _about(policy: CompiledPolicy, caller: Principal) -> CompiledPolicy:
-    """The policy without the statements that have nothing to say about the caller: they would only make more work."""
-    speaking = tuple(one for one in policy.statements if one.not_principal or one.name(caller))
-    return CompiledPolicy(speaking, policy.name, policy.document, policy.bound)

@@ -14,6 +14,7 @@ from keystead.analysis.decode import confirmed
 from keystead.analysis.effective import ASKED, CROSS_ACCOUNT, Key
 from keystead.analysis.evaluate import denied
 from keystead.analysis.questions.external import confirms, grantee_probe, outside
+from keystead.analysis.questions.outside import about_outsiders, account_in
 from keystead.analysis.questions.zone import Side, denied_by, side
 from keystead.analysis.settled import known_tags
 from keystead.analysis.solver import Box, Part, remainders
@@ -52,9 +53,15 @@ class _Change:
 
     def __init__(self, before: Key | None, after: Key, zone: frozenset[str], budget: Budget) -> None:
         self._before, self._after, self._budget = before, after, budget
-        was = _NOTHING if before is None else side(before)
-        now = side(after)
-        self._grants = {one.grant_id: one for key in (before, after) if key is not None for one in key.grants}
+        was = _NOTHING if before is None else _for_outsiders(side(before), zone)
+        now = _for_outsiders(side(after), zone)
+        self._grants = {
+            one.grant_id: one
+            for key in (before, after)
+            if key is not None
+            for one in key.grants
+            if account_in(one.grantee) not in zone
+        }
         names = symbolic.context_names([was.policy, now.policy], self._grants.values())
         self._granted = {name: symbolic.as_policy(one, names) for name, one in self._grants.items()}
         self._probed = {name: number for number, name in enumerate(self._grants, 1)}
@@ -92,7 +99,7 @@ class _Change:
             if witness is not None:
                 yield Opened(witness, one.number, one.statement.sid)
         for grant in self._after.grants:
-            for one in self._by_grant(grant):
+            for one in self._by_grant(grant) if grant.grant_id in self._grants else ():
                 witness = self._witness(one)
                 if witness is not None:
                     yield Opened(witness, grant_id=grant.grant_id)
@@ -124,12 +131,22 @@ class _Change:
     def _allowed_before(self) -> list[Part]:
         if self._before is None:
             return []
-        by_grant = [one for grant in self._before.grants for one in self._by_grant(grant)]
+        own = (grant for grant in self._before.grants if grant.grant_id in self._grants)
+        by_grant = [one for grant in own for one in self._by_grant(grant)]
         return parts(self.space, (*self._old.allows, *by_grant))
 
     def _confirms(self, request: AuthorizationRequest) -> bool:
         before = self._before
         return confirms(self._after, request) and (before is None or not _confirmed_at(before, request))
+
+
+def _for_outsiders(there: Side, zone: frozenset[str]) -> Side:
+    """The key's side without the statements that name nobody from outside: they would only make more work."""
+    return msgspec.structs.replace(
+        there,
+        policy=about_outsiders(there.policy, zone),
+        controls=tuple(about_outsiders(one, zone) for one in there.controls),
+    )
 
 
 def _confirmed_at(key: Key, request: AuthorizationRequest) -> bool:

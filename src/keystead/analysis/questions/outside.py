@@ -185,11 +185,20 @@ def outsider(caller: Principal, zone: frozenset[str]) -> bool:
 
 def names_outsiders(policy: CompiledPolicy, zone: frozenset[str]) -> bool:
     """Whether an Allow statement may name somebody from outside; never too seldom."""
-    return any(
-        one.not_principal is not None or (one.principal is not None and _names(one.principal, zone))
-        for one in policy.document.statements
-        if one.effect == "Allow"
-    )
+    return any(one.effect == "Allow" and _may_name(one, zone) for one in policy.document.statements)
+
+
+def about_outsiders(policy: CompiledPolicy, zone: frozenset[str]) -> CompiledPolicy:
+    """The policy without the statements, Deny or Allow, that name nobody from outside."""
+    written = policy.document.statements
+    left = tuple(one for one in policy.statements if _may_name(written[one.index], zone))
+    return CompiledPolicy(left, policy.name, policy.document, policy.bound)
+
+
+def _may_name(statement: Statement, zone: frozenset[str]) -> bool:
+    if statement.not_principal is not None:
+        return True
+    return statement.principal is not None and _names(statement.principal, zone)
 
 
 def _names(element: PrincipalElement, zone: frozenset[str]) -> bool:

@@ -24,7 +24,7 @@ from keystead.analysis.space import Space, Universe, has_variables, tests_of
 from keystead.policy import scalars
 from keystead.policy.compiled import CompiledPolicy
 from keystead.policy.condition import split
-from keystead.policy.document import Condition, PrincipalElement
+from keystead.policy.document import EVERYONE, Condition, PrincipalElement, Statement
 from keystead.policy.request import AuthorizationRequest, Principal
 
 _ACCOUNT: Final = re.compile(r"(?<![0-9])[0-9]{12}(?![0-9])", re.ASCII)
@@ -63,16 +63,16 @@ def public_access(
     """
     work = budget or Budget()
     known = accounts_named(policy)
-    probes = [*_probes(policy)]
+    probes, naming = [*_probes(policy)], _naming_everybody(policy)
     space = Space(
-        [policy, *rcps],
+        [naming, *rcps],
         universe,
         work,
         probes=probes,
         caller_probes=[_outsider(known)],
         elements=[PrincipalElement(aws=tuple(sorted(known)))],
     )
-    held = boxed(space, policy)
+    held = boxed(space, naming)
     fixed = [
         *space.impossible,
         *(_fixed(space, probe) for probe in probes),
@@ -89,6 +89,18 @@ def public_access(
         if witness is not None:
             found.append(Public(statement.number, statement.statement.sid, witness))
     return tuple(found)
+
+
+def _naming_everybody(policy: CompiledPolicy) -> CompiledPolicy:
+    """The policy without the statements that list whom they name: who is asked about is of no account that it names."""
+    written = policy.document.statements
+    left = tuple(one for one in policy.statements if _may_name_anybody(written[one.index]))
+    return CompiledPolicy(left, policy.name, policy.document, policy.bound)
+
+
+def _may_name_anybody(statement: Statement) -> bool:
+    element = statement.principal
+    return statement.not_principal is not None or (element is not None and EVERYONE in element.aws)
 
 
 def accounts_named(policy: CompiledPolicy) -> frozenset[str]:
