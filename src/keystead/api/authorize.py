@@ -196,11 +196,12 @@ def hidden(call: Call, target: Target) -> errors.AccessDenied:
 
 def key_policy(key: Key) -> CompiledPolicy:
     """The key's policy compiled; once per version."""
-    return _key_policy(key.policy, key.principals)
+    return compiled_key_policy(key.policy, key.principals)
 
 
 @lru_cache(_MOST_COMPILED)
-def _key_policy(text: str, bound: tuple[tuple[str, str], ...]) -> CompiledPolicy:
+def compiled_key_policy(text: str, bound: tuple[tuple[str, str], ...]) -> CompiledPolicy:
+    """A key policy with the principals that it is bound to; what is looked at before it is stored is compiled then."""
     return compile_key_policy(text, dict(bound))
 
 

@@ -6,6 +6,7 @@ What a statement means stands here; how policies combine stands in `evaluate`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -20,6 +21,8 @@ from keystead.policy.request import AuthorizationRequest, Principal
 Matches = Callable[[AuthorizationRequest], bool]
 
 _GRANTING: Final[tuple[PolicyType, ...]] = ("resource", "identity", "group")
+_MOST_ACTIONS: Final = 2048
+"""Entries whose tests are kept: policies repeat the same few."""
 _MEMO_SIZE: Final = 512  # actions remembered per policy; KMS has some 60, a simulated case may ask anything
 
 
@@ -152,6 +155,7 @@ def _any_action(entries: Iterable[str]) -> Callable[[str], bool]:
     return lambda action: any(match(action) for match in matches)
 
 
+@lru_cache(_MOST_ACTIONS)
 def _action_match(entry: str) -> pattern.Match:
     """Match `*` or `service:name`; wild cards act in the name only, and case never counts.
 

@@ -10,12 +10,11 @@ import msgspec
 
 from keystead import errors
 from keystead.api import Call, Target, operation
-from keystead.api.authorize import may_change_policy
+from keystead.api.authorize import compiled_key_policy, may_change_policy
 from keystead.api.directory import bind
 from keystead.keys.state import check_state
 from keystead.policy import (
     CompiledPolicy,
-    compile_key_policy,
     default_key_policy,
     named_principals,
     validate_key_policy,
@@ -53,7 +52,7 @@ def checked_policy(
     if text is None:
         return CheckedPolicy(default_key_policy(account))
     checked = bound_policy(call.tx, text)
-    policy = compile_key_policy(text, dict(checked.principals))
+    policy = compiled_key_policy(text, checked.principals)
     if not bypass_lockout_check and not may_change_policy(call, policy, account):
         raise errors.MalformedPolicyDocument(f"{LOCKOUT} {_remaining(policy)}")
     return checked
