@@ -8,7 +8,7 @@ import differential
 import pytest
 import random_policies
 
-from keystead.analysis import Budget, Universe, new_access
+from keystead.analysis import Budget, Universe, new_access, public_access
 from keystead.analysis.condition import OPERATORS
 from keystead.errors import Undecided
 from keystead.policy import compile_policy, condition, parse
@@ -137,3 +137,13 @@ def test_the_largest_plain_policies_take_a_small_part_of_the_work():
     (found,) = new_access(before, after, KEY, budget=budget)
     assert found.witness.principal.role_arn == arns[0]
     assert budget.left > 0.9 * Budget().left
+
+
+def test_tries_that_variables_ask_for_are_counted():
+    """Each takes as long as there are keys and variables: hundreds of both would take many seconds unseen."""
+    tags = [
+        allow({"StringLike": {f"aws:PrincipalTag/t{i}": f"*${{aws:PrincipalTag/u{i}}}*"}}) for i in range(150)
+    ]
+    budget = Budget()
+    with pytest.raises(Undecided, match="limit of work"):
+        public_access(key_policy(*tags), KEY, budget)

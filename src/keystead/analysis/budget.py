@@ -6,8 +6,8 @@ from typing import Final
 
 from keystead.errors import Undecided
 
-WORK: Final = 1_000_000
-"""Units of about a microsecond each."""
+WORK: Final = 800_000
+"""Units of a microsecond or two each: no question may take two seconds of a busy machine."""
 MEMORY: Final = 64 << 20
 """Bytes that the states of one automaton may take."""
 

@@ -33,11 +33,12 @@ def confirmed(
         Undecided: where variables in policies join keys, no request was found that is confirmed.
     """
     doubtful = bool(space.open_tests or space.open_resources)
+    work = 20 + len(space.keys) + 20 * (len(space.open_tests) + len(space.open_resources))
     seen = False
     for box in boxes:
         seen = True
         for request in itertools.islice(_requests(space, box), _TRIES if doubtful else 1):
-            budget.spend(20)
+            budget.spend(work)
             if confirms(request):
                 return request
         if not doubtful:

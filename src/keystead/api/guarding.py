@@ -18,7 +18,8 @@ import msgspec
 import structlog
 
 from keystead import errors
-from keystead.analysis.budget import WORK, Budget
+from keystead.analysis.budget import WORK as WORK_OF_QUESTION
+from keystead.analysis.budget import Budget
 from keystead.analysis.questions.change import Change, Violation
 from keystead.analysis.questions.violations import violations
 from keystead.api.call import Call, Target
@@ -35,8 +36,8 @@ log = structlog.get_logger("keystead.guard")
 
 HEADER: Final = "x-keystead-guard-override"
 
-_WORK: Final = 2 * WORK
-"""What may be spent on one call; a policy that takes more is not proven to be harmless."""
+WORK: Final = 3 * WORK_OF_QUESTION // 4
+"""What may be spent on one call, all its questions together; what takes more is not proven to be harmless."""
 
 Outcome = Literal["recorded", "overridden", "confirmation needed", "refused"]
 
@@ -161,7 +162,7 @@ def guarded(operation: Operation, changes: Changes, watched: Watched = own_accou
         for account in watch.guards:
             _take_turn(call, account)
         answer = operation.perform(call, request, *asked)
-        budget, found = Budget(_WORK), list[Found]()
+        budget, found = Budget(WORK), list[Found]()
         for account, guard in watch.guards.items():
             found += _found(account, guard, changes(call, asked, answer, guard, account), budget)
         watch.judge(call, request, found)

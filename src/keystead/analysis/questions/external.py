@@ -72,7 +72,7 @@ def external_access(key: Key, zone: frozenset[str], organization: str = "") -> t
         acting=ASKED & CROSS_ACCOUNT,
     )
     barred = [*space.impossible, *held_only(space, members), *denied_by(space, (key.policy, *rcps))]
-    public = {one.statement for one in public_access(key.policy, Universe(kms_only=True))}
+    public = {one.statement for one in public_access(key.policy, Universe(kms_only=True), budget)}
     statements = {one.number: one for one in boxed(space, key.policy, None).allows}
     found = []
     for number, (name, _, place) in enumerate(entries, 1):

@@ -107,7 +107,7 @@ class _Search:
         ]
         (every,) = boxed(space, asked, None).allows
         self._acting = every.box[ACTION]
-        self._public = {one.statement for one in public_access(policy, Universe())}
+        self._public = {one.statement for one in public_access(policy, Universe(), self._budget)}
 
     def found(self) -> Iterator[Opening]:
         """Each entry that is let in."""
