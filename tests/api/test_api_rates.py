@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from keystead import errors
 from keystead.api.rates import Rates, parse, quotas_of
+from keystead.api.shared_buckets import SLOTS, SharedBuckets
 from keystead.app import SERVICES
 from keystead.audit.reader import read_journal
 from keystead.keys.spec import KEY_SPECS
@@ -132,11 +133,42 @@ def test_kinds_of_keys_have_quotas_of_their_own():
 )
 def test_what_is_no_quota_is_named(written, said):
     with pytest.raises(errors.SettingsError, match=said):
-        parse([written], OPERATIONS, 1)
+        parse([written], OPERATIONS)
 
 
-def test_workers_share_a_quota():
-    assert parse(["kms:CreateKey=6"], OPERATIONS, 3) == {"kms:CreateKey": 2.0}
+def test_workers_share_a_quota(tmp_path):
+    time = Time()
+    first, second = (
+        Rates({"kms:symmetric": 4.0}, {"kms:symmetric": 3.0}, time, SharedBuckets(tmp_path / "rates"))
+        for _ in range(2)
+    )
+    other = call(arn="arn:aws:iam::0:user/other")
+    assert passes(first, call(), call()) == [True, True]
+    assert passes(second, call(), call()) == [True, False]  # the caller's are used up
+    assert passes(second, other) == [
+        False
+    ]  # and by then the account's, which the refused one counted against
+    time.now += 0.5
+    assert passes(first, other, other) == [True, True]
+    assert passes(second, other) == [False]
+    time.now = 0.1  # the machine was started anew
+    assert passes(second, other) == [True]
+
+
+def test_shared_buckets_are_told_apart_and_the_longest_unused_gives_way(tmp_path):
+    shared = SharedBuckets(tmp_path / "rates")
+    names = [("kms:symmetric", "us-east-1", f"{number:012}") for number in range(1000)]
+    for at, name in enumerate(names):
+        place, digest, known = shared.find(name)
+        assert known is None
+        shared.keep(place, digest, 0.5, float(at))
+    again = SharedBuckets(tmp_path / "rates")
+    assert [again.find(name)[2] for name in names] == [(0.5, float(at)) for at in range(1000)]
+    for number in range(1000, 3 * SLOTS):
+        name = ("kms:symmetric", "us-east-1", f"{number:012}")
+        place, digest, _ = shared.find(name)
+        shared.keep(place, digest, 0.0, float(number))
+        assert shared.find(name)[2] == (0.0, float(number))
 
 
 def test_quotas_can_come_from_a_variable():

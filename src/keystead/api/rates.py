@@ -10,6 +10,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -17,9 +19,11 @@ import msgspec
 from keystead import errors
 from keystead.api.call import Call, Target
 from keystead.api.service import Service
+from keystead.api.shared_buckets import SharedBuckets
 from keystead.settings import Settings
 
 _MOST_BUCKETS: Final = 16_384
+_FILE: Final = "rates"
 _SYMMETRIC: Final = "kms:symmetric"
 _GROUPS: Final = {
     "SYMMETRIC": _SYMMETRIC,
@@ -74,9 +78,14 @@ class Rates:
     """
 
     def __init__(
-        self, accounts: Mapping[str, float], principals: Mapping[str, float], monotonic: Callable[[], float]
+        self,
+        accounts: Mapping[str, float],
+        principals: Mapping[str, float],
+        monotonic: Callable[[], float],
+        shared: SharedBuckets | None = None,
     ) -> None:
-        """Quotas by name, in requests a second."""
+        """Quotas by name, in requests a second; `shared` are the buckets of several workers."""
+        self._shared = shared
         self._accounts = accounts
         self._principals = principals
         self._monotonic = monotonic
@@ -92,7 +101,7 @@ class Rates:
         if not self._accounts and not self._principals:
             return
         names = quotas_of(service, call.operation, targets)
-        with self._lock:
+        with self._lock, nullcontext() if self._shared is None else self._shared.turn():
             now = self._monotonic()
             for name in names:
                 self._count(self._accounts, name, call.region, call.account, now)
@@ -102,13 +111,26 @@ class Rates:
         rate = rates.get(name)
         if rate is None:
             return
-        bucket = self._buckets.get((name, region, who))
+        taken = self._take if self._shared is None else self._take_shared
+        if not taken((name, region, who), rate, now):
+            raise errors.Throttling("Rate exceeded")
+
+    def _take(self, name: tuple[str, str, str], rate: float, now: float) -> bool:
+        bucket = self._buckets.get(name)
         if bucket is None:
             if len(self._buckets) >= _MOST_BUCKETS:  # the one made first has most likely filled up again
                 self._buckets.pop(next(iter(self._buckets)))
-            bucket = self._buckets[name, region, who] = Bucket(max(rate, 1.0), now)
-        if not bucket.take(rate, now):
-            raise errors.Throttling("Rate exceeded")
+            bucket = self._buckets[name] = Bucket(max(rate, 1.0), now)
+        return bucket.take(rate, now)
+
+    def _take_shared(self, name: tuple[str, str, str], rate: float, now: float) -> bool:
+        assert self._shared is not None
+        place, digest, known = self._shared.find(name)
+        # What is later than now was so before the machine was started anew.
+        bucket = Bucket(max(rate, 1.0), now) if known is None or known[1] > now else Bucket(*known)
+        taken = bucket.take(rate, now)
+        self._shared.keep(place, digest, bucket.left, bucket.at)
+        return taken
 
 
 def quotas_of(service: str, operation: str, targets: tuple[Target, ...]) -> list[str]:
@@ -123,14 +145,14 @@ def _group(spec: str) -> str:
     return next(group for family, group in _GROUPS.items() if spec.startswith(family))
 
 
-def parse(written: Iterable[str], operations: Mapping[str, Iterable[str]], share: int) -> dict[str, float]:
-    """Quotas as settings write them (`kms:symmetric=5500`), each divided among `share` workers.
+def parse(written: Iterable[str], operations: Mapping[str, Iterable[str]]) -> dict[str, float]:
+    """Quotas as settings write them (`kms:symmetric=5500`).
 
     Raises:
         errors.SettingsError: one is not written so, or there is no such quota.
     """
     known = SHARED | {f"{service}:{name}" for service, names in operations.items() for name in names}
-    return {name: rate / share for name, rate in map(_parsed, written) if _known(name, known)}
+    return {name: rate for name, rate in map(_parsed, written) if _known(name, known)}
 
 
 def _parsed(written: str) -> tuple[str, float]:
@@ -154,15 +176,16 @@ def _known(name: str, known: Iterable[str]) -> bool:
     return True
 
 
-def rates_of(settings: Settings, services: Mapping[str, Service]) -> Rates:
-    """The request quotas; each worker keeps its part of them, for the kernel spreads connections evenly.
+def rates_of(settings: Settings, services: Mapping[str, Service], directory: Path) -> Rates:
+    """The request quotas, which several workers keep together in the data directory.
 
     Raises:
         errors.SettingsError: one is not known.
     """
     operations = {name: service.operations for name, service in services.items()}
     accounts, principals = (
-        parse(written, operations, settings.workers)
-        for written in (settings.rate_limits, settings.principal_rate_limits)
+        parse(written, operations) for written in (settings.rate_limits, settings.principal_rate_limits)
     )
-    return Rates(accounts, principals, time.monotonic)
+    together = settings.workers > 1 and (accounts or principals)
+    shared = SharedBuckets(directory / _FILE) if together else None
+    return Rates(accounts, principals, time.monotonic, shared)

@@ -242,7 +242,7 @@ class App:
                     Brake(self.settings.brake_objects, self.settings.brake_seconds),
                 ),
                 domains=DOMAINS,
-                rates=rates_of(self.settings, SERVICES),
+                rates=rates_of(self.settings, SERVICES, self.directory),
                 quotas=quotas_of(self.settings),
                 relations=KeyRelations(self.store),
                 attestation=self._attestation,
