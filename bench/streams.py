@@ -1,12 +1,13 @@
 """Memory of the S3 gateway while many clients stream at the same time.
 
-    python bench/streams.py [--clients N] [--bytes N]
+    python bench/streams.py [--clients N] [--bytes N] [--shared N]
 
 Each client puts an object of so many bytes under a KMS key and gets it back, all clients together, in pieces that are made
 and dropped as they go. The server is a process of its own; its resident memory is read all the while. `growth` is the highest that
 was seen beyond what the server took before, after a first round with small bodies; `growth a client` is that divided by the
 clients. The goal is 64 clients with 1 GiB each; smaller bodies show the same if memory does not grow with them, which
-`half` tells: the same with half of the bytes.
+`half` tells: the same with half of the bytes. With `--shared` all clients also get one object of that size, which takes the disk's
+room once.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Self
 
@@ -60,20 +61,25 @@ def body(size: int) -> Iterator[bytes]:
         yield PIECE[: size - start]
 
 
-def stream(server: Served, key: str, size: int) -> None:
-    """None; an object was put and got."""
+def put(server: Served, key: str, size: int) -> None:
+    """None; an object was put."""
     connection = server.connect()
-    put, get = server.path("put_object", key), server.path("get_object", key)
     headers = {
         "Content-Length": str(size),
         "x-amz-server-side-encryption": "aws:kms",
         "x-amz-server-side-encryption-bucket-key-enabled": "true",
     }
-    connection.request("PUT", put, body(size), headers)
+    connection.request("PUT", server.path("put_object", key), body(size), headers)
     answer = connection.getresponse()
     if answer.read() or answer.status != http.client.OK:
         raise AssertionError(answer.status)
-    connection.request("GET", get)
+    connection.close()
+
+
+def get(server: Served, key: str, size: int) -> None:
+    """None; an object was got."""
+    connection = server.connect()
+    connection.request("GET", server.path("get_object", key))
     answer, into, got = connection.getresponse(), memoryview(bytearray(MIB)), 0
     while read := answer.readinto(into):
         got += read
@@ -82,13 +88,27 @@ def stream(server: Served, key: str, size: int) -> None:
     connection.close()
 
 
-def together(server: Served, clients: int, size: int) -> float:
+def stream(server: Served, number: int, size: int) -> None:
+    """None; an object was put and got."""
+    put(server, f"streams/{number}", size)
+    get(server, f"streams/{number}", size)
+
+
+def get_shared(server: Served, _number: int, size: int) -> None:
+    """None; the one object was got."""
+    get(server, "shared", size)
+
+
+Act = Callable[[Served, int, int], None]
+
+
+def together(server: Served, clients: int, size: int, act: Act = stream) -> float:
     """Seconds that all clients took together."""
     failed: list[BaseException] = []
 
     def work(number: int) -> None:
         try:
-            stream(server, f"streams/{number}", size)
+            act(server, number, size)
         except BaseException as error:  # noqa: BLE001  told by the main thread
             failed.append(error)
 
@@ -103,16 +123,16 @@ def together(server: Served, clients: int, size: int) -> float:
     return time.perf_counter() - started
 
 
-def measured(server: Served, clients: int, size: int) -> dict[str, float]:
+def measured(server: Served, clients: int, size: int, act: Act = stream) -> dict[str, float]:
     """What was seen while the clients streamed."""
     with Watch(server.pid) as watch:
         before = watch.now()
-        seconds = together(server, clients, size)
+        seconds = together(server, clients, size, act)
     growth = watch.highest - before
     return {
         "MiB a client": round(size / MIB, 1),
         "seconds": round(seconds, 1),
-        "MiB/s": round(2 * clients * size / MIB / seconds),
+        "MiB/s": round((2 if act is stream else 1) * clients * size / MIB / seconds),
         "before MiB": round(before / MIB),
         "highest MiB": round(watch.highest / MIB),
         "growth MiB": round(growth / MIB, 1),
@@ -125,6 +145,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--clients", type=int, default=64)
     parser.add_argument("--bytes", type=int, default=16 * MIB)
+    parser.add_argument("--shared", type=int, default=0)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory, running("sealed", Path(directory)) as server:
         together(server, arguments.clients, MIB)
@@ -132,6 +153,9 @@ def main() -> None:
             name: measured(server, arguments.clients, size)
             for name, size in (("half", arguments.bytes // 2), ("whole", arguments.bytes))
         }
+        if arguments.shared:
+            put(server, "shared", arguments.shared)
+            result["shared"] = measured(server, arguments.clients, arguments.shared, get_shared)
     json.dump({"clients": arguments.clients, **result}, sys.stdout, indent=1)
     print()
 
