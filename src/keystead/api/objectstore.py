@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -25,6 +28,8 @@ MOST_HELD: Final = 1024
 """Bucket keys that are held at a time."""
 
 Soon = Callable[[Callable[[], None]], object]
+Made = Sequence[Buffer] | None
+Take = Callable[[Made], None]
 
 
 class Brake(msgspec.Struct, frozen=True):
@@ -66,7 +71,7 @@ class ObjectStore:
 
 
 class Pieces:
-    """A `wire.http.Source` over an iterator that may block."""
+    """A `wire.http.Source` over an iterator that may block. While one piece is sent the next one is made, and no more."""
 
     def __init__(
         self, chunks: Iterator[Buffer], pool: FairPool, soon: Soon, lane: str, rooms: Rooms | None
@@ -76,14 +81,20 @@ class Pieces:
         self._soon = soon
         self._lane = lane
         self._rooms = rooms
+        self._lock = threading.Lock()  # guards the next three
+        self._made: deque[Made] = deque()
+        self._taker: Take | None = None
+        self._making = False
 
-    def pull(self, take: Callable[[Sequence[Buffer] | None], None]) -> None:
-        def do() -> None:
-            piece = self._next()
-            with contextlib.suppress(RuntimeError):  # the server has stopped
-                self._soon(lambda: take(piece))
-
-        self._pool.submit(self._lane, Work(do, lambda: take(None)))
+    def pull(self, take: Take) -> None:
+        with self._lock:
+            if self._made:
+                self._soon(partial(take, self._made.popleft()))
+            else:
+                self._taker = take
+            start, self._making = not self._making, True
+        if start:
+            self._pool.submit(self._lane, Work(self._make, self._give_up))
 
     def give_back(self, piece: Sequence[Buffer]) -> None:
         if self._rooms is not None:
@@ -92,7 +103,27 @@ class Pieces:
     def close(self) -> None:
         self._chunks = iter(())
 
-    def _next(self) -> list[Buffer] | None:
+    def _make(self) -> None:
+        self._hand_over(self._next())
+
+    def _give_up(self) -> None:
+        self._hand_over(None)
+
+    def _hand_over(self, piece: Made) -> None:
+        """None; whoever waits has the piece, or whoever asks next, and then the one after it is made."""
+        with self._lock:
+            taker, self._taker = self._taker, None
+            self._making = taker is not None and bool(piece)
+            if taker is None:
+                self._made.append(piece)
+        if taker is None:
+            return
+        with contextlib.suppress(RuntimeError):  # the server has stopped
+            if piece:
+                self._pool.submit(self._lane, Work(self._make, self._give_up))
+            self._soon(partial(taker, piece))
+
+    def _next(self) -> Made:
         """What is sent next; None if it cannot be made, which the log has."""
         gathered: list[Buffer] = []
         size = 0
