@@ -75,7 +75,7 @@ def never_used(
     return Finding(
         rule="unused-access",
         level="note" if caller.type == "root" else "warning",
-        message=f"{who(caller)} used {said}, and never {shown}",
+        message=f"{who(caller) if caller.type == 'service' else name_of(caller)} used {said}, and never {shown}",
         policy=name,
         details={
             "principal": name_of(caller),
