@@ -49,6 +49,12 @@ def is_region(text: str) -> bool:
     return _REGION.fullmatch(text) is not None
 
 
+def account_in(text: str) -> str:
+    """The account in an ARN, nothing if `text` is none."""
+    found = split(text)
+    return "" if found is None else found.account
+
+
 def key_arn(region: str, account: str, key_id: str) -> str:
     """The ARN of a KMS key."""
     return f"arn:{PARTITION}:kms:{region}:{account}:key/{key_id}"

@@ -107,7 +107,7 @@ def test_access_from_outside_counts_grants_and_leaves_out_what_does_not_work_acr
         grants=(lent,),
     )
     found = external_access(key, frozenset({HERE}))
-    assert [(one.principal, one.operations, one.grant_id) for one in found] == [
+    assert [(one.principal, one.actions, one.grant_id) for one in found] == [
         (f"arn:aws:iam::{THERE}:user/Bob", ("kms:Encrypt",), None), (partner, ("kms:Decrypt",), "g"),
     ]  # fmt: skip
     assert external_access(key, frozenset({HERE, THERE})) == ()

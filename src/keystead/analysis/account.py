@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from keystead.analysis.effective import Key, Standing
+from keystead.arn import Arn, account_in, split
 from keystead.policy import facts as said
 from keystead.policy.compiled import CompiledPolicy, compile_policy
 from keystead.policy.document import EVERYONE, Document, Statement, parse
@@ -59,13 +60,13 @@ def standings(details: Details, service_control: tuple[Level, ...] = ()) -> Iter
 
 
 def _user(user: Details) -> Principal:
-    arn = user["Arn"]
-    return Principal(type="user", arn=arn, account=arn.split(":")[4], unique_id=user.get("UserId", ""))
+    named = user["Arn"]
+    return Principal(type="user", arn=named, account=account_in(named), unique_id=user.get("UserId", ""))
 
 
 def _session(role: Details) -> Principal:
     arn, name = role["Arn"], role["RoleName"]
-    account = arn.split(":")[4]
+    account = account_in(arn)
     return Principal(
         type="assumedRole",
         arn=f"{arn.split(':iam:')[0]}:sts::{account}:assumed-role/{name}/session",
@@ -134,16 +135,18 @@ def named(entry: str, account: str, scps: tuple[Level, ...] = ()) -> Iterator[St
 
 
 def _principal(entry: str) -> Principal | None:
-    parts = entry.split(":", 5)
-    if len(parts) != 6:  # noqa: PLR2004 - an ARN's parts
+    parts = split(entry)
+    if parts is None:
         return Principal(type="service", service=entry) if "." in entry else None
-    kind, _, name = parts[5].partition("/")
+    kind, _, name = parts.resource.partition("/")
     if kind == "role":
-        session = f"arn:{parts[1]}:sts::{parts[4]}:assumed-role/{name.rpartition('/')[2]}/session"
-        return Principal(type="assumedRole", arn=session, account=parts[4], role_arn=entry)
+        session = Arn(
+            parts.partition, "sts", "", parts.account, f"assumed-role/{name.rpartition('/')[2]}/session"
+        )
+        return Principal(type="assumedRole", arn=str(session), account=parts.account, role_arn=entry)
     if kind == "assumed-role":
-        role = f"arn:{parts[1]}:iam::{parts[4]}:role/{name.partition('/')[0]}"
-        return Principal(type="assumedRole", arn=entry, account=parts[4], role_arn=role)
+        role = Arn(parts.partition, "iam", "", parts.account, f"role/{name.partition('/')[0]}")
+        return Principal(type="assumedRole", arn=entry, account=parts.account, role_arn=str(role))
     if kind == "federated-user":
-        return Principal(type="federatedUser", arn=entry, account=parts[4])
-    return Principal(type="user", arn=entry, account=parts[4]) if kind == "user" else None
+        return Principal(type="federatedUser", arn=entry, account=parts.account)
+    return Principal(type="user", arn=entry, account=parts.account) if kind == "user" else None

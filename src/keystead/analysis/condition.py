@@ -11,6 +11,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from keystead import arn
 from keystead.analysis import pattern, scalars
 from keystead.analysis.budget import Budget
 from keystead.analysis.condition_keys import Kind
@@ -226,7 +227,7 @@ def _texts(
 
 
 def _arns(known: Iterable[str]) -> frozenset[str]:
-    return frozenset(text for text in known if text.startswith("arn:") and len(text.split(":", 5)) == 6)  # noqa: PLR2004 - an ARN's parts
+    return frozenset(text for text in known if arn.split(text) is not None)
 
 
 def _of_family(family: Family, given: Sequence[str], known: frozenset[str]) -> list[str]:

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from keystead import arn
 from keystead.analysis.actions import spelt
 from keystead.analysis.budget import Budget
 from keystead.analysis.condition_keys import has_key, of_caller
@@ -80,7 +81,8 @@ def _request(
 ) -> AuthorizationRequest:
     given = {key: value for key, value in context.items() if value is not None}
     pairs = {key.removeprefix(_EC): value for key, value in given.items() if key.startswith(_EC)}
-    account = resource.split(":")[4] if resource.count(":") > 4 else caller.account  # noqa: PLR2004 - an ARN's parts
+    named = arn.split(resource)
+    account = caller.account if named is None else named.account
     return AuthorizationRequest(
         principal=caller,
         action=spelt(action),

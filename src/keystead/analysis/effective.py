@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from keystead import arn
 from keystead.analysis import grants as symbolic
 from keystead.analysis.budget import Budget
 from keystead.analysis.compiled import ANY_WAY, BoxedStatement, boxed
@@ -258,7 +259,7 @@ def _universe(key: Key, standing: Standing) -> Universe:
         kms_only=True,
         resource=key.arn,
         callers=(standing.principal,),
-        known={**tags, "aws:resourceaccount": key.account, "aws:requestedregion": key.arn.split(":")[3]},
+        known={**tags, "aws:resourceaccount": key.account, "aws:requestedregion": arn.parse(key.arn).region},
         facts={name: value for name, value in tags.items() if value is not None},
         strict=True,
     )

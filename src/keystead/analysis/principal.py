@@ -16,6 +16,7 @@ from keystead.analysis import pattern, shapes
 from keystead.analysis.budget import Budget
 from keystead.analysis.condition import Test, tells
 from keystead.analysis.pattern import Glob, Groups
+from keystead.arn import split
 from keystead.policy.document import EVERYONE, PrincipalElement
 from keystead.policy.pattern import ANY, Tokens
 from keystead.policy.principal import UNIQUE_ID, account_of
@@ -177,33 +178,34 @@ class _People:
 
     def _known_person(self, arn: str) -> Iterator[Principal]:
         """Who has this ARN; a user also as the one who issues sessions to others."""
-        parts = arn.split(":", 5)
-        if len(parts) == 6 and parts[5] == "root":  # noqa: PLR2004 - an ARN's parts
-            yield Principal(type="root", arn=arn, account=parts[4])
+        parts = split(arn)
+        if parts is None:
+            return
+        if parts.resource == "root":
+            yield Principal(type="root", arn=arn, account=parts.account)
             return
         yield from self._person(arn)
         if arn in self._names.users:
-            state = self._arns.run(f"arn:{parts[1]}:sts::{parts[4]}")
-            head = f"arn:{parts[1]}:sts::{parts[4]}:federated-user/"
-            for _, tail in self._names_in("federated-user", state, head):
-                yield _federated(head + tail, parts[4], arn)
+            start = f"arn:{parts.partition}:sts::{parts.account}"
+            head = f"{start}:federated-user/"
+            for _, tail in self._names_in("federated-user", self._arns.run(start), head):
+                yield _federated(head + tail, parts.account, arn)
 
     def _person(self, arn: str) -> Iterator[Principal]:
         """The people of one ARN; of a role, a session of each name that matters."""
-        parts = arn.split(":", 5)
-        if len(parts) != 6 or len(parts[4]) != _ACCOUNT_DIGITS or parts[3]:  # noqa: PLR2004 - an ARN's parts
+        parts = split(arn)
+        if parts is None or len(parts.account) != _ACCOUNT_DIGITS or parts.region:
             return
-        kind, _, path = parts[5].partition("/")
-        place = (parts[0], parts[2], kind)
-        if not path or path.endswith("/") or place not in _PLACES:
+        kind, _, path = parts.resource.partition("/")
+        if not path or path.endswith("/") or (parts.service, kind) not in _PLACES:
             return
         if kind == "user":
-            yield Principal(type="user", arn=arn, account=parts[4])
+            yield Principal(type="user", arn=arn, account=parts.account)
         elif kind == "federated-user":
-            for issuer in self._issuers(parts[1], parts[4]):
-                yield _federated(arn, parts[4], issuer)
+            for issuer in self._issuers(parts.partition, parts.account):
+                yield _federated(arn, parts.account, issuer)
         else:
-            yield from self._sessions(arn, parts[1], parts[4], path.rpartition("/")[2])
+            yield from self._sessions(arn, parts.partition, parts.account, path.rpartition("/")[2])
 
     def _issuers(self, partition: str, account: str) -> list[str]:
         """The users of an account who are named, and one who is not."""
@@ -252,7 +254,7 @@ def _federated(arn: str, account: str, issuer: str) -> Principal:
     return Principal(type="federatedUser", arn=arn, account=account, issuer_arn=issuer)
 
 
-_PLACES: Final = frozenset({("arn", "iam", "user"), ("arn", "iam", "role"), ("arn", "sts", "federated-user")})
+_PLACES: Final = frozenset({("iam", "user"), ("iam", "role"), ("sts", "federated-user")})
 
 
 def _arn(*parts: str | int) -> Glob:
@@ -269,7 +271,9 @@ _USER_WITH_PATH: Final = _arn("arn:", ANY, ":iam::", ANY, ":user/", ANY, "/")
 
 def _of_session(arn: str) -> Iterator[Glob]:
     """The roles that a session with this ARN may be of: the ARN has lost the role's path."""
-    parts = arn.split(":", 5)
-    head, name = f"arn:{parts[1]}:iam::{parts[4]}:role/", parts[5].split("/")[1]
+    parts = split(arn)
+    if parts is None:
+        return
+    head, name = f"arn:{parts.partition}:iam::{parts.account}:role/", parts.resource.split("/")[1]
     yield pattern.glob((f"{head}{name}",))
     yield pattern.glob((head, ANY, f"/{name}"))

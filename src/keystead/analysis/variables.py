@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from keystead.policy import variables
+from keystead.policy.compiled import split_resource
 from keystead.policy.condition import split
 from keystead.policy.document import Condition
 from keystead.policy.pattern import ANY, ONE
@@ -52,5 +53,5 @@ def widest_resources(entries: Iterable[str]) -> tuple[str, ...]:
 
 
 def _widest_resource(entry: str) -> str:
-    head, colon, tail = ":".join(entry.split(":", 5)[:5]), ":", entry.split(":", 5)[5:]
-    return f"{head}{colon}{widest(tail[0], wild=True)}" if tail else entry
+    head, tail = split_resource(entry)
+    return head + widest(tail, wild=True)

@@ -20,6 +20,7 @@ from keystead.api.permissions import require_known
 from keystead.api.readings import readings
 from keystead.api.standing import Standing
 from keystead.api.verdicts import Noting, keep, said, slot
+from keystead.arn import account_in
 from keystead.keys import Key
 from keystead.keys import grant as key_grants
 from keystead.keys.key import AWS, CUSTOMER
@@ -262,7 +263,7 @@ def _converted(grant: key_grants.Grant) -> Grant:
         key_arn=grant.key_arn,
         grantee=grant.grantee or grant.grantee_service or "",
         operations=frozenset(grant.operations),
-        issuing_account=grant.issuing_account.split(":")[4],
+        issuing_account=account_in(grant.issuing_account),
         retiring=grant.retiring or grant.retiring_service or "",
         constraints=_constraints(grant),
         grantee_id=grant.grantee_id,

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from keystead import errors
+from keystead import arn, errors
 from keystead.audit.event import OPERATOR_SOURCE
 
 _USES: Final = frozenset(
@@ -103,9 +103,7 @@ def _grant_to_outsider(event: Event) -> bool:
     if not event.is_("kms", "CreateGrant") or not event.resources:
         return False
     grantee = str((event.request_parameters or {}).get("granteePrincipal", ""))
-    parts = grantee.split(":")
-    account = parts[4] if len(parts) > 5 else ""  # noqa: PLR2004  arn:aws:iam::ACCOUNT:…
-    return account != event.resources[0].accountId
+    return arn.account_in(grantee) != event.resources[0].accountId
 
 
 def _root(event: Event) -> bool:

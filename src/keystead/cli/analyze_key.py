@@ -15,9 +15,11 @@ from keystead import errors
 from keystead.analysis.account import ASSUMED, entries_of, grants_of, named, standings
 from keystead.analysis.effective import ASKED, Key, Standing
 from keystead.analysis.questions.duties import Duties, duties
-from keystead.analysis.questions.external import External, external_access
+from keystead.analysis.questions.external import external_access
+from keystead.analysis.questions.outside import Opening
 from keystead.analysis.questions.who_can import Allowed, who_can
 from keystead.analysis.report import Finding, case, sentence, who
+from keystead.arn import account_in
 from keystead.cli.findings import findings_option, policy_file, read, report
 from keystead.policy.compiled import CompiledPolicy, compile_policy
 from keystead.policy.document import Condition, parse
@@ -81,7 +83,7 @@ def given(options: dict[str, Any]) -> Given:
     arn, policy = options["key_arn"], str(options["policy"])
     if not _KEY_ARN.fullmatch(arn):
         raise click.UsageError(f"{arn} is not the ARN of a KMS key")
-    account, text = arn.split(":")[4], read(options["policy"])
+    account, text = account_in(arn), read(options["policy"])
     grants = options["grants"]
     key = Key(
         arn=arn,
@@ -157,13 +159,13 @@ def findings(*, output: str, trusted: tuple[str, ...], **options: Any) -> None:
     )
 
 
-def _external(found: External, policy: str) -> Finding:
+def _external(found: Opening, policy: str) -> Finding:
     what = "the public" if found.public else found.principal
     via = f" by grant {found.grant_id}" if found.grant_id else ""
     return Finding(
         rule="public-access" if found.public else "external-access",
         level="error" if found.public else "warning",
-        message=f"{what} may {_listed(found.operations)}{via}{_when(found.conditions)}; "
+        message=f"{what} may {_listed(found.actions)}{via}{_when(found.conditions)}; "
         f"for example, {sentence(found.witness)}",
         policy=policy,
         statement=found.statement,
@@ -171,7 +173,7 @@ def _external(found: External, policy: str) -> Finding:
         witness=case(found.witness),
         details={
             "principal": found.principal,
-            "operations": list(found.operations),
+            "operations": list(found.actions),
             "grantId": found.grant_id,
         },
     )

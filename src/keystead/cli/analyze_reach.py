@@ -17,6 +17,7 @@ from keystead.analysis.questions.who_can import who_can
 from keystead.analysis.report import Finding, case
 from keystead.api.directory import ROLES
 from keystead.api.people import people
+from keystead.arn import account_in
 from keystead.cli.analyze_key import given
 from keystead.cli.deployment import opened, passphrase_option, the_seal
 from keystead.cli.findings import findings_option, policy_file, read, report
@@ -79,7 +80,7 @@ def _map(principal: str, options: dict[str, Any]) -> _Map:
 
 
 def _of_deployment(principal: str, directory: Path, passphrase_file: Path | None) -> _Map:
-    account = principal.split(":")[4] if principal.count(":") > 4 else ""  # noqa: PLR2004 - an ARN's parts
+    account = account_in(principal)
     with opened(directory, the_seal(directory, passphrase_file)) as store:
         tx = store.transaction()
         everybody = tuple(people(tx, account))

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, TypeVar
 import msgspec
 
 from keystead import errors
+from keystead.arn import account_in
 from keystead.policy import context as contexts
 from keystead.policy import facts as said
 from keystead.policy.compiled import CompiledPolicy, compile_policy
@@ -177,7 +178,7 @@ def _principal(members: Members) -> Principal:
 
 def _aws_principal(kind: PrincipalType, members: Members, shared: dict[str, Any]) -> Principal:
     arn = _required(members, "arn", _arn)
-    account = _member(members, "account", _account) or _account(arn.split(":")[4], "principal.arn")
+    account = _member(members, "account", _account) or _account(account_in(arn), "principal.arn")
     role_arn = _member(members, "roleArn", _arn) if kind in ("assumedRole", "role") else None
     return Principal(
         type=kind,
@@ -355,7 +356,7 @@ def _account(value: Any, where: str) -> str:
 
 def _issuer(value: Any, where: str) -> str:
     text = _text(value, where)
-    return _account(text.split(":")[4] if text.count(":") >= _ARN_PARTS - 1 else text, where)
+    return _account(account_in(text) or text, where)
 
 
 def _action(value: Any, where: str) -> str:

@@ -11,6 +11,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from keystead import arn
 from keystead.policy import facts as said
 from keystead.policy.actions import ACTIONS, KEY_CHECK_KEYS, find
 from keystead.policy.facts import Facts
@@ -126,8 +127,8 @@ def _principal_tags(facts: Facts) -> Mapping[str, str]:
 
 
 def _region(facts: Facts) -> str | None:
-    parts = facts.resource.split(":", 5)
-    return (parts[3] or None) if len(parts) == 6 else None  # noqa: PLR2004 - an ARN's parts
+    named = arn.split(facts.resource)
+    return (named.region or None) if named is not None else None
 
 
 def _via_service(facts: Facts) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from keystead import arn
 from keystead.analysis.effective import Standing
 from keystead.policy.request import Grant
 
@@ -97,7 +98,7 @@ class KeyFacts(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def region(self) -> str:
         """The key's Region."""
-        return self.arn.split(":")[3]
+        return arn.parse(self.arn).region
 
     @property
     def id(self) -> str:

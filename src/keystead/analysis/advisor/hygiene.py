@@ -14,6 +14,7 @@ from keystead.analysis.advisor.uses import CRYPTOGRAPHIC, successful
 from keystead.analysis.effective import Key
 from keystead.analysis.questions.external import external_access
 from keystead.analysis.report import Level, sentence
+from keystead.arn import account_in
 from keystead.policy.issues import issues
 from keystead.policy.keypolicy import compile_key_policy
 
@@ -99,9 +100,9 @@ def _is(grantee: str, principal: str, own: str) -> bool:
     """Whether the principal may be the grantee: of another account's callers, only their account may be known."""
     if grantee == principal or _is_service(grantee) or _is_service(principal):
         return grantee == principal
-    account = grantee.split(":")[4]
+    account = account_in(grantee)
     unnamed = account != own and principal.endswith(":root")
-    return account == principal.split(":")[4] and (grantee.endswith(":root") or unnamed)
+    return account == account_in(principal) and (grantee.endswith(":root") or unnamed)
 
 
 def _is_service(grantee: str) -> bool:

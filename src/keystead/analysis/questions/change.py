@@ -14,6 +14,7 @@ from keystead.analysis.effective import Key, Standing
 from keystead.analysis.questions.duties import MANAGE, USE
 from keystead.analysis.questions.zone import controls
 from keystead.analysis.settled import known_tags, mentioned
+from keystead.arn import account_in
 from keystead.policy import grants
 from keystead.policy.compiled import CompiledPolicy, CompiledStatement
 from keystead.policy.principal import ACCOUNT
@@ -102,7 +103,7 @@ def everybody(key: Key, people: Sequence[Standing]) -> Iterator[Standing]:
 
 def _role(arn: str) -> str:
     """Account and name of a role; sessions do not tell its path."""
-    return f"{arn.split(':')[4]}/{arn.rpartition('/')[2]}" if arn else ""
+    return f"{account_in(arn)}/{arn.rpartition('/')[2]}" if arn else ""
 
 
 def name_of(caller: Principal) -> str:

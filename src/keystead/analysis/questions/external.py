@@ -14,13 +14,14 @@ from keystead.analysis.compiled import BoxedStatement, boxed, with_callers
 from keystead.analysis.condition_keys import CALLER_KEYS
 from keystead.analysis.decode import bits, confirmed
 from keystead.analysis.effective import ASKED, CROSS_ACCOUNT, Key
+from keystead.analysis.questions.outside import Opening
 from keystead.analysis.questions.public import public_access
 from keystead.analysis.questions.zone import controls, denied_by, denies, held_only, only_members
 from keystead.analysis.solver import Box, Part, remainders
 from keystead.analysis.space import ACTION, Space, Universe
 from keystead.policy import grants
 from keystead.policy.compiled import compile_policy
-from keystead.policy.document import EVERYONE, Condition, Document, PrincipalElement, Statement
+from keystead.policy.document import EVERYONE, Document, PrincipalElement, Statement
 from keystead.policy.evaluate import decide
 from keystead.policy.policyset import Policies
 from keystead.policy.principal import naming
@@ -30,23 +31,7 @@ _ALL: Final = compile_policy(Document((Statement(effect="Allow", actions=("*",),
 """What the policies of an account outside say is not known: at worst, everything."""
 
 
-class External(msgspec.Struct, frozen=True):
-    """One principal entry of an Allow statement, or the grantee of a grant, that is let in from outside.
-
-    `public`: the statement lets in anybody at all.
-    """
-
-    principal: str
-    operations: tuple[str, ...]
-    conditions: tuple[Condition, ...]
-    witness: AuthorizationRequest
-    statement: int | None = None
-    sid: str | None = None
-    grant_id: str | None = None
-    public: bool = False
-
-
-def external_access(key: Key, zone: frozenset[str], organization: str = "") -> tuple[External, ...]:
+def external_access(key: Key, zone: frozenset[str], organization: str = "") -> tuple[Opening, ...]:
     """Every way in from outside the accounts of the zone; none proves that there is none.
 
     AWS services are not outsiders here: what they do for whom is a question of conditions. `organization` is the id
@@ -149,12 +134,12 @@ def _external(
     one: BoxedStatement,
     operations: dict[str, AuthorizationRequest],
     public: set[int],
-) -> External:
+) -> Opening:
     written = one.policy.document.statements[one.number]
     in_policy = isinstance(place, int)
-    return External(
+    return Opening(
         principal=name,
-        operations=tuple(sorted(operations)),
+        actions=tuple(sorted(operations)),
         conditions=tuple(
             one for one in written.conditions if one.key.lower() not in CALLER_KEYS or in_policy
         ),

@@ -14,11 +14,12 @@ from keystead.analysis.decode import confirmed
 from keystead.analysis.effective import ASKED, CROSS_ACCOUNT, Key
 from keystead.analysis.evaluate import denied
 from keystead.analysis.questions.external import confirms, grantee_probe, outside
-from keystead.analysis.questions.outside import about_outsiders, account_in
+from keystead.analysis.questions.outside import about_outsiders
 from keystead.analysis.questions.zone import Side, denied_by, side
 from keystead.analysis.settled import known_tags
 from keystead.analysis.solver import Box, Part, remainders
 from keystead.analysis.space import ACTION, Space, Universe
+from keystead.arn import account_in
 from keystead.policy.compiled import compile_policy
 from keystead.policy.document import Document, PrincipalElement
 from keystead.policy.request import AuthorizationRequest, Grant

@@ -11,7 +11,6 @@ from typing import Final, Literal
 
 import msgspec
 
-from keystead import arn
 from keystead.analysis.budget import Budget
 from keystead.analysis.compiled import BoxedStatement, boxed, with_callers
 from keystead.analysis.decode import bits, confirmed
@@ -20,6 +19,7 @@ from keystead.analysis.questions.public import public_access
 from keystead.analysis.questions.zone import controls, denied_by, denies, held_only, only_members
 from keystead.analysis.solver import Box, remainders
 from keystead.analysis.space import ACTION, Space, Universe
+from keystead.arn import account_in
 from keystead.policy.compiled import CompiledPolicy, compile_policy
 from keystead.policy.document import EVERYONE, Condition, Document, PrincipalElement, Statement
 from keystead.policy.policyset import Level
@@ -49,17 +49,21 @@ class Guarded(msgspec.Struct, frozen=True, kw_only=True):
     resource_control: tuple[Level, ...] = ()
 
 
-class Opening(msgspec.Struct, frozen=True):
-    """One principal entry of an Allow statement that is let in from outside, and what it may do."""
+class Opening(msgspec.Struct, frozen=True, kw_only=True):
+    """One principal entry of an Allow statement, or the grantee of a grant, that is let in from outside.
 
-    kind: Kind
+    `public`: the statement lets in anybody at all.
+    """
+
+    kind: Kind = "AWS"
     principal: str
     actions: tuple[str, ...]
     conditions: tuple[Condition, ...]
     witness: AuthorizationRequest
-    statement: int
-    sid: str | None
-    public: bool
+    statement: int | None = None
+    sid: str | None = None
+    grant_id: str | None = None
+    public: bool = False
 
 
 class _Entry(msgspec.Struct, frozen=True):
@@ -204,9 +208,3 @@ def _may_name(statement: Statement, zone: frozenset[str]) -> bool:
 def _names(element: PrincipalElement, zone: frozenset[str]) -> bool:
     accounts = (account_in(entry) or entry for entry in element.aws)
     return any(one not in zone for one in (*accounts, *element.federated))
-
-
-def account_in(entry: str) -> str:
-    """The account of a principal entry that is an ARN, else nothing."""
-    found = arn.split(entry)
-    return "" if found is None else found.account

@@ -12,6 +12,7 @@ from keystead.analysis.condition_keys import of_caller
 from keystead.analysis.effective import Standing
 from keystead.analysis.questions.granted import Access, access_granted
 from keystead.analysis.space import Universe
+from keystead.arn import account_in
 from keystead.errors import Undecided
 from keystead.policy.compiled import CompiledPolicy
 from keystead.policy.evaluate import decide
@@ -113,7 +114,7 @@ def _request(caller: Principal, role: str, context: dict[str, Value]) -> Authori
         principal=caller,
         action=ASSUME,
         resource=role,
-        account=role.split(":")[4],
+        account=account_in(role),
         context={**context, **of_caller(caller)},
         description=ResourceDescription(trust="keyPolicy"),
     )

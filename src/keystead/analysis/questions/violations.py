@@ -33,12 +33,13 @@ from keystead.analysis.questions.change import (
 from keystead.analysis.questions.duties import MANAGE, USE
 from keystead.analysis.questions.holding import Holding
 from keystead.analysis.questions.opened import opened
-from keystead.analysis.questions.outside import account_in, names_outsiders
+from keystead.analysis.questions.outside import names_outsiders
 from keystead.analysis.questions.public import Public, public_access
 from keystead.analysis.questions.through_roles import through_roles
 from keystead.analysis.questions.zone import side
 from keystead.analysis.report import place, sentence, who
 from keystead.analysis.space import Universe
+from keystead.arn import account_in
 from keystead.errors import AnalysisFault, Undecided
 from keystead.policy.compiled import CompiledPolicy
 from keystead.policy.document import EVERYONE

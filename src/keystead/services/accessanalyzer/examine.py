@@ -11,7 +11,7 @@ import msgspec
 from keystead import __version__
 from keystead.analysis.effective import Key
 from keystead.analysis.questions.external import external_access
-from keystead.analysis.questions.outside import ASSUMING, Guarded, outside_access
+from keystead.analysis.questions.outside import ASSUMING, Guarded, Opening, outside_access
 from keystead.analysis.questions.zone import controls
 from keystead.api.analyzed import BUCKET, KEY, Analyzed
 from keystead.api.directory import ACCOUNTS, ORGANIZATIONS
@@ -34,25 +34,6 @@ class Zone(msgspec.Struct, frozen=True):
 
     accounts: frozenset[str]
     organization: str = ""
-
-
-class Found(msgspec.Struct, frozen=True):
-    """Access of one principal under one condition; `conditions` tell it from others of that principal."""
-
-    kind: str
-    principal: str
-    conditions: tuple[Condition, ...]
-    actions: tuple[str, ...]
-    public: bool
-    restriction: str
-
-    @property
-    def condition(self) -> dict[str, str]:
-        """The values by key, as findings show them."""
-        shown: dict[str, list[str]] = {}
-        for one in self.conditions:
-            shown.setdefault(one.key, []).extend(one.values)
-        return {key: ",".join(dict.fromkeys(values)) for key, values in shown.items()}
 
 
 def zone_of(tx: Transaction, analyzer: Analyzer) -> Zone:
@@ -79,7 +60,12 @@ def digest(resource: Analyzed, zone: Zone, control: tuple[Level, ...]) -> bytes:
     return sha256(msgspec.msgpack.encode(told, order="deterministic")).digest()
 
 
-def examine(resource: Analyzed, zone: Zone, control: tuple[Level, ...]) -> tuple[Found, ...]:
+def restriction_of(control: tuple[Level, ...]) -> str:
+    """What findings say of RCPs."""
+    return "APPLIED" if controls(control) else "NOT_APPLICABLE"
+
+
+def examine(resource: Analyzed, zone: Zone, control: tuple[Level, ...]) -> tuple[Opening, ...]:
     """Who from outside the zone gets in, once for each principal and condition.
 
     Raises:
@@ -87,22 +73,19 @@ def examine(resource: Analyzed, zone: Zone, control: tuple[Level, ...]) -> tuple
         AnalysisFault: the evaluator contradicts the analysis.
         errors.MalformedPolicyDocument: the policy cannot be read.
     """
-    restriction = "APPLIED" if controls(control) else "NOT_APPLICABLE"
     ways = _ways_to_key if resource.type == KEY else _ways_in
-    return tuple(_joined(ways(resource, zone, control), restriction))
+    return tuple(_joined(ways(resource, zone, control)))
 
 
-class _Way(msgspec.Struct, frozen=True):
-    """What one statement or grant lets one principal do."""
-
-    kind: str
-    principal: str
-    conditions: tuple[Condition, ...]
-    actions: tuple[str, ...]
-    public: bool
+def condition_of(opening: Opening) -> dict[str, str]:
+    """The values by key, as findings show them."""
+    shown: dict[str, list[str]] = {}
+    for one in opening.conditions:
+        shown.setdefault(one.key, []).extend(one.values)
+    return {key: ",".join(dict.fromkeys(values)) for key, values in shown.items()}
 
 
-def _ways_to_key(resource: Analyzed, zone: Zone, control: tuple[Level, ...]) -> Iterator[_Way]:
+def _ways_to_key(resource: Analyzed, zone: Zone, control: tuple[Level, ...]) -> Iterable[Opening]:
     key = Key(
         arn=resource.arn,
         account=resource.account,
@@ -110,13 +93,12 @@ def _ways_to_key(resource: Analyzed, zone: Zone, control: tuple[Level, ...]) -> 
         grants=resource.grants,
         resource_control=control,
     )
-    for one in external_access(key, zone.accounts, zone.organization):
-        yield _Way("AWS", _shown(one.principal), one.conditions, one.operations, one.public)
+    return external_access(key, zone.accounts, zone.organization)
 
 
-def _ways_in(resource: Analyzed, zone: Zone, control: tuple[Level, ...]) -> Iterator[_Way]:
+def _ways_in(resource: Analyzed, zone: Zone, control: tuple[Level, ...]) -> Iterable[Opening]:
     if not resource.policy or (resource.restrict and is_public(resource.policy)):
-        return
+        return ()
     policy, bucket = _compiled(resource), resource.type == BUCKET
     known = {"aws:resourceaccount": resource.account}
     guarded = Guarded(
@@ -125,8 +107,7 @@ def _ways_in(resource: Analyzed, zone: Zone, control: tuple[Level, ...]) -> Iter
         known={**known, "s3:resourceaccount": resource.account} if bucket else known,
         resource_control=control,
     )
-    for one in outside_access(guarded, zone.accounts, zone.organization):
-        yield _Way(one.kind, _shown(one.principal), one.conditions, one.actions, one.public)
+    return outside_access(guarded, zone.accounts, zone.organization)
 
 
 def _on_bucket(policy: CompiledPolicy) -> frozenset[str]:
@@ -149,14 +130,19 @@ def _shown(entry: str) -> str:
     return account_of(entry) or entry
 
 
-def _joined(ways: Iterable[_Way], restriction: str) -> Iterator[Found]:
+def _joined(ways: Iterable[Opening]) -> Iterator[Opening]:
     """One for each principal and condition, with all that its statements and grants let it do."""
-    groups: dict[tuple[str, str, tuple[Condition, ...]], list[_Way]] = {}
+    groups: dict[tuple[str, str, tuple[Condition, ...]], list[Opening]] = {}
     for way in ways:
         conditions = tuple(
             sorted(way.conditions, key=lambda one: (one.key.lower(), one.operator, one.values))
         )
-        groups.setdefault((way.kind, way.principal, conditions), []).append(way)
-    for (kind, principal, conditions), held in groups.items():
-        actions = tuple(sorted({action for way in held for action in way.actions}))
-        yield Found(kind, principal, conditions, actions, any(way.public for way in held), restriction)
+        groups.setdefault((way.kind, _shown(way.principal), conditions), []).append(way)
+    for (_, principal, conditions), held in groups.items():
+        yield msgspec.structs.replace(
+            held[0],
+            principal=principal,
+            conditions=conditions,
+            actions=tuple(sorted({action for way in held for action in way.actions})),
+            public=any(way.public for way in held),
+        )

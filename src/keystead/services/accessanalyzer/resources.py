@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from keystead import errors
 from keystead.api import Call, Target, operation
 from keystead.api.analyzed import Analyzed, find
 from keystead.api.operation import always
+from keystead.arn import account_in
 from keystead.services.accessanalyzer.access import absent, existing, of_external_access, on_analyzer, page
 from keystead.services.accessanalyzer.examine import control_of, zone_of
 from keystead.services.accessanalyzer.findings import findings
@@ -45,15 +46,10 @@ def _resource(call: Call, analyzer: Analyzer, arn: str, owner: str | None) -> An
     if "\0" in arn:
         raise errors.Validation(f"{arn!r} is not an ARN.")
     accounts = sorted(
-        zone_of(call.tx, analyzer).accounts & ({owner} if owner else {*_owners(arn), analyzer.account})
+        zone_of(call.tx, analyzer).accounts & ({owner} if owner else {account_in(arn), analyzer.account})
     )
     found = (find(call.analyzed, call.tx, account, analyzer.region, arn) for account in accounts)
     return next((one for one in found if one is not None), None)
-
-
-def _owners(arn: str) -> Iterable[str]:
-    """The account that an ARN names, if it names one."""
-    return arn.split(":")[4:5]
 
 
 @operation("GetAnalyzedResource", targets=on_analyzer("GetAnalyzedResource"))

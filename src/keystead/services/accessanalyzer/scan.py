@@ -11,7 +11,14 @@ import structlog
 from keystead import errors
 from keystead.api.analyzed import Analyzed, Sources, find
 from keystead.policy import Level
-from keystead.services.accessanalyzer.examine import Zone, control_of, digest, examine, zone_of
+from keystead.services.accessanalyzer.examine import (
+    Zone,
+    control_of,
+    digest,
+    examine,
+    restriction_of,
+    zone_of,
+)
 from keystead.services.accessanalyzer.settle import ERROR, KEPT, RESOLVED, Outcome, forget, keep, settle
 from keystead.services.accessanalyzer.tables import ANALYZERS, FINDINGS, LOOKED, PREVIEWS, Analyzer, Looked
 from keystead.services.accessanalyzer.unused import Look
@@ -30,7 +37,7 @@ def outcome_of(resource: Analyzed, zone: Zone, control: tuple[Level, ...]) -> Ou
     """What is found of a resource; what cannot be decided is an error, never nothing."""
     mark = digest(resource, zone, control)
     try:
-        return Outcome(mark, examine(resource, zone, control))
+        return Outcome(mark, examine(resource, zone, control), restriction_of(control))
     except (errors.Undecided, errors.MalformedPolicyDocument):
         return Outcome(mark, error=ERROR)
     except errors.AnalysisFault as fault:

@@ -12,8 +12,9 @@ from typing import Final
 
 import msgspec
 
+from keystead.analysis.questions.outside import Opening
 from keystead.api.analyzed import BUCKET, Analyzed
-from keystead.services.accessanalyzer.examine import Found
+from keystead.services.accessanalyzer.examine import condition_of
 from keystead.services.accessanalyzer.filters import matches
 from keystead.services.accessanalyzer.tables import (
     ANALYZERS,
@@ -37,10 +38,11 @@ SPACE: Final = uuid.UUID("6b1b36cb-6c1a-4a33-9d47-0d5b9bb2c7d5")
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What was found of a resource; with `error`, nothing is known."""
+    """What was found of a resource, and whether RCPs bind it (`restriction`); with `error`, nothing is known."""
 
     digest: bytes
-    found: tuple[Found, ...] = ()
+    found: tuple[Opening, ...] = ()
+    restriction: str = ""
     error: str = ""
 
 
@@ -138,8 +140,8 @@ def findings_of(analyzer: Analyzer, resource: Analyzed, outcome: Outcome, now: f
         yield Finding(
             id=id_of(analyzer, resource.arn, (one.kind, one.principal, *told)), resource=resource.arn,
             resource_type=resource.type, owner=resource.account, created=now, analyzed=now, updated=now,
-            principal={one.kind: one.principal}, actions=one.actions, condition=one.condition,
-            public=one.public, sources=sources, restriction=one.restriction,
+            principal={one.kind: one.principal}, actions=one.actions, condition=condition_of(one),
+            public=one.public, sources=sources, restriction=outcome.restriction,
         )  # fmt: skip
 
 
