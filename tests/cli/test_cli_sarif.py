@@ -20,8 +20,9 @@ ROOT = Path(keystead.__file__).parent
 
 def strings(argument):
     """What is given for a keyword argument anywhere in the package, where that is a plain text."""
-    for path in ROOT.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
+    texts = (path.read_text() for room in ("analysis", "cli") for path in (ROOT / room).rglob("*.py"))
+    for text in texts:
+        for node in ast.walk(ast.parse(text)) if f"{argument}=" in text else ():
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") in {"Finding", "Judged"}:
                 yield from (
                     leaf.value
