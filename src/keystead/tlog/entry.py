@@ -302,11 +302,13 @@ def _shown(name: str, value: str | UnsetType) -> str | UnsetType:
     return value if isinstance(value, str) and PLAIN[name].fullmatch(value) else UNSET
 
 
+@lru_cache(maxsize=1024)
 def _identity_type(identity: bytes) -> str | UnsetType:
     kind = members_of(identity).get("type")
     return kind if isinstance(kind, str) and _IDENTITY_TYPE.fullmatch(kind) else UNSET
 
 
+@lru_cache(maxsize=4096)
 def _resources(listed: bytes) -> tuple[tuple[str, ...], bool]:
     """The ARNs of the KMS keys among the event's resources, each once, and whether there is nothing else."""
     try:
