@@ -296,6 +296,19 @@ def test_who_may_not_read_compares_no_etag(server: RunningServer, s3: Any, made:
     assert refused(s3.head_object, Bucket=bucket, Key="k")["Code"] == "404"
 
 
+def test_policies_can_want_a_condition(server: RunningServer, s3: Any, made: Any, bucket: str) -> None:
+    wanted = {"Null": {"s3:if-match": "false"}}
+    allowed = {"Effect": "Allow", "Action": "s3:DeleteObject", "Resource": "*", "Condition": wanted}
+    person = made(server.user("careful", {"p": {"Version": "2012-10-17", "Statement": [allowed]}}))
+    for condition in ({}, {"ETag": "*"}):
+        s3.put_object(Bucket=bucket, Key="k", Body=b"body")
+        many = {"Objects": [{"Key": "k", **condition}]}
+        assert ("Deleted" in person.delete_objects(Bucket=bucket, Delete=many)) == bool(condition)
+    s3.put_object(Bucket=bucket, Key="k", Body=b"body")
+    assert refused(person.delete_object, Bucket=bucket, Key="k")["Code"] == "AccessDenied"
+    person.delete_object(Bucket=bucket, Key="k", IfMatch="*")
+
+
 def test_deleting_many_takes_a_digest_of_their_names(server: RunningServer, bucket: str) -> None:
     body = b"<Delete><Object><Key>k</Key></Object></Delete>"
     status, answer = sent(server, "POST", f"/{bucket}?delete=", body)

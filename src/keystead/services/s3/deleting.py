@@ -8,6 +8,7 @@ from typing import Any, Final
 from keystead import errors
 from keystead.api import Call, Target, operation
 from keystead.api.authorize import check
+from keystead.policy.s3_keys import PARAMETERS
 from keystead.services.s3.access import Facts, bucket_named, facts_of, object_key, object_target, on_object
 from keystead.services.s3.brake import hold
 from keystead.services.s3.protecting import check_removable
@@ -95,7 +96,7 @@ def _target_of(call: Call, bucket: Bucket, named: wire.ObjectIdentifier) -> Targ
 
 
 def _facts(call: Call, named: wire.ObjectIdentifier) -> Facts:
-    condition: Facts = {} if named.e_tag is None else {"s3:if-match": named.e_tag}
+    condition: Facts = {} if named.e_tag is None else {PARAMETERS["if_match"]: named.e_tag}
     return facts_of(call, named) | condition
 
 
