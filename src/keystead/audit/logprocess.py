@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from keystead.audit.witnessing import Witnesses
 
 _INTERVAL: Final = 0.5
-"""Seconds between runs while nobody waits for one."""
+"""Seconds from one run's beginning to the next one's while nobody waits for one."""
 _LEAST: Final = 0.05
 """Seconds between runs while somebody does: each checkpoint costs as much as a hundred entries."""
 _AT_ONCE: Final = 1_000
@@ -98,11 +98,11 @@ class LogProcess:
         if self._witnesses is not None:
             Thread(target=self._have_witnessed, name="witnessing", daemon=True).start()
         while not self._stopping:
+            began = time.monotonic()
             added = self._sequence()
-            ended = time.monotonic()
             if added or not self._complete:
-                self._fill_index(ended + _INTERVAL, busy=added > _BUSY)
-            self._wait(ended)
+                self._fill_index(began + _INTERVAL, busy=added > _BUSY)
+            self._wait(began)
         self._sequence()
         self._index.close()
 
@@ -122,6 +122,7 @@ class LogProcess:
 
     def _wait(self, since: float) -> None:
         """None when it is time for the next run: `_INTERVAL` after `since`, or sooner if somebody waits for it."""
+        self._listen(0)  # also when a run takes longer than that
         while not self._stopping:
             left = since + (_LEAST if self._nudged else _INTERVAL) - time.monotonic()
             if left <= 0:
