@@ -21,13 +21,11 @@ REFERENCE = ROOT / "docs/reference"
 @pytest.fixture(scope="module")
 def generator():
     """tools/generate_docs.py, which is a script and no module of the package."""
-    sys.path.insert(0, str(ROOT / "tools"))  # as Python does for a script
     spec = importlib.util.spec_from_file_location("generate_docs", ROOT / "tools/generate_docs.py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     yield module
-    sys.path.remove(str(ROOT / "tools"))
     del sys.modules[spec.name]
 
 
