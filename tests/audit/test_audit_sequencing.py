@@ -127,9 +127,9 @@ def test_records_that_are_not_acknowledged_are_not_taken_up(tmp_path, journal, l
     until(lambda: logged(tmp_path) == 5)
     journal._acknowledged.close()  # as while a group is being synced: the records are there to be read
     journal.append(events(5, 5))
-    until(lambda: indexed(tmp_path) == 10)
-    heard = leading._heard
-    until(lambda: leading._heard > heard)  # it has looked for more since
+    for _ in range(2):  # the second report is of a run that began after the first
+        heard = leading._heard
+        until(lambda: leading._heard > heard)  # noqa: B023  called before the loop goes on
     assert logged(tmp_path) == 5
 
 

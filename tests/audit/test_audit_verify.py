@@ -223,8 +223,7 @@ def forged(root, keys, change):
     entries = [e for n in range(5) for e in decode_bundle(files.read(Tile(ENTRIES, n)), 256)]
     entries += decode_bundle(files.read(Tile(ENTRIES, 5, 120)), 120)
     growth = append(0, None, change(entries))
-    for tile, data in growth.writes:
-        files.write(tile, data)
+    files.write(growth.writes)
     head = files.head()
     origin = keys.origin(None)
     note = sign_checkpoint(Checkpoint(origin, growth.size, growth.root), keys.signer(origin))

@@ -29,7 +29,9 @@ OF_KEYS = "CKV_AWS_7,CKV_AWS_33,CKV_AWS_227,CKV2_AWS_64"
 
 def scanner(name):
     """The path of a scanner's program; skips if it is not installed."""
-    places = (os.environ.get(f"KEYSTEAD_{name.upper()}"), str(ROOT / f".venv-{name}/bin/{name}"))
+    own = ROOT / f".venv-{name}"
+    whole = (own / f".{name}").exists()  # the program is there before all that it needs is
+    places = (os.environ.get(f"KEYSTEAD_{name.upper()}"), str(own / "bin" / name) if whole else None)
     found = next((place for place in places if place and Path(place).exists()), None) or shutil.which(name)
     if found is None:
         pytest.skip(f"{name} is not installed (`make scanners`); KEYSTEAD_{name.upper()} does not name it")
