@@ -72,9 +72,12 @@ def serve(kind: str, directory: str) -> None:
 
 
 def plain_bytes(
-    _key: Any, _place: Any, _size: int, read: partial[Any], start: int, length: int, **_options: Any
+    _key: Any, _place: Any, _size: int, read: Any, start: int, length: int, **_options: Any
 ) -> Iterator[bytes]:
-    """The bytes of a blob in a directory as they are."""
+    """The bytes of a blob as they are, in a directory or in its record."""
+    if not isinstance(read, partial):
+        yield from read(start, length)
+        return
     blobs, (name,) = read.func.__self__, read.args
     descriptor = os.open(blobs._place(name), os.O_RDONLY)
     try:
