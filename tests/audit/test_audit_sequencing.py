@@ -7,10 +7,10 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
+from processes import wait_until
 
 from keystead.audit import sequencing as module
 from keystead.audit.index import Index
@@ -55,14 +55,6 @@ def events(start, count):
     ]
 
 
-def until(condition):
-    for _ in range(6000):
-        if condition():
-            return
-        threading.Event().wait(0.01)
-    raise AssertionError("it did not come to that")
-
-
 def logged(root):
     """How many records of the journal the log has."""
     head = LogFiles(root).head()
@@ -98,8 +90,8 @@ def sound(root, entries):
 
 def test_what_is_durable_is_in_the_log_and_in_the_index(tmp_path, journal, leading):
     journal.append(events(0, 300))
-    until(lambda: logged(tmp_path) == 300)
-    until(lambda: indexed(tmp_path) == 300)
+    wait_until(lambda: logged(tmp_path) == 300)
+    wait_until(lambda: indexed(tmp_path) == 300)
     assert leading.state == "ok"
     sound(tmp_path, 300)
 
@@ -124,27 +116,27 @@ def test_a_worker_that_never_led_has_no_process(tmp_path):
 
 def test_records_that_are_not_acknowledged_are_not_taken_up(tmp_path, journal, leading):
     journal.append(events(0, 5))
-    until(lambda: logged(tmp_path) == 5)
+    wait_until(lambda: logged(tmp_path) == 5)
     journal._acknowledged.close()  # as while a group is being synced: the records are there to be read
     journal.append(events(5, 5))
     for _ in range(2):  # the second report is of a run that began after the first
         heard = leading._heard
-        until(lambda: leading._heard > heard)  # noqa: B023  called before the loop goes on
+        wait_until(lambda: leading._heard > heard)  # noqa: B023  called before the loop goes on
     assert logged(tmp_path) == 5
 
 
 def test_a_killed_process_is_started_again_and_goes_on(tmp_path, journal, leading):
     total, killed = 0, set()
     for _ in range(3):
-        until(lambda: leading.pid not in {None, *killed})
+        wait_until(lambda: leading.pid not in {None, *killed})
         for _ in range(40):
             journal.append(events(total, 50))
             total += 50
         killed.add(leading.pid)
         os.kill(leading.pid, signal.SIGKILL)
-        until(lambda: leading.state.startswith("log behind: its process ended"))
-    until(lambda: leading.state == "ok")
-    until(lambda: logged(tmp_path) == total)
+        wait_until(lambda: leading.state.startswith("log behind: its process ended"))
+    wait_until(lambda: leading.state == "ok")
+    wait_until(lambda: logged(tmp_path) == total)
     sound(tmp_path, total)
 
 
@@ -154,19 +146,19 @@ def test_a_killed_worker_leaves_no_process_behind(tmp_path):
     )
     with worker:
         pid = int(worker.stdout.readline())
-        until(lambda: logged(tmp_path) == 1)
+        wait_until(lambda: logged(tmp_path) == 1)
         worker.kill()
-    until(lambda: not Path(f"/proc/{pid}").exists())
+    wait_until(lambda: not Path(f"/proc/{pid}").exists())
     sound(tmp_path, 1)
 
 
 def test_one_process_writes_the_log_and_the_next_waits_for_it(tmp_path, journal, leading):
-    until((tmp_path / "log" / "head").exists)
+    wait_until((tmp_path / "log" / "head").exists)
     other = Sequencing(Work(str(tmp_path), KEYS))
     other.lead()
-    until(lambda: "another process writes it" in other.state)
+    wait_until(lambda: "another process writes it" in other.state)
     leading.stop()
-    until(lambda: other.state == "ok")
+    wait_until(lambda: other.state == "ok")
     journal.append(events(0, 3))
     other.stop()
     sound(tmp_path, 3)
@@ -176,63 +168,63 @@ def test_a_process_that_does_not_start_is_told_of(tmp_path, monkeypatch):
     monkeypatch.setattr(module.sys, "executable", str(tmp_path / "missing"))
     one = Sequencing(Work(str(tmp_path), KEYS))
     one.lead()
-    until(lambda: one.state == "log behind: its process does not start: No such file or directory")
+    wait_until(lambda: one.state == "log behind: its process does not start: No such file or directory")
     one.stop()
 
 
 def test_a_process_that_says_nothing_is_told_of(tmp_path, journal, leading, monkeypatch):
     monkeypatch.setattr(module, "_SILENCE", 2.0)
-    until(lambda: leading.pid is not None)
+    wait_until(lambda: leading.pid is not None)
     pid = leading.pid
     os.kill(pid, signal.SIGSTOP)
-    until(lambda: leading.state.startswith("log behind: its process has not answered for "))
+    wait_until(lambda: leading.state.startswith("log behind: its process has not answered for "))
     os.kill(pid, signal.SIGCONT)
-    until(lambda: leading.state == "ok")
+    wait_until(lambda: leading.state == "ok")
 
 
 def test_a_damaged_log_is_told_of_until_it_is_whole(tmp_path, journal, leading):
     journal.append(events(0, 5))
-    until(lambda: logged(tmp_path) == 5)
+    wait_until(lambda: logged(tmp_path) == 5)
     head = tmp_path / "log" / "head"
     os.kill(leading.pid, signal.SIGKILL)
     kept = head.read_bytes()
     head.write_bytes(b"{")
-    until(lambda: leading.state == "log behind: log/head is damaged")
+    wait_until(lambda: leading.state == "log behind: log/head is damaged")
     head.write_bytes(kept)
-    until(lambda: leading.state == "ok")
+    wait_until(lambda: leading.state == "ok")
     sound(tmp_path, 5)
 
 
 def test_a_log_that_is_gone_is_not_begun_anew_by_the_next_process(tmp_path, journal, leading):
     journal.append(events(0, 5))
-    until(lambda: logged(tmp_path) == 5)
-    until(lambda: leading._work.begun and indexed(tmp_path) == 5)
+    wait_until(lambda: logged(tmp_path) == 5)
+    wait_until(lambda: leading._work.begun and indexed(tmp_path) == 5)
     shutil.rmtree(tmp_path / "log")
     os.kill(leading.pid, signal.SIGKILL)
-    until(lambda: leading.state == "log behind: log/head is gone; the log is not begun anew")
+    wait_until(lambda: leading.state == "log behind: log/head is gone; the log is not begun anew")
 
 
 def test_an_index_that_cannot_be_written_holds_nothing_up(tmp_path, journal, leading):
-    until((tmp_path / "log" / "index.db").exists)
+    wait_until((tmp_path / "log" / "index.db").exists)
     for name in ("index.db", "index.db-wal", "index.db-shm"):
         (tmp_path / "log" / name).unlink(missing_ok=True)
     (tmp_path / "log" / "index.db").mkdir()
     journal.append(events(0, 5))
-    until(lambda: logged(tmp_path) == 5)
-    until(lambda: "index.db cannot be used" in leading._index)
+    wait_until(lambda: logged(tmp_path) == 5)
+    wait_until(lambda: "index.db cannot be used" in leading._index)
     assert leading.state == "ok"
     (tmp_path / "log" / "index.db").rmdir()
-    until(lambda: leading._index == "")
+    wait_until(lambda: leading._index == "")
     assert indexed(tmp_path) == 5
 
 
 def test_the_process_is_given_its_keys_by_its_socket_alone(tmp_path, journal, leading, monkeypatch):
     monkeypatch.setenv("KEYSTEAD_SECRET_ACCESS_KEY", "of the settings")
-    until(lambda: leading.pid is not None)
+    wait_until(lambda: leading.pid is not None)
     first = leading.pid
     os.kill(first, signal.SIGKILL)  # the next one is started with the variable
-    until(lambda: leading.pid not in {None, first})
-    until(lambda: leading.state == "ok")
+    wait_until(lambda: leading.pid not in {None, first})
+    wait_until(lambda: leading.state == "ok")
     process = Path(f"/proc/{leading.pid}")
     said = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
     assert b"logprocess" in said
@@ -244,12 +236,12 @@ def test_the_process_is_given_its_keys_by_its_socket_alone(tmp_path, journal, le
 
 
 def test_signals_of_a_terminal_and_of_a_service_do_not_end_it(tmp_path, journal, leading):
-    until((tmp_path / "log" / "head").exists)
+    wait_until((tmp_path / "log" / "head").exists)
     pid = leading.pid
     for number in (signal.SIGINT, signal.SIGTERM):
         os.kill(pid, number)
     journal.append(events(0, 5))
-    until(lambda: logged(tmp_path) == 5)
+    wait_until(lambda: logged(tmp_path) == 5)
     assert leading.pid == pid
 
 
