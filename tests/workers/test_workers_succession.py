@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from signed_http import Client, get
+from signed_http import Client, get, read_answer
 
 KEYSTEAD = Path(sys.executable).with_name("keystead")
 PASSPHRASE = "correct horse battery staple"
@@ -117,3 +117,17 @@ def test_who_is_told_to_end_while_it_succeeds_itself_ends_in_order(served):
     served.process.send_signal(signal.SIGHUP)
     served.process.send_signal(signal.SIGTERM)
     assert served.process.wait(60) == 0
+
+
+def test_who_is_told_to_end_while_it_drains_for_its_successor_has_none(served):
+    with served.client().connect() as idle, served.client().connect() as asking:
+        served.process.send_signal(signal.SIGHUP)
+
+        def drains():
+            asking.sendall(b"GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            return read_answer(asking).headers.get("connection") == "close"
+
+        until(drains)  # and goes on while `idle` may bring one more request
+        served.process.send_signal(signal.SIGTERM)
+        assert served.process.wait(60) == 0
+        assert idle.recv(1) == b""

@@ -29,6 +29,10 @@ _DRAIN = 10.0
 """Seconds that running requests get after a signal to stop."""
 _PATIENCE = 2.0
 """Seconds that idle connections get to bring one more request when the worker is only replaced."""
+_TURNS = 3
+"""Rounds of the event loop in which it reads a signal that has come, and calls who hears it."""
+HELD = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
+"""Signals that wait, from here on, until a successor listens to them; they would end it before."""
 RETIRE = signal.SIGUSR1
 """What a worker is told that another takes its place."""
 _GC_THRESHOLDS = (20_000, 20, 50)
@@ -119,7 +123,7 @@ def run(
 
 
 class _Ending:
-    """When the server is to end, and how: which signals say so."""
+    """When the server is to end, and how: which signals say so. Who is told to end has no successor, however late."""
 
     def __init__(self, check: Callable[[], None] | None) -> None:
         self.succeeded = False
@@ -129,13 +133,24 @@ class _Ending:
         """What will be the seconds that idle connections get, once a signal says to end."""
         told: asyncio.Future[float] = loop.create_future()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, _set, told, 0.0)
+            loop.add_signal_handler(number, self._end, told)
         loop.add_signal_handler(RETIRE, _set, told, _PATIENCE)
         if self._check is not None:
             loop.add_signal_handler(signal.SIGHUP, self._hang_up, told)
         elif signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
             loop.add_signal_handler(signal.SIGHUP, _set, told, 0.0)
         return told
+
+    async def heard(self) -> None:
+        """None, when each signal that came has been heard. Later ones wait for the successor, where there is one."""
+        if self.succeeded:
+            signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
+            for _ in range(_TURNS):
+                await asyncio.sleep(0)
+
+    def _end(self, told: asyncio.Future[float]) -> None:
+        self.succeeded = False
+        _set(told, 0.0)
 
     def _hang_up(self, told: asyncio.Future[float]) -> None:
         assert self._check is not None
@@ -172,3 +187,4 @@ async def _serve(
     on_ready(server.port)
     await server.drain(_DRAIN, await told)
     await app.stop()
+    await ending.heard()

@@ -16,10 +16,10 @@ from typing import Final, NoReturn
 
 import msgspec
 
+from keystead.cli.running import HELD
+
 VARIABLE: Final = "KEYSTEAD_INTERNAL_SUCCESSOR"
 """How a process knows that it succeeds itself: descriptors, as JSON. Nothing in it is secret."""
-_HELD: Final = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
-"""Signals that wait until the successor listens to them; they would end it before."""
 
 
 class _Inherited(msgspec.Struct, frozen=True):
@@ -42,7 +42,7 @@ class Successor:
 
     def announce(self, _port: int) -> None:
         """None; signals that came meanwhile are heard. Who waits for a ready line has had it long ago."""
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _HELD)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)
 
 
 def this_successor() -> Successor | None:
@@ -52,8 +52,7 @@ def this_successor() -> Successor | None:
 
 
 def succeed(sock: socket.socket, passphrase: str | None) -> NoReturn:
-    """Never returns: this process is its successor, with the socket and the passphrase."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, _HELD)
+    """Never returns: this process, which holds signals back, is its successor, with the socket and the passphrase."""
     secret, give = os.pipe()
     os.write(give, (passphrase or "").encode())
     os.close(give)
