@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from processes import children
 from signed_http import Client, get, read_answer
 
 KEYSTEAD = Path(sys.executable).with_name("keystead")
@@ -17,16 +19,17 @@ PASSPHRASE = "correct horse battery staple"
 
 
 class Served:
-    """`keystead serve` with one worker, a passphrase seal and a settings file."""
+    """`keystead serve` with a passphrase seal and a settings file; one worker unless told otherwise."""
 
-    def __init__(self, place):
+    def __init__(self, place, workers=1):
+        self._workers = str(workers)
         self.config, self.data = place / "keystead.toml", place / "data"
-        self._secret, self._stderr = place / "passphrase", place / "stderr"
-        self._secret.write_text(PASSPHRASE)
+        self.secret, self._stderr = place / "passphrase", place / "stderr"
+        self.secret.write_text(PASSPHRASE)
         self.config.write_text("")
         made = subprocess.run(
             [KEYSTEAD, "init", "--data-dir", self.data, "--account-id", "000000000000", "--output", "json",
-             "--seal", "passphrase", "--passphrase-file", self._secret],
+             "--seal", "passphrase", "--passphrase-file", self.secret],
             check=True, capture_output=True,
         )  # fmt: skip
         self._root = json.loads(made.stdout)
@@ -35,13 +38,13 @@ class Served:
         with self._stderr.open("wb") as stderr:
             self.process = subprocess.Popen(
                 [KEYSTEAD, "serve", "--data-dir", self.data, "--listen", "127.0.0.1:0", "--config",
-                 self.config, "--passphrase-file", self._secret, "--log-format", "json"],
+                 self.config, "--passphrase-file", self.secret, "--workers", self._workers, "--log-format", "json"],
                 stdout=subprocess.PIPE, stderr=stderr, text=True,
             )  # fmt: skip
         line = self.process.stdout.readline()
         assert line.startswith("keystead ready on "), self._stderr.read_text()
         self.port = int(line.rpartition(":")[2])
-        self._secret.unlink()  # it was told once
+        self.secret.unlink()  # it was told once
         return self
 
     def __exit__(self, *_error):
@@ -54,6 +57,17 @@ class Served:
 
     def log(self):
         return self._stderr.read_text()
+
+    def rekey(self, passphrase):
+        """None; the seal has another passphrase, which the server was not told."""
+        old, new = self.secret.with_name("old"), self.secret.with_name("new")
+        old.write_text(PASSPHRASE)
+        new.write_text(passphrase)
+        subprocess.run(
+            [KEYSTEAD, "seal", "rekey", "--data-dir", self.data, "--passphrase-file", old,
+             "--new-passphrase-file", new],
+            check=True, capture_output=True,
+        )  # fmt: skip
 
     def stop(self):
         self.process.terminate()
@@ -131,3 +145,39 @@ def test_who_is_told_to_end_while_it_drains_for_its_successor_has_none(served):
         served.process.send_signal(signal.SIGTERM)
         assert served.process.wait(60) == 0
         assert idle.recv(1) == b""
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_another_passphrase_is_found_in_its_file_and_stops_nobody_before(tmp_path, workers):
+    with Served(tmp_path, workers) as served:
+        until(lambda: len(children(served.process.pid)) == workers)  # or the process of the only worker's log
+        before = children(served.process.pid)
+        served.rekey("another one")
+        served.process.send_signal(signal.SIGHUP)
+        until(lambda: "the seal has another passphrase by now" in served.log())
+        assert children(served.process.pid) == before
+        assert served.client().call("ListKeys", {}).status == 200
+        served.secret.write_text("another one")
+        served.process.send_signal(signal.SIGHUP)
+        until(
+            lambda: (
+                len(children(served.process.pid)) == len(before) and not children(served.process.pid) & before
+            )
+        )
+        served.secret.unlink()
+        assert served.client().call("ListKeys", {}).status == 200
+        assert served.log().count("SIGHUP changes nothing") == 1
+        assert "died" not in served.log()
+        assert served.stop() == (0, "")
+
+
+def test_a_worker_that_dies_after_the_passphrase_was_changed_is_started_again(tmp_path):
+    with Served(tmp_path, workers=2) as served:
+        served.rekey("another one")
+        before = children(served.process.pid)
+        os.kill(min(before), signal.SIGKILL)
+        until(lambda: "a worker cannot be started" in served.log())
+        assert served.client().call("ListKeys", {}).status == 200  # by the other one
+        served.secret.write_text("another one")
+        until(lambda: len(children(served.process.pid)) == len(before))
+        assert served.stop() == (0, "")

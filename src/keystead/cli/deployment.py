@@ -17,7 +17,7 @@ from keystead import errors
 from keystead.app import open_store
 from keystead.audit.disk import Lock
 from keystead.cli.output import Failed
-from keystead.seal import SEALS, Seal, SealOptions, seal_name
+from keystead.seal import SEALS, PassphraseSeal, Seal, SealOptions, seal_name, unseal
 from keystead.seal.seal import no_passphrase
 from keystead.storage import Store
 
@@ -99,6 +99,33 @@ def seal_with(directory: Path, ask: Callable[[], str]) -> Seal:
     if name not in SEALS:
         raise errors.SealError(f"the root key was sealed by {name!r}, which this Keystead does not know")
     return SEALS[name](SealOptions(directory, ask))
+
+
+def passphrase_now(directory: Path, told: str, file: Path | None) -> str:
+    """The passphrase that opens the seal as it is now: the one told, or what `file` says by now; "" if it needs none.
+
+    `keystead seal rekey` may change it while a server runs, which needs it again for each process that it starts.
+
+    Raises:
+        errors.SealError: neither opens it, or `root.sealed` cannot be read.
+    """
+    if seal_name(directory) != PassphraseSeal.name or _opens(directory, told):
+        return told
+    if file is not None and file.is_file():  # what is piped in is there once
+        said = _asked(file, "", confirm=False)
+        if _opens(directory, said):
+            return said
+    raise errors.SealError(
+        "the seal has another passphrase by now: write it to the passphrase file, or start the server anew with it"
+    )
+
+
+def _opens(directory: Path, passphrase: str) -> bool:
+    try:
+        unseal(directory, seal_with(directory, lambda: passphrase))
+    except errors.SealError:
+        return False
+    return True
 
 
 # ------------------------------------------------------------------------------- store

@@ -105,7 +105,7 @@ def run(
     *,
     tls: ssl.SSLContext | None,
     on_ready: Callable[[int], None],
-    check: Callable[[], None] | None = None,
+    check: Callable[[], object] | None = None,
 ) -> bool:
     """Serve until a signal to end, then finish what is running. True if a successor is to take over.
 
@@ -125,7 +125,7 @@ def run(
 class _Ending:
     """When the server is to end, and how: which signals say so. Who is told to end has no successor, however late."""
 
-    def __init__(self, check: Callable[[], None] | None) -> None:
+    def __init__(self, check: Callable[[], object] | None) -> None:
         self.succeeded = False
         self._check = check
 

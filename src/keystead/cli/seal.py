@@ -115,8 +115,8 @@ def rekey_command(
 ) -> None:
     """Wrap the root key anew: under a new key file, a new passphrase, or another seal.
 
-    Works beside a running server, which asks the seal only when it starts. Backups made before still open with
-    what opened them then.
+    Works beside a running server, which asks the seal only when it or a worker of it starts: then the new passphrase must
+    be in its passphrase file. Backups made before still open with what opened them then.
     """
     old = the_seal(data_dir, passphrase_file)
     wanted = to or old.name

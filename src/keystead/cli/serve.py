@@ -14,7 +14,7 @@ from keystead import app as apps
 from keystead import errors
 from keystead.api.dev_clock import forget_moved
 from keystead.app import open_store
-from keystead.cli.deployment import asker, seal_with
+from keystead.cli.deployment import asker, passphrase_now, seal_with
 from keystead.cli.options import setting_options, settings_from
 from keystead.cli.running import configure_logging, listening_socket, run
 from keystead.cli.succession import succeed, this_successor
@@ -50,19 +50,13 @@ def serve(**options: Any) -> None:
     Beyond loopback it demands TLS. With the passphrase seal, the passphrase comes from --passphrase-file or
     is asked for on the terminal.
     """
-    given = dict(options)
     where = settings_from(dict(options), data_dir="").data_dir
     if not where:
         raise click.UsageError("Missing option '--data-dir'.")
     directory = Path(where)
     if not apps.exists(directory):
         raise errors.SettingsError(f"{directory} holds no deployment; `keystead init` creates one")
-    used = seal_name(directory)
-    settings = settings_from(options, seal=used)
-    if settings.seal != used:
-        raise errors.SettingsError(
-            f"the deployment is sealed by {used}; `keystead seal rekey --to {settings.seal}` changes that"
-        )
+    settings = _settings(options, directory)
     tls = tls_context(settings)
     configure_logging(settings)
     worker = this_worker()
@@ -72,39 +66,60 @@ def serve(**options: Any) -> None:
         forget_moved(directory)
         run(app, worker.socket, tls=tls, on_ready=worker.announce)
         return
-    _serve(settings, given, directory, used, tls)
+    _serve(settings, options, directory, tls)
 
 
-def _serve(
-    settings: Settings, given: dict[str, Any], directory: Path, used: str, tls: ssl.SSLContext | None
-) -> None:
+def _settings(options: dict[str, Any], directory: Path) -> Settings:
+    """The settings as they are now, for the seal that the deployment has now.
+
+    Raises:
+        errors.SettingsError: one has a bad value, or names another seal.
+        errors.SealError: `root.sealed` cannot be read.
+    """
+    used = seal_name(directory)
+    settings = settings_from(dict(options), seal=used)
+    if settings.seal != used:
+        raise errors.SettingsError(
+            f"the deployment is sealed by {used}; `keystead seal rekey --to {settings.seal}` changes that"
+        )
+    return settings
+
+
+def _serve(settings: Settings, options: dict[str, Any], directory: Path, tls: ssl.SSLContext | None) -> None:
     """None; this process was the only worker, or looked after several, until it was told to end."""
-    file = None if settings.passphrase_file is None else Path(settings.passphrase_file)
     successor = this_successor()
-    asked = asker(file) if successor is None else successor.passphrase
+    asked = asker(_passphrase_file(settings)) if successor is None else successor.passphrase
     ask = functools.cache(asked)  # a person is asked once
     sock = listening_socket(settings) if successor is None else successor.socket
     store = open_store(directory, seal_with(directory, ask))
-    passphrase = ask() if used == PassphraseSeal.name else None
+    told = ask() if settings.seal == PassphraseSeal.name else ""
+    renew = functools.partial(_renew, options, directory, told)
     announce = functools.partial(_announce, settings)
     if settings.workers > 1 and successor is None:
         store.close()  # opened to tell a wrong passphrase now
-        sys.exit(Supervisor(settings.workers, sock, sys.argv[1:], passphrase).run(announce))
+        sys.exit(Supervisor(settings.workers, sock, sys.argv[1:], told, renew).run(announce))
     app = apps.build(settings, store, directory, clock=SystemClock())
     forget_moved(directory)
     kept = sock.dup()
-    told = announce if successor is None else successor.announce
-    if run(app, sock, tls=tls, on_ready=told, check=lambda: _check(given, used)):
-        succeed(kept, passphrase)
+    ready = announce if successor is None else successor.announce
+    if run(app, sock, tls=tls, on_ready=ready, check=renew):
+        succeed(kept, renew())
 
 
-def _check(options: dict[str, Any], used: str) -> None:
-    """None, if a successor could start with the settings as they are now.
+def _passphrase_file(settings: Settings) -> Path | None:
+    return None if settings.passphrase_file is None else Path(settings.passphrase_file)
+
+
+def _renew(options: dict[str, Any], directory: Path, told: str) -> str:
+    """The passphrase for a process that starts now, which it can with the settings as they are now.
 
     Raises:
         errors.SettingsError: one has a bad value, or its file cannot be used.
+        errors.SealError: no passphrase that is known opens the seal as it is now.
     """
-    tls_context(settings_from(dict(options), seal=used))
+    settings = _settings(options, directory)
+    tls_context(settings)
+    return passphrase_now(directory, told, _passphrase_file(settings))
 
 
 def _announce(settings: Settings, port: int) -> None:

@@ -51,10 +51,10 @@ def this_successor() -> Successor | None:
     return None if text is None else Successor(msgspec.json.decode(text, type=_Inherited))
 
 
-def succeed(sock: socket.socket, passphrase: str | None) -> NoReturn:
+def succeed(sock: socket.socket, passphrase: str) -> NoReturn:
     """Never returns: this process, which holds signals back, is its successor, with the socket and the passphrase."""
     secret, give = os.pipe()
-    os.write(give, (passphrase or "").encode())
+    os.write(give, passphrase.encode())
     os.close(give)
     for descriptor in (sock.fileno(), secret):
         os.set_inheritable(descriptor, True)

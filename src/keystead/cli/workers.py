@@ -132,12 +132,19 @@ class Supervisor:
     """Looks after `count` workers until it is told to stop."""
 
     def __init__(
-        self, count: int, sock: socket.socket, arguments: list[str], passphrase: str | None = None
+        self,
+        count: int,
+        sock: socket.socket,
+        arguments: list[str],
+        passphrase: str = "",
+        renew: Callable[[], str] = str,
     ) -> None:
+        """`renew` tells the passphrase for a later start, or raises an OperatorError if none could succeed."""
         self._names = [f"w{number}" for number in range(count)]
         self._socket = sock
         self._arguments = arguments
         self._passphrase = passphrase
+        self._renew = renew
         self._children: dict[str, _Child] = {}
         self._failures = 0
 
@@ -181,7 +188,7 @@ class Supervisor:
     def _start(self, name: str) -> _Child:
         hear, tell = os.pipe()
         secret, give = os.pipe()
-        os.write(give, (self._passphrase or "").encode())
+        os.write(give, self._passphrase.encode())
         os.close(give)
         place = Place(name, self._socket.fileno(), tell, secret, os.getpid())
         process = subprocess.Popen(  # noqa: S603  this very program
@@ -203,13 +210,27 @@ class Supervisor:
                 self._start_again(name)
 
     def _start_again(self, name: str) -> bool:
-        child = self._children[name] = self._start(name)
-        ready = child.wait_ready()
+        ready = self._renewed("a worker cannot be started") and self._started(name)
         self._failures = 0 if ready else self._failures + 1
         return ready
 
+    def _started(self, name: str) -> bool:
+        child = self._children[name] = self._start(name)
+        return child.wait_ready()
+
+    def _renewed(self, otherwise: str) -> bool:
+        """Whether a worker that is started now has what it needs; else the log says `otherwise`, and why."""
+        try:
+            self._passphrase = self._renew()
+        except errors.OperatorError as error:
+            log.error(otherwise, why=str(error))
+            return False
+        return True
+
     def _replace_all(self) -> None:
         """None; each worker was replaced. Others, and the socket's queue, take what comes meanwhile."""
+        if not self._renewed("SIGHUP changes nothing: the settings cannot be used"):
+            return
         for name in self._names:
             self._children[name].tell(RETIRE)
             self._children[name].wait()
