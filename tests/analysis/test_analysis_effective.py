@@ -3,6 +3,7 @@
 import json
 import random
 
+import msgspec
 import pytest
 from random_policies import HERE, THERE
 from random_worlds import ARN, SESSION, USER, requests, world
@@ -10,7 +11,8 @@ from random_worlds import ARN, SESSION, USER, requests, world
 from keystead.analysis.effective import Key, Standing
 from keystead.analysis.questions.duties import duties
 from keystead.analysis.questions.external import external_access
-from keystead.analysis.questions.who_can import who_can
+from keystead.analysis.questions.internal import internal_access
+from keystead.analysis.questions.who_can import allows, who_can
 from keystead.policy import (
     Grant,
     Policies,
@@ -29,6 +31,8 @@ def test_what_the_evaluator_allows_is_found(part):
         chance = random.Random(seed)
         key, standing, keys = world(chance)
         found = {operation for one in who_can(key, [standing]) for operation in one.operations}
+        inside = internal_access(key, standing)
+        assert {operation for one in inside for operation in one.actions} == found, seed
         held = Policies(
             resource=key.policy, grants=key.grants, resource_control=key.resource_control,
             **{name: getattr(standing.policies, name) for name in ("identity", "group", "boundary", "session", "service_control")},
@@ -38,6 +42,25 @@ def test_what_the_evaluator_allows_is_found(part):
                 allowed += 1
                 assert request.action in found, (seed, request)
     assert allowed > 200
+
+
+def test_access_from_inside_is_told_once_with_the_fewest_conditions_and_shown_by_a_request():
+    further = 0
+    for seed in range(600):
+        key, standing, _ = world(random.Random(seed))
+        held = msgspec.structs.replace(
+            standing.policies, resource=key.policy, grants=key.grants, resource_control=key.resource_control
+        )
+        found = internal_access(key, standing)
+        further += len(found) > 1
+        assert len({one.conditions for one in found}) == len(found)
+        for one in found:
+            assert [witness.action for witness in one.witnesses] == [*one.actions]
+            assert all(allows(held, witness) for witness in one.witnesses)
+            for other in found:
+                if set(other.conditions) < set(one.conditions):
+                    assert not set(one.actions) & set(other.actions) or held.boundary or held.service_control
+    assert further > 10
 
 
 def key_of(*statements, grants=()):

@@ -42,6 +42,7 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     """The key's side: its policy and grants, and the RCPs of its account, from the organization's root down.
 
     `tags`: None if they are not known, and any may be there.
+    `described`: condition keys that tell of the key where a check has them, with their values (None: it has none).
     """
 
     arn: str
@@ -50,6 +51,7 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     grants: tuple[Grant, ...] = ()
     resource_control: tuple[Level, ...] = ()
     tags: Mapping[str, str] | None = None
+    described: Mapping[str, Value | None] = {}
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +60,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     `assumed`: what its own account says is not known, and is taken to allow everything.
     `tagged`: the principal has the tags that it shows and no others; else any.
     `trust`: for a role, who may take it on, if that is known.
+    `known`: condition keys that every request of the caller has with this value (None: has not).
     """
 
     principal: Principal
@@ -65,6 +68,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     assumed: bool = False
     tagged: bool = False
     trust: CompiledPolicy | None = None
+    known: Mapping[str, Value | None] = {}
 
 
 class Source(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -259,7 +263,13 @@ def _universe(key: Key, standing: Standing) -> Universe:
         kms_only=True,
         resource=key.arn,
         callers=(standing.principal,),
-        known={**tags, "aws:resourceaccount": key.account, "aws:requestedregion": arn.parse(key.arn).region},
+        known={
+            **standing.known,
+            **tags,
+            "aws:resourceaccount": key.account,
+            "aws:requestedregion": arn.parse(key.arn).region,
+        },
+        described=key.described,
         facts={name: value for name, value in tags.items() if value is not None},
         strict=True,
     )

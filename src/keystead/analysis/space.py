@@ -42,6 +42,7 @@ class Universe(msgspec.Struct, frozen=True, kw_only=True):
         facts: condition keys that every request has besides, which the policies have been settled for.
         types: the types of callers that there are.
         strict: a condition key is absent where the server never gives it, by action.
+        described: condition keys that have this value wherever the server gives them (None: it never does); of `strict`.
     """
 
     kms_only: bool = False
@@ -52,6 +53,7 @@ class Universe(msgspec.Struct, frozen=True, kw_only=True):
     facts: Mapping[str, Value] = {}
     types: tuple[PrincipalType, ...] = condition_keys.CALLER_TYPES
     strict: bool = False
+    described: Mapping[str, Value | None] = {}
 
 
 class Classes(Generic[T]):
@@ -160,6 +162,8 @@ class Space:
     def _values(self, key: str, own: Sequence[Test]) -> list[Value | None]:
         if key in self.universe.known:
             return [self.universe.known[key]]
+        if key in self.universe.described:
+            return [*dict.fromkeys((self.universe.described[key], None))]
         operators = [test.condition.operator for test in own]
         return values(kind(key, operators), own, self._budget, condition_keys.examples(key))
 
@@ -236,6 +240,9 @@ class Space:
         for key, test in self._having.items():
             lacking = self.actions.where(test, lambda has: not has)
             yield from _possible({ACTION: lacking, self.place[key]: self.present(key)})
+            if self.universe.described.get(key) is not None:
+                absent = self.keys[key].full & ~self.present(key)
+                yield from _possible({ACTION: self.actions.where(test), self.place[key]: absent})
 
     def _absent_open(self) -> Iterator[Part]:
         """A test with variables of a key that is absent is judged all the same."""

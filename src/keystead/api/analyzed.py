@@ -10,7 +10,7 @@ from typing import Final, Literal, Protocol
 
 import msgspec
 
-from keystead.policy.request import Grant
+from keystead.policy.request import Grant, Value
 from keystead.storage import Transaction
 
 KEY: Final = "AWS::KMS::Key"
@@ -27,6 +27,8 @@ class Analyzed(msgspec.Struct, frozen=True, kw_only=True):
         policy: its own policy as it was put, empty if it has none.
         bound: the unique ids of whom the policy names.
         grants: a key's.
+        tags: a key's.
+        described: a key's condition keys, by lower-case name, with their values wherever a check has them (None: it has none).
         restrict: a bucket whose public policy lets in nobody from outside its account.
     """
 
@@ -37,6 +39,8 @@ class Analyzed(msgspec.Struct, frozen=True, kw_only=True):
     bound: tuple[tuple[str, str], ...] = ()
     grants: tuple[Grant, ...] = ()
     restrict: bool = False
+    tags: tuple[tuple[str, str], ...] = ()
+    described: tuple[tuple[str, Value | None], ...] = ()
 
 
 class Source(Protocol):

@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 from keystead import errors
 from keystead.api import Call, Target
 from keystead.api.operation import Targets
+from keystead.services.accessanalyzer.configuration import INTERNAL, UNUSED
 from keystead.services.accessanalyzer.tables import ANALYZERS, Analyzer, analyzer_arn
 
 T = TypeVar("T")
@@ -114,7 +115,7 @@ def of_external_access(call: Call, arn: str | None) -> Analyzer:
         errors.Validation: it is of another type, or it is no ARN of an analyzer.
     """
     found = existing(call, arn)
-    if found.age:
+    if found.type in UNUSED | INTERNAL:
         raise errors.Validation(f"This is not supported for analyzers of the type {found.type}.")
     return found
 

@@ -20,7 +20,7 @@ from keystead.services.accessanalyzer.access import (
     tag_facts,
 )
 from keystead.services.accessanalyzer.archive_rules import checked_filter
-from keystead.services.accessanalyzer.configuration import UNUSED, terms_of
+from keystead.services.accessanalyzer.configuration import INTERNAL, UNUSED, terms_of
 from keystead.services.accessanalyzer.tables import (
     ANALYZERS,
     FINDINGS,
@@ -37,7 +37,10 @@ from keystead.wire.models import accessanalyzer as wire
 
 ACCOUNT: Final = "ACCOUNT"
 ORGANIZATION: Final = "ORGANIZATION"
-_MOST: Final = {ACCOUNT: 1, ORGANIZATION: 5, "ACCOUNT_UNUSED_ACCESS": 1, "ORGANIZATION_UNUSED_ACCESS": 1}
+_MOST: Final = {
+    ACCOUNT: 1, ORGANIZATION: 5, "ACCOUNT_UNUSED_ACCESS": 1, "ORGANIZATION_UNUSED_ACCESS": 1,
+    "ACCOUNT_INTERNAL_ACCESS": 1, "ORGANIZATION_INTERNAL_ACCESS": 5,
+}  # fmt: skip
 """Analyzers of each type in one account and Region (API reference, CreateAnalyzer)."""
 
 
@@ -75,6 +78,7 @@ def create_analyzer(
         age=terms.age,
         exclusions=terms.exclusions,
         spared=terms.spared,
+        inclusions=terms.inclusions,
     )
     call.tx.insert(ANALYZERS, analyzer.place, analyzer)
     return wire.CreateAnalyzerResponse(arn=analyzer.arn)
@@ -92,8 +96,6 @@ def _check_type(call: Call, kind: str) -> None:
     Raises:
         errors.Validation: it cannot.
     """
-    if kind not in _MOST:
-        raise errors.Validation(f"Analyzers of the type {kind} are not supported.", reason="notSupported")
     if kind.startswith(ORGANIZATION) and not _manages(call):
         raise errors.Validation(
             "An analyzer of an organization can be made by the organization's management account only."
@@ -133,16 +135,18 @@ def list_analyzers(
 def update_analyzer(
     call: Call, request: wire.UpdateAnalyzerRequest, _analyzer: Target
 ) -> wire.UpdateAnalyzerResponse:
-    """Change whom an analyzer of unused access looks at; its days stay, and others have no configuration."""
+    """Change whom or what an analyzer of unused or internal access looks at; its days stay."""
     found = named(call, request.analyzer_name)
-    if found.type not in UNUSED or request.configuration is None:
+    if found.type not in UNUSED | INTERNAL or request.configuration is None:
         raise errors.Validation(
             f"There is nothing to change of an analyzer of the type {found.type}.", reason="notSupported"
         )
     terms = terms_of(found.type, request.configuration, found.age)
     if terms.age != found.age:
         raise errors.Validation("The unusedAccessAge of an analyzer cannot be changed.")
-    changed = msgspec.structs.replace(found, exclusions=terms.exclusions, spared=terms.spared)
+    changed = msgspec.structs.replace(
+        found, exclusions=terms.exclusions, spared=terms.spared, inclusions=terms.inclusions
+    )
     call.tx.put(ANALYZERS, found.place, changed)
     return wire.UpdateAnalyzerResponse(configuration=configuration.shown(changed))
 

@@ -77,10 +77,10 @@ def examine(resource: Analyzed, zone: Zone, control: tuple[Level, ...]) -> tuple
     return tuple(_joined(ways(resource, zone, control)))
 
 
-def condition_of(opening: Opening) -> dict[str, str]:
+def condition_of(conditions: Iterable[Condition]) -> dict[str, str]:
     """The values by key, as findings show them."""
     shown: dict[str, list[str]] = {}
-    for one in opening.conditions:
+    for one in conditions:
         shown.setdefault(one.key, []).extend(one.values)
     return {key: ",".join(dict.fromkeys(values)) for key, values in shown.items()}
 

@@ -15,8 +15,9 @@ from keystead.wire.models import accessanalyzer as wire
 
 IN_RULES: Final = frozenset(
     {
-        "error", "findingType", "isPublic", "principal.AWS", "principal.Federated", "resource",
-        "resourceControlPolicyRestriction", "resourceOwnerAccount", "resourceType",
+        "accessType", "error", "findingType", "isPublic", "principal.AWS", "principal.Federated",
+        "principalOwnerAccount", "principalType", "resource", "resourceControlPolicyRestriction",
+        "resourceOwnerAccount", "resourceType", "serviceControlPolicyRestriction",
     }
 )  # fmt: skip
 IN_LISTS: Final = IN_RULES | {"id", "status", "createdAt", "updatedAt"}

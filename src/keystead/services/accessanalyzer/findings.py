@@ -12,12 +12,18 @@ from keystead.api import Call, Target, operation
 from keystead.services.accessanalyzer.access import absent, existing, of_external_access, on_analyzer, page
 from keystead.services.accessanalyzer.archive_rules import rule_of
 from keystead.services.accessanalyzer.filters import IN_LISTS, checked, matches
-from keystead.services.accessanalyzer.settle import ACTIVE, ARCHIVED, RESOLVED, held, values_of
-from keystead.services.accessanalyzer.tables import FINDINGS, Analyzer, Finding, Unused
+from keystead.services.accessanalyzer.settle import (
+    ACTIVE,
+    ARCHIVED,
+    EXTERNAL_ACCESS,
+    RESOLVED,
+    held,
+    values_of,
+)
+from keystead.services.accessanalyzer.tables import FINDINGS, Analyzer, Finding, Insider, Unused
 from keystead.services.accessanalyzer.unused import ACCESS_KEY, PERMISSION, ROLE
 from keystead.wire.models import accessanalyzer as wire
 
-EXTERNAL: Final = "ExternalAccess"
 FINDING: Final = "AWS::AccessAnalyzer::Finding"
 
 _ORDERS: Final[dict[str, Callable[[Finding], Any]]] = {
@@ -118,7 +124,10 @@ def _existing(call: Call, analyzer: Analyzer, finding: str | None) -> Finding:
 
 
 def _details(found: Finding) -> Iterator[wire.FindingDetails]:
-    if found.type != EXTERNAL:
+    if found.insider is not None:
+        yield _internal(found, found.insider)
+        return
+    if found.type != EXTERNAL_ACCESS:
         yield from (_UNUSED[found.type](one) for one in found.unused)
         return
     yield wire.FindingDetails(
@@ -131,6 +140,21 @@ def _details(found: Finding) -> Iterator[wire.FindingDetails]:
             resource_control_policy_restriction=found.restriction,
         )
     )
+
+
+def _internal(found: Finding, insider: Insider) -> wire.FindingDetails:
+    told = wire.InternalAccessDetails(
+        action=[*found.actions],
+        condition=found.condition,
+        principal=found.principal,
+        principal_owner_account=insider.account,
+        access_type=insider.access,
+        principal_type=insider.kind,
+        sources=sources(found),
+        resource_control_policy_restriction=found.restriction,
+        service_control_policy_restriction=insider.restriction,
+    )
+    return wire.FindingDetails(internal_access_details=told)
 
 
 def _role(unused: Unused) -> wire.FindingDetails:

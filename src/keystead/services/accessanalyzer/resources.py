@@ -12,6 +12,7 @@ from keystead.api.analyzed import Analyzed, find
 from keystead.api.operation import always
 from keystead.arn import account_in
 from keystead.services.accessanalyzer.access import absent, existing, of_external_access, on_analyzer, page
+from keystead.services.accessanalyzer.configuration import INTERNAL, UNUSED
 from keystead.services.accessanalyzer.examine import control_of, zone_of
 from keystead.services.accessanalyzer.findings import findings
 from keystead.services.accessanalyzer.scan import outcome_of
@@ -57,7 +58,7 @@ def get_analyzed_resource(
     call: Call, request: wire.GetAnalyzedResourceRequest, _analyzer: Target
 ) -> wire.GetAnalyzedResourceResponse:
     """Return what an analyzer knows of one resource."""
-    analyzer, arn = existing(call, request.analyzer_arn), request.resource_arn or ""
+    analyzer, arn = of_external_access(call, request.analyzer_arn), request.resource_arn or ""
     looked = None if "\0" in arn else call.tx.get(LOOKED, f"{analyzer.place}/{arn}")
     if looked is None:
         raise absent("resource", arn, RESOURCE)
@@ -107,24 +108,43 @@ def get_findings_statistics(
 ) -> wire.GetFindingsStatisticsResponse:
     """Return how many findings there are, as they are now."""
     analyzer = existing(call, request.analyzer_arn)
+    tell = next((tell for kinds, tell in _STATISTICS if analyzer.type in kinds), _of_external)
     found = findings(call, analyzer)
-    totals: dict[str, Any] = {
-        f"total_{status.lower()}_findings": sum(one.status == status for one in found)
-        for status in (ACTIVE, ARCHIVED, RESOLVED)
-    }
-    told = _of_unused(found, totals) if analyzer.age else _of_external(found, totals)
+    told = tell(found, _totals(found))
     return wire.GetFindingsStatisticsResponse(findings_statistics=[told], last_updated_at=call.now)
 
 
+def _totals(found: list[Finding]) -> dict[str, Any]:
+    return {
+        f"total_{status.lower()}_findings": sum(one.status == status for one in found)
+        for status in (ACTIVE, ARCHIVED, RESOLVED)
+    }
+
+
 def _of_external(found: list[Finding], totals: dict[str, Any]) -> wire.FindingsStatistics:
+    return wire.FindingsStatistics(
+        external_access_findings_statistics=wire.ExternalAccessFindingsStatistics(
+            resource_type_statistics=_counted(_by_type(found)), **totals
+        )
+    )
+
+
+def _of_internal(found: list[Finding], totals: dict[str, Any]) -> wire.FindingsStatistics:
+    counted = {
+        kind: wire.InternalAccessResourceTypeDetails(**_totals(own)) for kind, own in _by_type(found).items()
+    }
+    return wire.FindingsStatistics(
+        internal_access_findings_statistics=wire.InternalAccessFindingsStatistics(
+            resource_type_statistics=counted, **totals
+        )
+    )
+
+
+def _by_type(found: list[Finding]) -> dict[str, list[Finding]]:
     by_type: dict[str, list[Finding]] = {}
     for one in found:
         by_type.setdefault(one.resource_type, []).append(one)
-    return wire.FindingsStatistics(
-        external_access_findings_statistics=wire.ExternalAccessFindingsStatistics(
-            resource_type_statistics=_counted(by_type), **totals
-        )
-    )
+    return by_type
 
 
 def _of_unused(found: list[Finding], totals: dict[str, Any]) -> wire.FindingsStatistics:
@@ -138,6 +158,10 @@ def _of_unused(found: list[Finding], totals: dict[str, Any]) -> wire.FindingsSta
             unused_access_type_statistics=by_type, **totals
         )
     )
+
+
+_STATISTICS: Final = ((UNUSED, _of_unused), (INTERNAL, _of_internal))
+"""How the statistics of analyzers of these types are told; those of external access otherwise."""
 
 
 def _counted(by_type: Mapping[str, list[Finding]]) -> dict[str, wire.ResourceTypeDetails]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 
 from keystead import errors
 from keystead.api.analyzed import Analyzed, Sources, find
 from keystead.policy import Level
+from keystead.services.accessanalyzer.configuration import INTERNAL, covers
 from keystead.services.accessanalyzer.examine import (
     Zone,
     control_of,
@@ -19,6 +20,7 @@ from keystead.services.accessanalyzer.examine import (
     restriction_of,
     zone_of,
 )
+from keystead.services.accessanalyzer.insiders import Insiders
 from keystead.services.accessanalyzer.settle import ERROR, KEPT, RESOLVED, Outcome, forget, keep, settle
 from keystead.services.accessanalyzer.tables import ANALYZERS, FINDINGS, LOOKED, PREVIEWS, Analyzer, Looked
 from keystead.services.accessanalyzer.unused import Look
@@ -33,11 +35,67 @@ PREVIEWS_KEPT: Final = 86_400.0
 Stop = Callable[[], bool]
 
 
+class View(Protocol):
+    """How an analyzer looks at resources of an account that these RCPs bind."""
+
+    def digest(self, resource: Analyzed, control: tuple[Level, ...]) -> bytes:
+        """What changes whenever something else may be found."""
+        ...
+
+    def outcome(self, resource: Analyzed, control: tuple[Level, ...]) -> Outcome:
+        """What is found of a resource; what cannot be decided is an error, never nothing."""
+        ...
+
+
+class _FromOutside:
+    def __init__(self, zone: Zone) -> None:
+        self._zone = zone
+
+    def digest(self, resource: Analyzed, control: tuple[Level, ...]) -> bytes:
+        return digest(resource, self._zone, control)
+
+    def outcome(self, resource: Analyzed, control: tuple[Level, ...]) -> Outcome:
+        return outcome_of(resource, self._zone, control)
+
+
+class _FromInside:
+    def __init__(self, insiders: Insiders) -> None:
+        self._insiders = insiders
+
+    def digest(self, resource: Analyzed, control: tuple[Level, ...]) -> bytes:
+        return self._insiders.digest(resource, control)
+
+    def outcome(self, resource: Analyzed, control: tuple[Level, ...]) -> Outcome:
+        mark = self.digest(resource, control)
+
+        def found() -> Outcome:
+            within, whole = self._insiders.found(resource, control)
+            restriction = restriction_of(control)
+            return Outcome(mark, within=within, restriction=restriction, error="" if whole else ERROR)
+
+        return _judged(resource, mark, found)
+
+
+def view_of(tx: Transaction, analyzer: Analyzer) -> View:
+    """How the analyzer looks at resources, by what is stored now."""
+    if analyzer.type in INTERNAL:
+        return _FromInside(Insiders(tx, analyzer))
+    return _FromOutside(zone_of(tx, analyzer))
+
+
 def outcome_of(resource: Analyzed, zone: Zone, control: tuple[Level, ...]) -> Outcome:
-    """What is found of a resource; what cannot be decided is an error, never nothing."""
+    """What is found of access from outside; what cannot be decided is an error, never nothing."""
     mark = digest(resource, zone, control)
+    return _judged(
+        resource,
+        mark,
+        lambda: Outcome(mark, examine(resource, zone, control), restriction=restriction_of(control)),
+    )
+
+
+def _judged(resource: Analyzed, mark: bytes, found: Callable[[], Outcome]) -> Outcome:
     try:
-        return Outcome(mark, examine(resource, zone, control), restriction_of(control))
+        return found()
     except (errors.Undecided, errors.MalformedPolicyDocument):
         return Outcome(mark, error=ERROR)
     except errors.AnalysisFault as fault:
@@ -57,17 +115,17 @@ def scan(store: Store, sources: Sources, analyzer: Analyzer, now: float, stop: S
         errors.StorageError: the store could not be read or written.
     """
     tx = store.transaction()
-    zone, known = (
-        zone_of(tx, analyzer),
+    view, known = (
+        view_of(tx, analyzer),
         {one.resource: one for _, one in tx.scan(LOOKED, f"{analyzer.place}/")},
     )
     done = 0
-    for resource, control in _resources(tx, sources, analyzer, zone):
+    for resource, control in _resources(tx, sources, analyzer, zone_of(tx, analyzer)):
         if stop():
             return done
         looked = known.pop(resource.arn, None)
-        if looked is None or looked.digest != digest(resource, zone, control):
-            note(store, sources, analyzer, resource, outcome_of(resource, zone, control), now)
+        if looked is None or looked.digest != view.digest(resource, control):
+            note(store, sources, analyzer, resource, view.outcome(resource, control), now)
             done += 1
     for looked in known.values():
         store.run(partial(_forget, sources=sources, analyzer=analyzer, looked=looked, now=now))
@@ -111,7 +169,8 @@ def note(
 
 def _forget(tx: Transaction, sources: Sources, analyzer: Analyzer, looked: Looked, now: float) -> None:
     there = looked.owner in zone_of(tx, analyzer).accounts
-    if not there or find(sources, tx, looked.owner, analyzer.region, looked.resource) is None:
+    found = find(sources, tx, looked.owner, analyzer.region, looked.resource) if there else None
+    if found is None or not covers(analyzer, found):
         forget(tx, analyzer, looked.resource, now)
 
 
@@ -122,7 +181,8 @@ def _resources(
         control = control_of(tx, account)
         for source in sources:
             for resource in source.all(tx, account, analyzer.region):
-                yield resource, control
+                if covers(analyzer, resource):
+                    yield resource, control
 
 
 def _drop_old(store: Store, analyzer: Analyzer, now: float) -> None:

@@ -14,8 +14,11 @@ import msgspec
 
 from keystead.analysis.questions.outside import Opening
 from keystead.api.analyzed import BUCKET, Analyzed
+from keystead.policy.document import Condition
+from keystead.services.accessanalyzer.configuration import INTERNAL
 from keystead.services.accessanalyzer.examine import condition_of
 from keystead.services.accessanalyzer.filters import matches
+from keystead.services.accessanalyzer.insiders import Within
 from keystead.services.accessanalyzer.tables import (
     ANALYZERS,
     FINDINGS,
@@ -33,15 +36,21 @@ RESOLVED: Final = "RESOLVED"
 ERROR: Final = "INTERNAL_ERROR"
 KEPT: Final = 90 * 86_400.0
 """Seconds for which a resolved finding stays (IAM User Guide, "Findings")."""
+EXTERNAL_ACCESS: Final = "ExternalAccess"
+INTERNAL_ACCESS: Final = "InternalAccess"
 SPACE: Final = uuid.UUID("6b1b36cb-6c1a-4a33-9d47-0d5b9bb2c7d5")
 """Where the ids of findings are worked out from what they are about."""
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What was found of a resource, and whether RCPs bind it (`restriction`); with `error`, nothing is known."""
+    """What was found of a resource, from outside or `within`, and whether RCPs bind it (`restriction`).
+
+    With `error`, nothing else is known.
+    """
 
     digest: bytes
     found: tuple[Opening, ...] = ()
+    within: tuple[Within, ...] = ()
     restriction: str = ""
     error: str = ""
 
@@ -132,17 +141,34 @@ def findings_of(analyzer: Analyzer, resource: Analyzed, outcome: Outcome, now: f
     sources = ("POLICY",) if resource.type == BUCKET else ()
     if outcome.error:
         yield Finding(
-            id=id_of(analyzer, resource.arn, ("error",)), resource=resource.arn, resource_type=resource.type,
-            owner=resource.account, created=now, analyzed=now, updated=now, error=outcome.error,
+            id=id_of(analyzer, resource.arn, ("error",)), type=_type(analyzer), resource=resource.arn,
+            resource_type=resource.type, owner=resource.account, created=now, analyzed=now, updated=now,
+            error=outcome.error,
         )  # fmt: skip
     for one in outcome.found:
-        told = ((cond.operator, cond.key.lower(), *cond.values) for cond in one.conditions)
         yield Finding(
-            id=id_of(analyzer, resource.arn, (one.kind, one.principal, *told)), resource=resource.arn,
-            resource_type=resource.type, owner=resource.account, created=now, analyzed=now, updated=now,
-            principal={one.kind: one.principal}, actions=one.actions, condition=condition_of(one),
-            public=one.public, sources=sources, restriction=outcome.restriction,
+            id=id_of(analyzer, resource.arn, (one.kind, one.principal, *_told(one.conditions))),
+            resource=resource.arn, resource_type=resource.type, owner=resource.account, created=now, analyzed=now,
+            updated=now, principal={one.kind: one.principal}, actions=one.actions,
+            condition=condition_of(one.conditions), public=one.public, sources=sources,
+            restriction=outcome.restriction,
         )  # fmt: skip
+    for inside in outcome.within:
+        yield Finding(
+            id=id_of(analyzer, resource.arn, ("AWS", inside.principal, *_told(inside.conditions))),
+            type=INTERNAL_ACCESS, resource=resource.arn, resource_type=resource.type, owner=resource.account,
+            created=now, analyzed=now, updated=now, principal={"AWS": inside.principal}, actions=inside.actions,
+            condition=condition_of(inside.conditions), restriction=outcome.restriction, insider=inside.insider,
+        )  # fmt: skip
+
+
+def _told(conditions: Iterable[Condition]) -> Iterator[tuple[str, ...]]:
+    """Conditions as ids of findings take them."""
+    return ((one.operator, one.key.lower(), *one.values) for one in conditions)
+
+
+def _type(analyzer: Analyzer) -> str:
+    return INTERNAL_ACCESS if analyzer.type in INTERNAL else EXTERNAL_ACCESS
 
 
 def id_of(analyzer: Analyzer, arn: str, told: Iterable[object]) -> str:
@@ -176,6 +202,12 @@ def values_of(finding: Finding) -> dict[str, str]:
     }  # fmt: skip
     if finding.error:
         told["error"] = finding.error
+    if finding.insider is not None:
+        told |= {
+            "principalOwnerAccount": finding.insider.account, "principalType": finding.insider.kind,
+            "accessType": finding.insider.access,
+            "serviceControlPolicyRestriction": finding.insider.restriction,
+        }  # fmt: skip
     told |= {f"principal.{kind}": who for kind, who in finding.principal.items()}
     return told | {f"condition.{key}": value for key, value in finding.condition.items()}
 

@@ -32,6 +32,14 @@ class Spared(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     tags: tuple[dict[str, str], ...] = ()
 
 
+class Inclusion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Resources that an analyzer of internal access looks at: of all that are given, one must hold of each; none asks nothing."""
+
+    accounts: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+    arns: tuple[str, ...] = ()
+
+
 class Analyzer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An analyzer as its owner made it; `id` tells it from another that had its name before."""
 
@@ -49,6 +57,8 @@ class Analyzer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Tags of users and roles that are not looked at."""
     spared: tuple[Spared, ...] = ()
     """Accounts of an organization of which some users and roles, or all, are not looked at."""
+    inclusions: tuple[Inclusion, ...] = ()
+    """What an analyzer of internal access looks at; without any at all that it can."""
 
     @property
     def place(self) -> str:
@@ -71,6 +81,18 @@ class Unused(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     access_key: str = ""
     last: float = 0.0
     actions: dict[str, float] = {}
+
+
+class Insider(msgspec.Struct, frozen=True, kw_only=True):
+    """Who has access from inside: `kind` is IAM_USER or IAM_ROLE, `access` INTRA_ACCOUNT or INTRA_ORG.
+
+    `restriction` says what SCPs of the insider's account have to do with it.
+    """
+
+    account: str
+    kind: str
+    access: str
+    restriction: str
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -98,6 +120,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     restriction: str = "NOT_APPLICABLE"
     unused: tuple[Unused, ...] = ()
     """What is not used, of findings of that."""
+    insider: Insider | None = None
+    """Who has it, of findings of internal access."""
 
 
 class Looked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
