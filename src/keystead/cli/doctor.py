@@ -22,6 +22,8 @@ from cryptography.hazmat.backends.openssl import backend
 
 from keystead import errors
 from keystead.app import STORE
+from keystead.audit.index import Index
+from keystead.audit.verify import LogChecked
 from keystead.cli import journals
 from keystead.cli.deployment import (
     data_dir_option,
@@ -33,6 +35,7 @@ from keystead.cli.deployment import (
 )
 from keystead.cli.options import setting_options, settings_from
 from keystead.cli.output import output_option, show
+from keystead.cli.verify import log_checked
 from keystead.seal import FileSeal, PassphraseSeal, seal_name
 from keystead.settings import Settings
 
@@ -52,6 +55,9 @@ _DRIFT: Final = 2.0
 """Seconds that a file's time may lie ahead of the clock (file systems round)."""
 
 _TIMEOUT: Final = 5.0
+
+_MOST_FINDINGS: Final = 5
+"""Of the log: one file that is gone may be hundreds."""
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -207,6 +213,7 @@ def _store(subject: Subject) -> Iterator[Finding]:
             store.expect_at_least(known)
             found = store.verify_all()
             commit = store.commit_number
+            log = log_checked(directory, store)
     except errors.JournalError:
         return  # `_journals` tells
     except errors.SealError as error:
@@ -219,6 +226,18 @@ def _store(subject: Subject) -> Iterator[Finding]:
         yield Finding("fail", "store", finding, "bring it back with `keystead backup restore`")
     if not found.findings:
         yield Finding("ok", "store", f"commit {commit}, {found.records} records as they were written")
+    yield from _log(log)
+
+
+def _log(found: LogChecked | None) -> Iterator[Finding]:
+    """What is wrong with the log; a server does not start, or is not ready, without some of it."""
+    if found is None:
+        return
+    for finding in found.findings[:_MOST_FINDINGS]:
+        advice = "keep the files as they are: `keystead audit verify` tells all that is wrong"
+        yield Finding("fail", "log", finding, advice)
+    if not found.findings:
+        yield Finding("ok", "log", f"{found.entries} entries as signed")
 
 
 def _not_opened(directory: Path, error: errors.SealError) -> Finding:
@@ -240,6 +259,16 @@ def _journals(subject: Subject) -> Iterator[Finding]:
             yield Finding("fail", f"journal {worker}", str(error), advice)
         else:
             yield Finding("ok", f"journal {worker}", f"{found.events} events, chain unbroken")
+
+
+def _index(subject: Subject) -> Iterator[Finding]:
+    index = Index(subject.directory)
+    if not index.path.exists():
+        return  # it is made when somebody asks
+    try:
+        index.positions()
+    except errors.IndexUnavailable as error:
+        yield Finding("warn", "index", str(error), "`keystead audit reindex` makes it anew")
 
 
 def _server(subject: Subject) -> Iterator[Finding]:
@@ -288,6 +317,7 @@ CHECKS: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
     _seal,
     _store,
     _journals,
+    _index,
     _server,
 )
 """Every check, in the order of the report."""

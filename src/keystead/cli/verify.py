@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 import click
@@ -145,7 +147,7 @@ def verified(
             # The store first: what is found there must be told by the evidence as it is afterwards.
             check = _state_check(store) if state else None
             commit, stored = _store(store, anchor, check)
-            log = _log(directory, store, kept, check)
+            log = log_checked(directory, store, kept, check)
             compared = _compared(check, store, log)
     except errors.StorageTampered as error:
         return Verified(journals=checked, findings=(*findings, str(error)))
@@ -201,10 +203,16 @@ def _text(path: Path) -> str:
         raise Failed(f"{path} cannot be read: {error.strerror}") from None
 
 
-def _log(directory: Path, store: Store, kept: dict[str, str], check: StateCheck | None) -> LogChecked | None:
+def log_checked(
+    directory: Path,
+    store: Store,
+    kept: Mapping[str, str] = MappingProxyType({}),
+    check: StateCheck | None = None,
+) -> LogChecked | None:
+    """What the log holds and how far it is right; None if no server has run on the deployment yet."""
     keys = known_log_keys(store)
     if keys is None:
-        return None  # no server has run on it yet
+        return None
     try:
         if check is None:
             return check_log(directory, keys, kept=kept)
