@@ -21,7 +21,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -71,20 +70,9 @@ def serve(kind: str, directory: str) -> None:
         sys.stdin.read()
 
 
-def plain_bytes(
-    _key: Any, _place: Any, _size: int, read: Any, start: int, length: int, **_options: Any
-) -> Iterator[bytes]:
-    """The bytes of a blob as they are, in a directory or in its record."""
-    if not isinstance(read, partial):
-        yield from read(start, length)
-        return
-    blobs, (name,) = read.func.__self__, read.args
-    descriptor = os.open(blobs._place(name), os.O_RDONLY)
-    try:
-        for at in range(start, start + length, MIB):
-            yield os.pread(descriptor, min(MIB, start + length - at), at)
-    finally:
-        os.close(descriptor)
+def plain_bytes(_key: Any, _place: Any, _size: int, read: Any, start: int, length: int) -> Iterator[Any]:
+    """The bytes of a blob as they are."""
+    yield from read(start, length)
 
 
 class Served:

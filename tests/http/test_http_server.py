@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import socket
 import ssl
 import uuid
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from structlog.testing import capture_logs
 
 from keystead.http import Limits
@@ -307,34 +303,6 @@ def test_peer_addresses_have_one_form(peername, text: str) -> None:
     assert address_of(peername) == text
 
 
-@pytest.fixture(scope="module")
-def contexts(tmp_path_factory) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = dt.datetime.now(dt.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    path = tmp_path_factory.mktemp("tls") / "both.pem"
-    path.write_bytes(
-        certificate.public_bytes(serialization.Encoding.PEM)
-        + key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-    )
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.load_cert_chain(path)
-    return server, ssl.create_default_context(cafile=str(path))
-
-
 def secured(running, context: ssl.SSLContext):
     client = running.client()
     client.file.close()
@@ -343,27 +311,27 @@ def secured(running, context: ssl.SSLContext):
     return client
 
 
-def test_tls(running, contexts) -> None:
-    running.start(Limits(max_body=1000), tls=contexts[0])
-    client = secured(running, contexts[1])
+def test_tls(running, tls_contexts) -> None:
+    running.start(Limits(max_body=1000), tls=tls_contexts[0])
+    client = secured(running, tls_contexts[1])
     assert client.send(post("/echo", b"a")).answer()[0] == 200
     assert client.send(post("/echo", b"b")).answer()[0] == 200
     assert running.seen[0].secure
     assert client.send(post("/echo", b"c" * 1001)).answer()[0] == 413
     client.close()
-    client = secured(running, contexts[1]).send(post("/echo", b"a", "Connection: close"))
+    client = secured(running, tls_contexts[1]).send(post("/echo", b"a", "Connection: close"))
     assert client.answer()[0] == 200
     assert client.closed()
     client.close()
-    client = secured(running, contexts[1]).send(post("/hold", b""))
+    client = secured(running, tls_contexts[1]).send(post("/hold", b""))
     running.until(lambda: running.held)
     client.close()
     running.until(lambda: running.server.connections == 0)
     running.release()
 
 
-def test_plain_bytes_on_a_tls_port_do_no_harm(running, contexts) -> None:
-    running.start(tls=contexts[0])
+def test_plain_bytes_on_a_tls_port_do_no_harm(running, tls_contexts) -> None:
+    running.start(tls=tls_contexts[0])
     client = running.client().send(HELLO)
     client.rest()
-    assert secured(running, contexts[1]).send(HELLO).answer()[0] == 200
+    assert secured(running, tls_contexts[1]).send(HELLO).answer()[0] == 200

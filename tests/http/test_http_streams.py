@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import http.client
+import random
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,12 +16,14 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+import uvloop
 
 from keystead import errors
 from keystead.http import Limits, serve
 from keystead.http.inflow import MOST_HELD
-from keystead.objects import Rooms
+from keystead.http.intake import LEAST
 from keystead.wire.http import Buffer, Request, Response
+from keystead.wire.rooms import Rooms
 
 PIECE = b"0123456789abcdef" * 4096
 COUNT = 256  # more than kernels hold for a connection
@@ -30,7 +35,7 @@ class Pieces:
     def __init__(self, loop: asyncio.AbstractEventLoop, count: int, *, breaks: bool = False) -> None:
         self._loop, self._left, self._breaks = loop, count, breaks
         self._rooms = Rooms(len(PIECE) // 2)
-        self.made = self.given_back = 0
+        self.made = 0
         self.closed = threading.Event()
 
     def pull(self, take: Callable[[Sequence[Buffer] | None], None]) -> None:
@@ -39,17 +44,11 @@ class Pieces:
         self._loop.call_soon(take, None if self._breaks and not self._left else self._piece())
 
     def _piece(self) -> list[Buffer]:
-        """The next piece, in two parts, the second in memory that was given back if any was."""
+        """The next piece, in two parts, the second in memory that may have been sent from before."""
         half = len(PIECE) // 2
         room = self._rooms.take(half)
         room[:] = PIECE[half:]
         return [PIECE[:half], room]
-
-    def give_back(self, piece: Sequence[Buffer]) -> None:
-        self._rooms.give_back(piece)
-        self.given_back += 1
-        for room in piece[1:]:
-            memoryview(room)[:] = bytes(len(room))  # who looks at it now sees another thing
 
     def close(self) -> None:
         self.closed.set()
@@ -62,6 +61,7 @@ class Streaming:
         self.threads = ThreadPoolExecutor(4)
         self.sources: list[Pieces] = []
         self.lengths: list[int] = []
+        self.digests: list[str] = []
         self.failures: list[str] = []
         self.may_read = threading.Event()
         self.received: list[Any] = []
@@ -81,36 +81,52 @@ class Streaming:
         self.threads.submit(self._read, request, lambda answer: loop.call_soon_threadsafe(done, answer))
 
     def _read(self, request: Request, done: Callable[[Response], None]) -> None:
-        if request.path == "/patient":
+        if request.path in {"/patient", "/late"}:
             self.may_read.wait(20)
-        body, stream = 0, request.stream
+        if request.path == "/late":
+            done(Response(403, (), b"no"))
+            return
+        body, stream, digest = 0, request.stream, hashlib.sha256()
         assert stream is not None
         try:
             while piece := stream.read():
                 body += len(piece)
+                digest.update(piece)
         except errors.RequestTimeout as error:
             self.failures.append(error.code)
             self.failed.set()
             return
         self.lengths.append(body)
+        self.digests.append(digest.hexdigest())
         done(Response(200, (), str(body).encode()))
 
 
 @contextmanager
-def running(limits: Limits | None = None) -> Iterator[tuple[Streaming, int, Any]]:
+def running(
+    limits: Limits | None = None,
+    new_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop,
+    tls: ssl.SSLContext | None = None,
+) -> Iterator[tuple[Streaming, int, Any]]:
     served, ready, stop = Streaming(), threading.Event(), asyncio.Event()
     kept: dict[str, Any] = {}
 
     async def run() -> None:
         kept["loop"] = asyncio.get_running_loop()
         server = kept["server"] = await serve(
-            served.handle, limits=limits, streams=lambda method, _target, _headers: method in {"PUT", "GET"}
+            served.handle,
+            limits=limits,
+            streams=lambda method, _target, _headers: method in {"PUT", "GET"},
+            tls=tls,
         )
         ready.set()
         await stop.wait()
         await server.drain(5.0)
 
-    thread = threading.Thread(target=lambda: asyncio.run(run()), daemon=True)
+    def serving() -> None:
+        with asyncio.Runner(loop_factory=new_loop) as runner:
+            runner.run(run())
+
+    thread = threading.Thread(target=serving, daemon=True)
     thread.start()
     ready.wait()
     try:
@@ -131,6 +147,70 @@ def test_a_body_beyond_every_limit_on_gathered_ones_arrives_and_the_connection_i
             assert (answer.status, answer.read()) == (200, str(size).encode())
         client.close()
     assert served.lengths == [0, 1, 100_000, 5_000_000]
+
+
+LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("secure", [False, True], ids=["plain", "TLS"])
+def test_long_bodies_arrive_as_they_were_sent_and_what_follows_them_is_a_request(
+    loop: str, secure: bool, tls_contexts: tuple[ssl.SSLContext, ssl.SSLContext]
+) -> None:
+    serving, asking = tls_contexts if secure else (None, None)
+    with running(new_loop=LOOPS[loop], tls=serving) as (served, port, _):
+        sender: socket.socket = socket.create_connection(("127.0.0.1", port))
+        if asking is not None:
+            sender = asking.wrap_socket(sender, server_hostname="localhost")
+        sizes = (2 * LEAST, 5_000_003, 3 * LEAST, 7)
+        bodies = [random.Random(size).randbytes(size) for size in sizes]
+        # All at once: the first bytes of a request stand right behind the last of the one before.
+        sent = threading.Thread(
+            target=sender.sendall,
+            args=(
+                b"".join(
+                    b"PUT /x HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+                    for body in bodies
+                ),
+            ),
+        )
+        sent.start()
+        told = sender.makefile("rb")
+        for body in bodies:
+            assert told.readline() == b"HTTP/1.1 200 OK\r\n"
+            while told.readline() != b"\r\n":
+                pass
+            assert told.read(len(str(len(body)))) == str(len(body)).encode()
+        sent.join()
+        sender.close()
+    assert served.digests == [hashlib.sha256(body).hexdigest() for body in bodies]
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_long_body_that_nobody_wants_is_thrown_away_until_its_client_has_the_answer(loop: str) -> None:
+    with running(new_loop=LOOPS[loop]) as (served, port, _):
+        sender = socket.create_connection(("127.0.0.1", port))
+        sender.sendall(b"PUT /late HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % (4 * LEAST))
+        for _number in range(8):  # several turns of the server's loop
+            sender.sendall(bytes(LEAST // 16))
+        served.may_read.set()
+        sender.sendall(bytes(LEAST))
+        told = b""
+        while piece := sender.recv(1000):
+            told += piece
+        assert told.startswith(b"HTTP/1.1 403 ")
+        sender.close()
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_whoever_reads_hears_that_the_client_of_a_long_body_went_away(loop: str) -> None:
+    with running(new_loop=LOOPS[loop]) as (served, port, _):
+        sender = socket.create_connection(("127.0.0.1", port))
+        sender.sendall(b"PUT /x HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % (4 * LEAST))
+        sender.sendall(bytes(2 * LEAST))
+        sender.close()
+        assert served.failed.wait(20)
+    assert served.failures == ["RequestTimeoutException"]
 
 
 def test_a_chunked_body_arrives() -> None:

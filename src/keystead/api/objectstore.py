@@ -17,7 +17,7 @@ from keystead.api.held import HeldSecrets
 from keystead.api.pool import FairPool, Work
 from keystead.api.waiting import Home
 from keystead.crypto.frames import Buffer
-from keystead.objects import Blobs, Rooms
+from keystead.objects import Blobs
 
 log = structlog.get_logger("keystead.objects")
 
@@ -65,22 +65,19 @@ class ObjectStore:
         self._home.leave()
         return self._blobs
 
-    def source(self, chunks: Iterator[Buffer], lane: str, rooms: Rooms | None) -> Pieces:
-        """An answer's body from `chunks`, which are made in threads (in `rooms`); `lane` is who waits for them."""
-        return Pieces(chunks, self._pool, self._soon, lane, rooms)
+    def source(self, chunks: Iterator[Buffer], lane: str) -> Pieces:
+        """An answer's body from `chunks`, which are made in threads; `lane` is who waits for them."""
+        return Pieces(chunks, self._pool, self._soon, lane)
 
 
 class Pieces:
     """A `wire.http.Source` over an iterator that may block. While one piece is sent the next one is made, and no more."""
 
-    def __init__(
-        self, chunks: Iterator[Buffer], pool: FairPool, soon: Soon, lane: str, rooms: Rooms | None
-    ) -> None:
+    def __init__(self, chunks: Iterator[Buffer], pool: FairPool, soon: Soon, lane: str) -> None:
         self._chunks = chunks
         self._pool = pool
         self._soon = soon
         self._lane = lane
-        self._rooms = rooms
         self._lock = threading.Lock()  # guards the next three
         self._made: deque[Made] = deque()
         self._taker: Take | None = None
@@ -95,10 +92,6 @@ class Pieces:
             start, self._making = not self._making, True
         if start:
             self._pool.submit(self._lane, Work(self._make, self._give_up))
-
-    def give_back(self, piece: Sequence[Buffer]) -> None:
-        if self._rooms is not None:
-            self._rooms.give_back(piece)
 
     def close(self) -> None:
         self._chunks = iter(())

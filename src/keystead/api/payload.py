@@ -16,7 +16,7 @@ from keystead.crypto import checksum
 from keystead.crypto.checksum import Hash
 from keystead.wire import sigv4
 from keystead.wire.aws_chunked import Decoder, Signer
-from keystead.wire.http import Body, Request
+from keystead.wire.http import Body, Buffer, Request
 
 UNSIGNED: Final = "UNSIGNED-PAYLOAD"
 _SIGNED_CHUNKS: Final = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
@@ -42,7 +42,7 @@ class Held:
         self.kept: Any = None
         self._left = body
 
-    def read(self) -> bytes:
+    def read(self) -> Buffer:
         piece, self._left = self._left, b""
         return piece
 
@@ -120,8 +120,8 @@ class Payload:
         """A checksum that was asked for, once the body has been read."""
         return self._hashes[name].digest()
 
-    def chunks(self, most: int) -> Iterator[bytes]:
-        """The content in pieces.
+    def chunks(self, most: int) -> Iterator[Buffer]:
+        """The content in pieces, which are not changed while anything looks at them.
 
         Raises:
             errors.EntityTooLarge: it has more than `most` bytes.
@@ -166,11 +166,11 @@ class Payload:
         if self.algorithm is not None:
             self.also(self.algorithm)
 
-    def _plain(self) -> Iterator[bytes]:
+    def _plain(self) -> Iterator[Buffer]:
         while piece := self._body.read():
             yield piece
 
-    def _coded(self) -> Iterator[bytes]:
+    def _coded(self) -> Iterator[Buffer]:
         decoder = Decoder(self._signer, trailing=self._said.endswith(_TRAILER))
         while piece := self._body.read():
             yield from decoder.feed(piece)

@@ -74,6 +74,10 @@ class Frames(Opaque):
         """Frame `number` of the stream: ciphertext and tag."""
         return self._aes.encrypt(_nonce(number, last=last), plaintext, None)
 
+    def seal_into(self, number: int, plaintext: Buffer, room: Buffer, *, last: bool) -> None:
+        """None; frame `number` of the stream is in `room`, which has room for the tag, too."""
+        self._aes.encrypt_into(_nonce(number, last=last), plaintext, None, room)
+
     def open(self, number: int, frame: Buffer, *, last: bool) -> bytes:
         """The plaintext of frame `number`.
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from keystead.clock import Clock
 from keystead.entropy import Entropy, new_uuid
+from keystead.http.inflow import Inflow
 from keystead.http.limits import Budget, Limits
 from keystead.http.reader import CLOSE
 from keystead.http.refusal import Refusal, as_response
@@ -48,6 +50,20 @@ class Door:
         self.draining = False
         self.on_empty: Callable[[], None] = lambda: None
         self._entropy = entropy
+
+    def open_stream(
+        self,
+        wanted: Callable[[], None],
+        drained: Callable[[], None],
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+    ) -> Inflow | None:
+        """Where the body of such a request goes, None if it is to be gathered; `wanted` and `drained` as in `Inflow`."""
+        if self.streams is None or not self.streams(method, target, headers):
+            return None
+        length, soon = headers.get("content-length"), asyncio.get_running_loop().call_soon_threadsafe
+        return Inflow(None if length is None else int(length), soon, wanted, drained)
 
     def refusal_bytes(self, refusal: Refusal, request_id: str, *, head: bool = False) -> bytes:
         """What a client is sent instead of an answer; the connection closes after it."""

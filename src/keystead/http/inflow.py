@@ -9,9 +9,12 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from keystead import errors
+from keystead.wire.http import Buffer
 
 MOST_HELD: Final = 1024 * 1024
 """Bytes that wait for the reader; beyond it the connection is not read."""
+PIECE: Final = 256 * 1024
+"""Bytes that are worth a turn of the reader; shorter pieces are put together."""
 
 
 class Inflow:
@@ -24,6 +27,7 @@ class Inflow:
         length: what Content-Length says.
         kept: see `wire.http.Body`.
         received: bytes so far.
+        failed: nothing more will come, though the body is not complete.
     """
 
     def __init__(
@@ -40,11 +44,11 @@ class Inflow:
         self._wanted = wanted
         self._drained = drained
         self._asked = False
-        self._pieces: deque[bytes] = deque()
+        self._pieces: deque[Buffer] = deque()
         self._held = 0
         self._full = False
         self._over = False
-        self._failed = False
+        self.failed = False
         self._news = threading.Condition()
 
     # ------------------------------------------------------------ on the loop's thread
@@ -56,8 +60,8 @@ class Inflow:
             self._full = self._held >= MOST_HELD
             return self._full
 
-    def feed(self, piece: bytes) -> None:
-        """None; the piece can be read."""
+    def feed(self, piece: Buffer) -> None:
+        """None; the piece can be read. It is not changed while anything looks at it."""
         with self._news:
             self.received += len(piece)
             self._held += len(piece)
@@ -73,12 +77,12 @@ class Inflow:
     def fail(self) -> None:
         """None; nothing more will come, though the body is not complete."""
         with self._news:
-            self._failed = not self._over
+            self.failed = not self._over
             self._news.notify()
 
     # ------------------------------------------------------------ in the reader's thread
 
-    def read(self) -> bytes:
+    def read(self) -> Buffer:
         """The next piece, empty at the end.
 
         Raises:
@@ -88,19 +92,26 @@ class Inflow:
             self._asked = True
             self._tell(self._wanted)
         with self._news:
-            while not self._pieces and not self._over and not self._failed:
+            while not self._pieces and not self._over and not self.failed:
                 self._news.wait()
-            if self._failed:
+            if self.failed:
                 raise errors.RequestTimeout("The request body did not arrive.")
             if not self._pieces:
                 return b""
-            # All that waits is taken at once: fewer turns between the threads, larger pieces to work on.
-            piece = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
-            self._pieces.clear()
-            self._held = 0
-            resume, self._full = self._full, False
+            piece = self._next()
+            self._held -= len(piece)
+            resume = self._full and self._held <= MOST_HELD // 2
+            self._full = self._full and not resume
         if resume:
             self._tell(self._drained)
+        return piece
+
+    def _next(self) -> Buffer:
+        """The first piece; of short ones all that wait: fewer turns between the threads, larger pieces to work on."""
+        if len(self._pieces) == 1 or len(self._pieces[0]) >= PIECE:
+            return self._pieces.popleft()
+        piece = b"".join(self._pieces)
+        self._pieces.clear()
         return piece
 
     def _tell(self, do: Callable[[], None]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final, cast
 
 import structlog
@@ -17,17 +17,16 @@ import structlog
 from keystead import errors
 from keystead.http import refusal as refusals
 from keystead.http.door import Door
-from keystead.http.inflow import Inflow
+from keystead.http.intake import Intake
 from keystead.http.outflow import Outflow
 from keystead.http.peer import address_of, certificate_of, tls_of
 from keystead.http.phase import Phase
 from keystead.http.reader import CLOSE, Reader
 from keystead.http.refusal import Refusal
 from keystead.http.writer import CONTINUE
-from keystead.wire.http import Buffer, Request, Response, Source
+from keystead.wire.http import Buffer, Request, Response
 
 _log = structlog.get_logger(__name__)
-
 
 _IDLE: Final = Phase.IDLE
 _HEADERS: Final = Phase.HEADERS
@@ -94,8 +93,7 @@ class Connection(asyncio.Protocol):
         self._reader = Reader(
             door.limits, peer, self._secure, certificate_of(transport), tls_of(transport), door.budget
         )
-        if door.streams is not None:
-            self._reader.open_stream = self._open_stream
+        self._reader.open_stream = functools.partial(door.open_stream, self._continue, self._go_on)
         door.connections.add(self)
         # One that was accepted just before the door closed is not refused: its client may have sent a request.
         self._enter(_IDLE, door.limits.linger_timeout if door.draining else door.limits.idle_timeout)
@@ -122,9 +120,7 @@ class Connection(asyncio.Protocol):
             if self._reader.inflow is not None:
                 self._take_body()
                 return
-            if not self._paused:
-                self._paused = True
-                self._transport.pause_reading()
+            self._stop_reading()
 
     def eof_received(self) -> bool:
         """Whether the transport stays open for an answer that is due (never over TLS)."""
@@ -221,7 +217,9 @@ class Connection(asyncio.Protocol):
             return
         self._transport.write(data)
         if response.source is not None and not self._head:
-            self._send_from(response.source, response.length, line)
+            self._phase, self._closing_line = _SENDING, line
+            self._source = Outflow(response.source, response.length, self._transport)
+            self._pull()
         else:
             self._answered(line)
 
@@ -251,13 +249,6 @@ class Connection(asyncio.Protocol):
 
     # ------------------------------------------------------------ bodies in pieces
 
-    def _open_stream(self, method: str, target: str, headers: Mapping[str, str]) -> Inflow | None:
-        door, length = self._door, headers.get("content-length")
-        if door.streams is None or not door.streams(method, target, headers):
-            return None
-        soon = asyncio.get_running_loop().call_soon_threadsafe
-        return Inflow(None if length is None else int(length), soon, self._continue, self._go_on)
-
     def _continue(self) -> None:
         """Tell the client that its body is wanted, if it waits for that."""
         if self._reader.continue_due and self._phase is _HANDLING:
@@ -265,38 +256,52 @@ class Connection(asyncio.Protocol):
             self._transport.write(CONTINUE)
 
     def _take_body(self) -> None:
-        """Feed the request that is being handled, and stop reading when it has enough for now."""
-        data, self._backlog = self._backlog, b""
-        self._backlog = self._reader.feed(data)
+        """Feed the request that is being handled."""
+        self._backlog = self._reader.feed(self._backlog)
+        inflow = self._reader.inflow
+        if inflow is not None and not self._backlog and Intake.pays(inflow):
+            self._stop_reading()
+            Intake(self, inflow, self._took).begin(self._transport)
+        self._pace()
+
+    def _took(self) -> None:
+        """Go on after a part of the body that went past the parser."""
+        inflow = self._reader.inflow
+        if inflow is not None and inflow.received == inflow.length:
+            self._reader.pass_over()
+        self._pace()
+
+    def _pace(self) -> None:
+        """Stop reading when the request that is being handled has enough for now, else read on."""
         inflow = self._reader.inflow
         self.deadline = math.inf
         if inflow is None or inflow.full:
-            if not self._paused:
-                self._paused = True
-                self._transport.pause_reading()
-        elif self._phase is _HANDLING:
-            self.deadline = self._door.monotonic() + self._door.limits.body_timeout
+            self._stop_reading()
+        else:
+            if self._paused:
+                self._read_on()
+            if self._phase is _HANDLING:
+                self.deadline = self._door.monotonic() + self._door.limits.body_timeout
+
+    def _stop_reading(self) -> None:
+        self._paused = True
+        self._transport.pause_reading()
+
+    def _read_on(self) -> None:
+        self._paused = False
+        self._transport.resume_reading()
 
     def _go_on(self) -> None:
         """Read on: the body's reader has room again."""
         if self._phase in _ANSWERING and self._reader.inflow is not None:
-            self.deadline = self._door.monotonic() + self._door.limits.body_timeout
-            if self._paused:
-                self._paused = False
-                self._transport.resume_reading()
+            self._pace()
             if self._backlog:
                 self._take_body()
-
-    def _send_from(self, source: Source, length: int, line: str) -> None:
-        self._phase = _SENDING
-        self._source, self._closing_line = Outflow(source, length, self._transport), line
-        self._pull()
 
     def _pull(self) -> None:
         """Ask for the next piece; while the client takes none, none is made."""
         source = self._source
-        if source is None:
-            return
+        assert source is not None  # the phase says so
         if source.left <= 0:
             self._drop_source()
             self._answered(self._closing_line)
@@ -338,8 +343,7 @@ class Connection(asyncio.Protocol):
             self._close()
         else:
             if self._paused:
-                self._paused = False
-                self._transport.resume_reading()
+                self._read_on()
             self._await_input(phase)
 
     def _await_input(self, phase: Phase) -> None:
@@ -389,8 +393,7 @@ class Connection(asyncio.Protocol):
         if self._transport.can_write_eof():
             self._transport.write_eof()
         if self._paused:
-            self._paused = False
-            self._transport.resume_reading()
+            self._read_on()
 
     def _close(self) -> None:
         self._enter(Phase.CLOSING, self._door.limits.body_timeout)

@@ -279,6 +279,11 @@ class Reader:
             self._put_ready(None)
         self._start_over()
 
+    def pass_over(self) -> None:
+        """None; the rest of the body went to `inflow` without the parser, and what comes next is a new request."""
+        self.on_message_complete()
+        self._parser = HttpRequestParser(self)
+
     def _put_ready(self, stream: Inflow | None) -> None:
         assert self._parser is not None
         if not self._parser.should_keep_alive():

@@ -8,7 +8,6 @@ where data keys come from and which blobs are an object's: that is `services/s3`
 from keystead.objects.blobs import Blobs, Stored, new_name
 from keystead.objects.directory import DirectoryBlobs
 from keystead.objects.memory import MemoryBlobs
-from keystead.objects.rooms import Rooms
 from keystead.objects.scrub import Findings, compare
 from keystead.objects.seal import ObjectKey, Place, Read, seal, sealed_size, unseal
 from keystead.objects.stores import STORES, open_blobs
@@ -22,7 +21,6 @@ __all__ = [
     "ObjectKey",
     "Place",
     "Read",
-    "Rooms",
     "Stored",
     "compare",
     "new_name",

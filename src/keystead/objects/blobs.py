@@ -46,8 +46,8 @@ class Blobs(Protocol):
         """
         ...
 
-    def read(self, name: str, start: int, length: int) -> Iterator[bytes]:
-        """`length` bytes from `start` on, in pieces of bounded size.
+    def read(self, name: str, start: int, length: int) -> Iterator[Buffer]:
+        """`length` bytes from `start` on, in pieces of bounded size, which nobody changes while anything looks at them.
 
         Raises:
             BlobMissing: There is no blob of that name.

@@ -16,12 +16,16 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, NoReturn
 
-from keystead.crypto.frames import Buffer
+from keystead.crypto.frames import FRAME_BITS, HEADER_BYTES, TAG_BYTES, Buffer
 from keystead.errors import BlobMissing, BlobsFull, BlobsUnavailable, BlobTruncated
 from keystead.objects.blobs import NAME, Stored, check_name
 from keystead.objects.files import Files, OsFiles
+from keystead.wire.rooms import Rooms
 
-_PIECE_BYTES: Final = 1 << 20
+_FRAME_BYTES: Final = (1 << FRAME_BITS) + TAG_BYTES
+"""Pieces end where frames of the usual size do, so that none has to be put together from two."""
+_AHEAD_BYTES: Final = 2 << 20
+"""What is written is given to the disk in portions of so many bytes, so that the sync at the end has little left to do."""
 _INCOMING: Final = "incoming"
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
@@ -65,12 +69,16 @@ class DirectoryBlobs:
 
     def _write(self, descriptor: int, chunks: Iterable[Buffer]) -> int:
         """The bytes written and synced; the descriptor is closed. What `chunks` raises goes through as it is."""
-        size = 0
+        size = begun = 0
         try:
             for chunk in chunks:
                 with _told():
                     self._files.write(descriptor, chunk)
                 size += len(chunk)
+                del chunk  # its memory can be used again for the next one
+                if size - begun >= _AHEAD_BYTES:
+                    self._files.begin_sync(descriptor, begun, size - begun)
+                    begun = size
             with _told():
                 self._files.sync(descriptor)
         finally:
@@ -87,16 +95,19 @@ class DirectoryBlobs:
             self._files.rename(temporary, place)
         self._files.sync_names(place.parent)
 
-    def read(self, name: str, start: int, length: int) -> Iterator[bytes]:
+    def read(self, name: str, start: int, length: int) -> Iterator[Buffer]:
         descriptor = self._open(name)
+        rooms = Rooms(min(length, HEADER_BYTES + _FRAME_BYTES))
         try:
             while length:
+                room = rooms.take(min(length, _until_frames_end(start)))
                 with _told():
-                    piece = os.pread(descriptor, min(length, _PIECE_BYTES), start)
-                if not piece:
+                    size = os.preadv(descriptor, [room], start)
+                if not size:
                     raise BlobTruncated("the blob ends before what was asked for")
-                start, length = start + len(piece), length - len(piece)
-                yield piece
+                start, length = start + size, length - size
+                yield room[:size]
+                del room  # it can be used again when whoever took the piece has let go of it, too
         finally:
             os.close(descriptor)
 
@@ -144,6 +155,13 @@ class DirectoryBlobs:
 
     def _place(self, name: str) -> Path:
         return self._path / check_name(name)[:2] / name
+
+
+def _until_frames_end(start: int) -> int:
+    """How many bytes from `start` on end with a frame: the first together with the header."""
+    if start < HEADER_BYTES:
+        return HEADER_BYTES - start + _FRAME_BYTES
+    return _FRAME_BYTES - (start - HEADER_BYTES) % _FRAME_BYTES
 
 
 @contextmanager

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -10,6 +13,7 @@ from keystead.crypto.frames import Buffer
 
 _PRIVATE_FILE: Final = 0o600
 _PRIVATE_DIRECTORY: Final = 0o700
+_SYNC_FILE_RANGE_WRITE: Final = 2  # linux/fs.h
 
 
 class Files(Protocol):
@@ -25,6 +29,10 @@ class Files(Protocol):
 
     def write(self, descriptor: int, data: Buffer) -> None:
         """None; all of `data` is appended, and not durable yet."""
+        ...
+
+    def begin_sync(self, descriptor: int, start: int, length: int) -> None:
+        """None; the system may begin to write these bytes to the disk. Nothing is durable by it, and it never fails."""
         ...
 
     def sync(self, descriptor: int) -> None:
@@ -64,6 +72,9 @@ class OsFiles:
         while rest:
             rest = rest[os.write(descriptor, rest) :]
 
+    def begin_sync(self, descriptor: int, start: int, length: int) -> None:
+        _sync_file_range()(descriptor, start, length, _SYNC_FILE_RANGE_WRITE)
+
     def sync(self, descriptor: int) -> None:
         os.fdatasync(descriptor)
 
@@ -82,3 +93,14 @@ class OsFiles:
 
     def remove(self, path: Path) -> None:
         path.unlink(missing_ok=True)
+
+
+@cache
+def _sync_file_range() -> Callable[[int, int, int, int], object]:
+    """Linux's system call of this name, which Python does not offer; elsewhere nothing. What goes wrong, the sync tells."""
+    function = getattr(ctypes.CDLL(None), "sync_file_range", None)
+    if function is None:
+        return lambda *_: None
+    function.argtypes = (ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint)
+    found: Callable[[int, int, int, int], object] = function
+    return found

@@ -106,7 +106,7 @@ class _Upload:
     """A body cut into requests; it remembers its size, and what its source raised."""
 
     def __init__(self, chunks: Iterable[Buffer]) -> None:
-        self._cutter = Cutter(chunks)
+        self._cutter = Cutter(chunks, REQUEST_BYTES)
         self.size = 0
         self.failed: BaseException | None = None
 

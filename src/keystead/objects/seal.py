@@ -20,7 +20,7 @@ from keystead.crypto.secret import SECRET_ACCESS, Opaque, Secret
 from keystead.entropy import Entropy
 from keystead.errors import BlobDamaged, BlobForeign, DecryptionFailed
 from keystead.objects.pieces import Cutter
-from keystead.objects.rooms import Rooms
+from keystead.wire.rooms import Rooms
 
 Read: TypeAlias = Callable[[int, int], Iterator[Buffer]]
 """The bytes of a blob: `read(start, length)`, as `Blobs.read` with the name given."""
@@ -82,11 +82,15 @@ def seal(
 
 def _sealed(header: bytes, sealer: Frames, chunks: Iterable[Buffer]) -> Iterator[Buffer]:
     yield header
-    cutter = Cutter(chunks)
-    number, frame = 0, cutter.take(sealer.frame_bytes)
+    size = sealer.frame_bytes
+    cutter, rooms = Cutter(chunks, size), Rooms(size + TAG_BYTES)
+    number, frame = 0, cutter.take(size)
     # A frame is the last if nothing follows, which takes a look at what follows.
-    while following := cutter.take(sealer.frame_bytes):
-        yield sealer.seal(number, frame, last=False)
+    while following := cutter.take(size):
+        room = rooms.take(size + TAG_BYTES)
+        sealer.seal_into(number, frame, room, last=False)
+        yield room
+        del room  # it can be used again when whoever took it has let go of it, too
         number, frame = number + 1, following
     yield sealer.seal(number, frame, last=True)
 
@@ -106,14 +110,12 @@ def unseal(
     start: int = 0,
     length: int | None = None,
     frame_bits: int = FRAME_BITS,
-    rooms: Rooms | None = None,
 ) -> Iterator[Buffer]:
     """`length` bytes of the object from `start` on (by default all), in chunks of at most a frame.
 
     `size` and `frame_bits` are the object's, from a trusted place: with another size its last frame does not open. A
     chunk is given only when its whole frame was verified. The first is read before this returns, so that a failure
-    there can be told in place of an answer. With `rooms` chunks are in memory from there, for whoever takes them to give
-    back; a room has a frame's size.
+    there can be told in place of an answer. Chunks are not changed while anything looks at them.
 
     Raises:
         BlobForeign: Another key, object, version or part.
@@ -127,8 +129,7 @@ def unseal(
     where = place.canonical()
     for content in reversed(range(len(key.layers))):
         held = sealed_size(size, content, frame_bits)
-        own = None if content else rooms
-        read = partial(_opened, key.layers[content], where, content, held, frame_bits, own, read)
+        read = partial(_opened, key.layers[content], where, content, held, frame_bits, read)
     chunks = read(start, end - start)
     first = next(chunks)
     return chain((first,), chunks) if first else chunks
@@ -140,7 +141,6 @@ def _opened(
     content: int,
     size: int,
     frame_bits: int,
-    rooms: Rooms | None,
     read: Read,
     start: int,
     length: int,
@@ -150,19 +150,23 @@ def _opened(
     final = frame_count(size, frame_bytes) - 1
     first = min(start // frame_bytes, final)
     until = max(first, (start + length - 1) // frame_bytes)
-    begin = HEADER_BYTES + first * (frame_bytes + TAG_BYTES)
+    most = frame_bytes + TAG_BYTES
+    begin = HEADER_BYTES + first * most
     finish = HEADER_BYTES + min((until + 1) * frame_bytes, size) + (until + 1) * TAG_BYTES
     if first == 0:  # the header stands before what is read anyway
-        cutter = Cutter(read(0, finish))
+        cutter = Cutter(read(0, finish), most)
         opener = _resumed(key, place, content, frame_bits, cutter)
     else:
-        opener = _resumed(key, place, content, frame_bits, Cutter(read(0, HEADER_BYTES)))
-        cutter = Cutter(read(begin, finish - begin))
+        opener = _resumed(key, place, content, frame_bits, Cutter(read(0, HEADER_BYTES), most))
+        cutter = Cutter(read(begin, finish - begin), most)
+    rooms = Rooms(frame_bytes)
     for number in range(first, until + 1):
         offset = number * frame_bytes
         frame = cutter.exactly(min(frame_bytes, size - offset) + TAG_BYTES)
         plaintext = _verified(opener, number, frame, rooms, last=number == final)
+        del frame
         yield plaintext[max(0, start - offset) : start + length - offset]
+        del plaintext  # its room can be used again when whoever took it has let go of it, too
 
 
 def _resumed(key: Secret, place: bytes, content: int, frame_bits: int, cutter: Cutter) -> Frames:
@@ -174,9 +178,9 @@ def _resumed(key: Secret, place: bytes, content: int, frame_bits: int, cutter: C
         raise BlobForeign("the blob is of another key, object, version or part") from None
 
 
-def _verified(opener: Frames, number: int, frame: Buffer, rooms: Rooms | None, *, last: bool) -> Buffer:
+def _verified(opener: Frames, number: int, frame: Buffer, rooms: Rooms, *, last: bool) -> Buffer:
     try:
-        if rooms is None:
+        if last:
             return opener.open(number, frame, last=last)
         room = rooms.take(len(frame) - TAG_BYTES)
         opener.open_into(number, frame, room, last=last)

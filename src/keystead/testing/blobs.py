@@ -57,7 +57,7 @@ class FaultyBlobs:
             raise BlobsUnavailable("injected")
         return size
 
-    def read(self, name: str, start: int, length: int) -> Iterator[bytes]:
+    def read(self, name: str, start: int, length: int) -> Iterator[Buffer]:
         self.before("read")
         match self.fault:
             case BlobFault.REFUSED:
@@ -95,7 +95,7 @@ class FaultyBlobs:
         self.inner.close()
 
 
-def _flipped(pieces: Iterator[bytes]) -> Iterator[bytes]:
+def _flipped(pieces: Iterator[Buffer]) -> Iterator[Buffer]:
     """`pieces` with one bit changed, in the middle of the first."""
     first = bytearray(next(pieces))
     first[len(first) // 2] ^= 1

@@ -14,10 +14,12 @@ from typing import Final
 import msgspec
 
 from keystead.errors import IncompleteBody, InvalidSignature, MalformedTrailer
+from keystead.wire.http import Buffer
 from keystead.wire.signing import Claim
 from keystead.wire.sigv4 import MISMATCH, SigningKey
 
 _LONGEST_LINE: Final = 8192
+_USUAL_LINE: Final = 256
 _MOST_SIZE_DIGITS: Final = 16
 _MOST_TRAILERS: Final = 8
 _NOTHING: Final = hashlib.sha256(b"").hexdigest()
@@ -72,39 +74,50 @@ class Decoder:
         self.over = False
         self._signer = signer
         self._trailing = trailing
-        self._waiting = b""
+        self._waiting = b""  # the beginning of a line
+        self._behind = 0  # bytes behind the end
         self._left = -1  # bytes of the chunk that are missing; -1 before its header, 0 before its end, _FIELDS behind the last
         self._signature = ""
         self._hash = hashlib.sha256()
         self._fields = b""
         self._lines = 0
 
-    def feed(self, data: bytes) -> list[bytes]:
-        """The bytes that were in `data`, as far as they can be told yet.
+    def feed(self, data: Buffer) -> list[memoryview]:
+        """The bytes that were in `data`, as far as they can be told yet: views of it.
 
         Raises:
             IncompleteBody: it is not so coded.
             InvalidSignature: a chunk was not signed so.
             MalformedTrailer: the fields after the last chunk cannot be read.
         """
-        found: list[bytes] = []
-        data = self._waiting + data if self._waiting else data
-        place = 0
-        while not self.over and place < len(data):
-            if self._left > 0:
-                piece = data[place : place + self._left]
-                self._take(piece, found)
-                place += len(piece)
-                continue
-            end = data.find(b"\r\n", place)
-            if end < 0:
+        found: list[memoryview] = []
+        rest = memoryview(data)
+        while rest:
+            if self.over:
+                self._behind += len(rest)
                 break
-            self._line(data[place:end])
-            place = end + 2
-        self._waiting = data[place:]
-        if self._left <= 0 and len(self._waiting) > (_MOST_BEHIND if self.over else _LONGEST_LINE):
+            if self._left > 0:
+                self._take(rest[: self._left], found)
+                rest = rest[len(found[-1]) :]
+            else:
+                rest = self._until_line_ends(rest)
+        if self._behind > _MOST_BEHIND:
             raise IncompleteBody(_CUT)
         return found
+
+    def _until_line_ends(self, rest: memoryview) -> memoryview:
+        """What follows the line that begins, or goes on, in `rest`; nothing if its end is missing, too."""
+        waiting = self._waiting
+        for most in (_USUAL_LINE, _LONGEST_LINE + 2):
+            line, end, _ = (waiting + rest[:most]).partition(b"\r\n")
+            if end:
+                self._waiting = b""
+                self._line(line)
+                return rest[len(line) + 2 - len(waiting) :]
+        if len(line) > _LONGEST_LINE:
+            raise IncompleteBody(_CUT)
+        self._waiting = line
+        return rest[len(rest) :]
 
     def end(self) -> None:
         """None; nothing more comes. The last line, which is empty, may be missing.
@@ -118,7 +131,7 @@ class Decoder:
         if not self.over:
             raise IncompleteBody(_CUT)
 
-    def _take(self, piece: bytes, found: list[bytes]) -> None:
+    def _take(self, piece: memoryview, found: list[memoryview]) -> None:
         if self._signer is not None:
             self._hash.update(piece)
         found.append(piece)

@@ -23,8 +23,8 @@ class Body(Protocol):
     length: int | None
     kept: Any
 
-    def read(self) -> bytes:
-        """The next piece, empty at the end.
+    def read(self) -> Buffer:
+        """The next piece, empty at the end; it is not changed while anything looks at it.
 
         Raises:
             errors.RequestTimeout: the rest did not come.
@@ -36,11 +36,10 @@ class Source(Protocol):
     """The body of an answer, made piece by piece while it is sent; both are called on the event loop's thread."""
 
     def pull(self, take: Callable[[Sequence[Buffer] | None], None]) -> None:
-        """None; `take` gets the next piece on the loop's thread, in parts, None if it cannot be made."""
-        ...
+        """None; `take` gets the next piece on the loop's thread, in parts, None if it cannot be made.
 
-    def give_back(self, piece: Sequence[Buffer]) -> None:
-        """None; the piece was sent, and nobody looks at it any more, so its memory may be used again."""
+        Parts are not changed while anything looks at them.
+        """
         ...
 
     def close(self) -> None:

@@ -41,7 +41,6 @@ from keystead.services.s3.reading import (
     check_conditions,
     key_of,
     matches,
-    rooms_for,
     send,
     span_of,
     span_of_part,
@@ -211,8 +210,7 @@ def get_object(call: Call, request: wire.GetObjectRequest, _object: Target) -> w
     check_conditions(version, request)
     span = _span(version, request)
     data_key = key_of(call, bucket, key, version, _customer(call, request))
-    rooms = rooms_for(span)
-    send(call, bytes_of(call, bucket.name, key, version, data_key, span, rooms), span.length, rooms)
+    send(call, bytes_of(call, bucket.name, key, version, data_key, span), span.length)
     _note_status(call, span)
     told = _described(bucket, version, request, span)
     told.pop("content_length")  # the door's own

@@ -13,8 +13,8 @@ import msgspec
 from keystead import errors
 from keystead.api import Call
 from keystead.api.objectstore import PIECE
-from keystead.crypto.frames import FRAME_BITS, Buffer
-from keystead.objects import ObjectKey, Place, Read, Rooms, unseal
+from keystead.crypto.frames import Buffer
+from keystead.objects import ObjectKey, Place, Read, unseal
 from keystead.services.s3.datakeys import again
 from keystead.services.s3.encryption import CustomerKey
 from keystead.services.s3.tables import INLINE, MOST_PARTS, Bucket, Version
@@ -132,14 +132,13 @@ def bytes_of(
     version: Version,
     data_key: ObjectKey,
     span: Span,
-    rooms: Rooms | None = None,
 ) -> Iterator[Buffer]:
-    """The bytes of the span, each verified; the first of them before this returns. `rooms` as in `unseal`.
+    """The bytes of the span, each verified; the first of them before this returns.
 
     Raises:
         errors.ApiError: they are not to be had.
     """
-    chunks = _pieces(call, bucket, key, version, data_key, span, rooms)
+    chunks = _pieces(call, bucket, key, version, data_key, span)
     try:
         first = next(chunks, b"")
     except errors.BlobError as error:
@@ -154,7 +153,6 @@ def _pieces(
     version: Version,
     data_key: ObjectKey,
     span: Span,
-    rooms: Rooms | None,
 ) -> Iterator[Buffer]:
     offset, end = 0, span.start + span.length
     for piece in version.pieces:
@@ -164,7 +162,7 @@ def _pieces(
             continue
         place = Place(bucket, key, version.place, piece.part)
         read = _inline(call, piece.blob) if piece.inline else partial(blobs_of(call).read, piece.blob)
-        yield from unseal(data_key, place, piece.size, read, start, stop - start, rooms=rooms)
+        yield from unseal(data_key, place, piece.size, read, start, stop - start)
 
 
 def _inline(call: Call, name: str) -> Read:
@@ -180,12 +178,7 @@ def _inline(call: Call, name: str) -> Read:
     return lambda start, length: iter((sealed[start : start + length],))
 
 
-def rooms_for(span: Span) -> Rooms | None:
-    """Where the bytes of a long answer are made."""
-    return Rooms(1 << FRAME_BITS) if span.length > PIECE else None
-
-
-def send(call: Call, version_bytes: Iterator[Buffer], length: int, rooms: Rooms | None) -> None:
+def send(call: Call, version_bytes: Iterator[Buffer], length: int) -> None:
     """Make the bytes the answer's body: a short one at once, a long one while it is sent."""
     exchange = call.exchange
     assert exchange is not None
@@ -196,5 +189,5 @@ def send(call: Call, version_bytes: Iterator[Buffer], length: int, rooms: Rooms 
         except errors.BlobError as error:
             raise unavailable(error) from None
         return
-    exchange.source = call.objects.source(version_bytes, call.caller.arn or call.source_ip, rooms)
+    exchange.source = call.objects.source(version_bytes, call.caller.arn or call.source_ip)
     exchange.length = length
