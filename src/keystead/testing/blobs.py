@@ -145,6 +145,9 @@ class FaultyFiles:
     def write(self, descriptor: int, data: Buffer) -> None:
         self._step("write", lambda: self._inner.write(descriptor, data))
 
+    def begin_sync(self, descriptor: int, start: int, length: int) -> None:
+        self._inner.begin_sync(descriptor, start, length)
+
     def sync(self, descriptor: int) -> None:
         self._step("sync", lambda: self._inner.sync(descriptor))
 
