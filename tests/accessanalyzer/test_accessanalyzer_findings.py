@@ -508,3 +508,16 @@ def test_a_scan_that_was_overtaken_changes_nothing(watched):
     watched.scan(key)
     note(store, ANALYZED, analyzer, before, outcome, watched.server.clock.now())
     assert [one["principal"]["AWS"] for one in watched.active(key)] == [THERE]
+
+
+def test_a_rule_that_comes_while_a_resource_is_scanned_archives_what_is_found(watched):
+    key, store = watched.key(OTHER), watched.server.store
+    (analyzer,) = analyzers(store)
+    tx = store.transaction()
+    resource = find(ANALYZED, tx, watched.account, "us-east-1", key)
+    outcome = outcome_of(resource, zone_of(tx, analyzer), ())
+    of_keys = {"resource": {"eq": [key]}}
+    watched.aa.create_archive_rule(analyzerName="main", ruleName="during", filter=of_keys)
+    note(store, ANALYZED, analyzer, resource, outcome, watched.server.clock.now())
+    assert watched.active(key) == []
+    watched.aa.delete_archive_rule(analyzerName="main", ruleName="during")

@@ -57,8 +57,10 @@ class Outcome(msgspec.Struct, frozen=True):
 
 def settle(tx: Transaction, analyzer: Analyzer, resource: Analyzed, outcome: Outcome, now: float) -> None:
     """None; the resource's findings are what was found of it, if the analyzer is still there."""
-    if not _is_there(tx, analyzer):
+    current = _as_it_is(tx, analyzer)
+    if current is None:
         return
+    analyzer = current
     place = f"{analyzer.place}/{resource.arn}"
     known = tx.get(LOOKED, place)
     changed = _put(tx, analyzer, settled(analyzer, resource, outcome, held(tx, analyzer, resource.arn), now))
@@ -77,7 +79,7 @@ def settle(tx: Transaction, analyzer: Analyzer, resource: Analyzed, outcome: Out
 
 def forget(tx: Transaction, analyzer: Analyzer, arn: str, now: float) -> None:
     """None; the resource is there no more, and what was found of it is resolved."""
-    if not _is_there(tx, analyzer):
+    if _as_it_is(tx, analyzer) is None:
         return
     for finding in held(tx, analyzer, arn):
         if finding.status != RESOLVED:
@@ -92,15 +94,17 @@ def held(tx: Transaction, analyzer: Analyzer, arn: str) -> list[Finding]:
     return [one for one in found if one is not None]
 
 
-def _is_there(tx: Transaction, analyzer: Analyzer) -> bool:
+def _as_it_is(tx: Transaction, analyzer: Analyzer) -> Analyzer | None:
+    """The analyzer with the archive rules that it has by now, None if it is gone."""
     stored = tx.get(ANALYZERS, analyzer.place)
-    return stored is not None and stored.id == analyzer.id
+    return stored if stored is not None and stored.id == analyzer.id else None
 
 
 def keep(tx: Transaction, analyzer: Analyzer, arn: str, found: Iterable[Finding], now: float) -> None:
     """None; these are all the findings of the resource, if the analyzer is still there."""
-    if _is_there(tx, analyzer):
-        _put(tx, analyzer, _beside(analyzer, found, held(tx, analyzer, arn), now, gone=lambda _old: True))
+    current = _as_it_is(tx, analyzer)
+    if current is not None:
+        _put(tx, current, _beside(current, found, held(tx, analyzer, arn), now, gone=lambda _old: True))
 
 
 def _put(tx: Transaction, analyzer: Analyzer, pairs: Iterable[tuple[Finding, Finding | None]]) -> bool:
