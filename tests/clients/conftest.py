@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).parents[2]
 MOST_SECONDS = 300
 INHERITED = ("PATH", "LANG", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "PIP_CERT", "VIRTUAL_ENV")
 
@@ -178,3 +179,27 @@ def terraform(program, mirror, deployment, example, tmp_path):
         return done.stdout
 
     return call
+
+
+@pytest.fixture
+def scanner():
+    """`scanner(name)`: the path of a scanner's program, skips if it is not installed.
+
+    Scanners pin hundreds of packages, so each lives in an environment of its own that `make scanners` makes;
+    KEYSTEAD_PROWLER and KEYSTEAD_CHECKOV name their programs elsewhere.
+    """
+
+    def find(name):
+        own = ROOT / f".venv-{name}"
+        whole = (own / f".{name}").exists()  # the program is there before all that it needs is
+        places = (os.environ.get(f"KEYSTEAD_{name.upper()}"), str(own / "bin" / name) if whole else None)
+        found = next((place for place in places if place and Path(place).exists()), None) or shutil.which(
+            name
+        )
+        if found is None:
+            pytest.skip(
+                f"{name} is not installed (`make scanners`); KEYSTEAD_{name.upper()} does not name it"
+            )
+        return found
+
+    return find
