@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keystead.audit import reader
-from keystead.audit.disk import OsDisk
+from keystead.audit.disk import OsDisk, OsFile
 from keystead.audit.journal import Journal
 from keystead.audit.segment import SECTOR, Kind, encode_header, genesis
 from keystead.errors import JournalError
@@ -224,6 +224,15 @@ def test_a_record_that_does_not_fit_is_refused_and_nothing_written(root):
     journal.append([b"x" * journal.longest_record])
     assert events(journal) == [b"x" * journal.longest_record]
     journal.close()
+
+
+def test_where_writing_and_syncing_at_once_is_not_known_it_is_done_one_after_the_other(root, monkeypatch):
+    monkeypatch.setattr(OsFile, "through", 1 << 30)  # a flag that no kernel knows
+    journal = open_journal(root)
+    journal.append([b"a", b"b"])
+    assert OsFile.through == 0
+    journal.append([b"c"])
+    assert events(journal) == [b"a", b"b", b"c"]
 
 
 @pytest.mark.parametrize("worker", ["", "../up", "a/b", "x" * 33, "ä"])

@@ -4,6 +4,7 @@ import json
 import shutil
 
 import pytest
+from faulty_disk import one_after_the_other
 
 from keystead.audit.acknowledged import acknowledged
 from keystead.audit.disk import OsDisk
@@ -167,6 +168,9 @@ class DoubtfulFile:
             seen()
             raise OSError(5, "lost")
         self.file.sync()
+
+    def write_through(self, data, offset):
+        return one_after_the_other(self, data, offset)
 
 
 def test_what_another_worker_may_still_give_up_is_not_in_the_log(tmp_path, journals):

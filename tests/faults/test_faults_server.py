@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from dev_process import DevServer
+from faulty_disk import one_after_the_other
 from signed_http import Client, get
 from stores import open_store
 
@@ -163,6 +164,9 @@ class BadFile:
     def sync(self) -> None:
         self._fail("sync")
         self.inner.sync()
+
+    def write_through(self, data: bytes, offset: int) -> int:
+        return one_after_the_other(self, data, offset)
 
     def read(self, length: int, offset: int) -> bytes:
         return self.inner.read(length, offset)

@@ -9,6 +9,14 @@ LOST, PERSISTED, SHORT, FULL = "lost", "persisted though reported lost", "short"
 MODES = (LOST, PERSISTED, SHORT, FULL)
 
 
+def one_after_the_other(file, data, offset):
+    """`write_through` of a file whose write and sync may each fail by itself."""
+    written = file.write(data, offset)
+    if written == len(data):
+        file.sync()
+    return written
+
+
 class FaultyFile:
     """A file whose unsynced writes can be taken back."""
 
@@ -39,6 +47,9 @@ class FaultyFile:
         self.unsynced, self.synced_size = [], self.size()
         if fault == PERSISTED:
             raise OSError(errno.EIO, fault)
+
+    def write_through(self, data, offset):
+        return one_after_the_other(self, data, offset)
 
     def take_back(self):
         for offset, before in reversed(self.unsynced):

@@ -25,11 +25,13 @@ from keystead.audit.event import (
 )
 from keystead.audit.form import EventContext, Resource, TlsDetails, UserIdentity
 from keystead.audit.rules import SYMMETRIC_DEFAULT
+from keystead.audit.stencil import LONGEST, Stencil, Stencils, stencil
 from keystead.crypto.attestation import Attestation
 from keystead.entropy import Entropy, new_uuid
 from keystead.identity.caller import AWS_SERVICE
-from keystead.keys import Key
 from keystead.wire.model import Shape
+
+_STENCILS: Final = Stencils()
 
 _ON_ALIASES: Final = frozenset({"kms:CreateAlias", "kms:UpdateAlias", "kms:DeleteAlias"})
 
@@ -49,6 +51,10 @@ def records_of(
     the call was denied (AWS KMS Developer Guide, "Logging AWS KMS API calls with AWS CloudTrail"). What the call
     did elsewhere by the way is `also` in the caller's account.
     """
+    if error is None and not also and request is not None:
+        alike = _alike(call, service, answer, targets)
+        if alike is not None:
+            return (alike.event(call.now, request, call.request_id, call.event_id),)
     context = _context(call, targets)
     resources = _resources(targets) or _made(answer)
     owners = _owners(context.account, targets, error)
@@ -77,6 +83,37 @@ def records_of(
         *(record(_elsewhere(call, context, owner)) for owner in owners),
         *(_by_the_way(call, context, service, one) for one in also),
     )
+
+
+def _alike(call: Call, service: str, answer: Shape | None, targets: tuple[Target, ...]) -> Stencil | None:
+    """That of the call, if its event tells nothing else than those of most uses of a key do."""
+    if len(targets) != 1 or call.proof is not None:
+        return None
+    target = targets[0]
+    if target.key is None or target.account != call.account or target.attestation is not None:
+        return None
+    if target.guard is not None and target.guard.told is not None:
+        return None
+    alike = (
+        call.caller,
+        service,
+        call.operation,
+        call.region,
+        call.source_ip,
+        call.user_agent,
+        call.tls,
+        None if call.via is None else call.via.services,
+        _material(call, answer, targets),
+        target.resource,
+    )
+    try:
+        return _STENCILS.kept[alike]
+    except KeyError:
+        if len(call.user_agent) > LONGEST:
+            return None
+        context, resources = _context(call, targets), _resources(targets)
+        made = stencil(context, service, call.operation, resources, _additional(call, answer, targets))
+        return _STENCILS.put(alike, made)
 
 
 def _context(call: Call, targets: tuple[Target, ...]) -> EventContext:
@@ -186,9 +223,7 @@ def _additional(call: Call, answer: Any, targets: tuple[Target, ...]) -> dict[st
     if call.operation == "ReEncrypt":
         shown: dict[str, Any] = _re_encrypted(answer)
     else:
-        material = getattr(answer, "key_material_id", None)
-        if call.operation == "Encrypt" and answer is not None:  # the answer does not tell it, the event does
-            material = _current_material(targets[0].found)
+        material = _material(call, answer, targets)
         shown = {} if material is None else {"keyMaterialId": material}
     if call.proof is not None:
         shown.update(call.proof.evidence)
@@ -200,7 +235,12 @@ def _additional(call: Call, answer: Any, targets: tuple[Target, ...]) -> dict[st
     return shown or None
 
 
-def _current_material(key: Key) -> str | None:
+def _material(call: Call, answer: Any, targets: tuple[Target, ...]) -> str | None:
+    """The key material that was used, where events tell it. Encrypt's answer does not tell it, its event does."""
+    if call.operation != "Encrypt" or answer is None:
+        material: str | None = getattr(answer, "key_material_id", None)
+        return material
+    key = targets[0].found
     return key.current.id if key.spec == SYMMETRIC_DEFAULT and key.current is not None else None
 
 

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 _MAGIC = b"\0kc"
 _INEXACT, _NOTE = 1, 2
-_NOTES = (_MAGIC + bytes([_NOTE]), _MAGIC + bytes([_NOTE | _INEXACT]))
+NOTES = (_MAGIC + bytes([_NOTE]), _MAGIC + bytes([_NOTE | _INEXACT]))
+"""What the records of changes with a note begin with."""
 _HEAD = struct.Struct(">3sBQI")
 _PLACE = 16
 _DIGEST = 32
@@ -79,11 +80,6 @@ def split(record: bytes) -> tuple[bytes, Change | None]:
     _, mark, commit, length = _HEAD.unpack_from(record)
     end = _HEAD.size + length
     return record[_HEAD.size : end], Change(commit, not mark & _INEXACT, record[end:])
-
-
-def is_note(record: bytes) -> bool:
-    """Whether the record is a change's with a note."""
-    return record.startswith(_NOTES)
 
 
 def decode_writes(writes: bytes) -> Iterator[Write]:

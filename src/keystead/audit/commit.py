@@ -145,7 +145,7 @@ class Committer:
             StorageError: the store cannot be read or written.
         """
         self.recover()
-        self._home = get_ident() if self._next_turn is not None else 0
+        self._home = get_ident()
         self._thread = Thread(target=self._run, name=f"committer-{self._journal.worker}", daemon=True)
         self._thread.start()
 
@@ -198,9 +198,11 @@ class Committer:
                 self._hand_back([submission], [misfit])
                 return
         self._waiting.append(submission)
-        if get_ident() != self._home or self._next_turn is None:
+        if self._waking:
+            return  # the loop's next turn wakes the writer, for whatever thread
+        if self._next_turn is None or get_ident() != self._home:
             self._wake.put(True)
-        elif not self._waking:
+        else:
             self._waking = True
             self._next_turn(self._wake_writer)
 
@@ -265,9 +267,9 @@ class Committer:
         told = [submission.records for submission in group]
         rows = self._store_changes(group, told, results)
         # A crash here: changes persist, unanswered, with their events in the outbox; `recover` journals them.
-        records = [
-            record for each, result in zip(told, results, strict=True) if result is None for record in each
-        ]
+        if any(results):
+            told = [each for each, result in zip(told, results, strict=True) if result is None]
+        records = [record for each in told for record in each]
         before = self._journal.next_index
         try:
             self._journal.append(records, self._commit_number)
@@ -355,7 +357,7 @@ class Committer:
 
     def _hand_back(self, group: Sequence[Submission], results: Sequence[Exception | None]) -> None:
         if group:
-            pairs = zip((submission.done for submission in group), results, strict=True)
+            pairs = zip([submission.done for submission in group], results, strict=True)
             with suppress(RuntimeError):  # the loop has been closed: nobody is left to hear
                 self._call_soon(partial(self._deliver, pairs))
 

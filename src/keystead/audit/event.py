@@ -22,7 +22,7 @@ from keystead.audit.form import (
     UserIdentity,
     WrittenEvent,
 )
-from keystead.audit.redact import redaction
+from keystead.audit.redact import Redaction, redaction
 from keystead.errors import ApiError
 from keystead.identity.caller import (
     ANONYMOUS,
@@ -163,31 +163,59 @@ def call_event(
     show = redaction(service, operation)
     denied = error is not None and error.code == _ACCESS_DENIED
     return _encode(
-        WrittenEvent(
-            userIdentity=context.identity,
-            eventTime=event_time(int(context.time)),
-            eventSource=show.event_source,
-            eventName=operation,
-            awsRegion=context.region,
-            sourceIPAddress=context.source_ip,
-            userAgent=context.user_agent,
-            errorCode=UNSET if error is None else error_code(error),
-            errorMessage=UNSET if error is None or error.message is None else error.message,
-            requestParameters=None if denied or request is None else show.request_parameters(request),
-            responseElements=None
+        written(
+            context,
+            show,
+            operation,
+            event_time(int(context.time)),
+            None if denied or request is None else show.request_parameters(request),
+            None
             if error is not None or request is None
             else show.response_elements(request, response, key_arn),
-            additionalEventData=additional or UNSET,
-            requestID=context.request_id,
-            eventID=context.event_id,
-            readOnly=show.read_only,
-            resources=resources or UNSET,
-            managementEvent=not show.data,
-            recipientAccountId=context.account,
-            sharedEventID=shared_event_id or UNSET,
-            eventCategory="Data" if show.data else "Management",
-            tlsDetails=context.tls,
+            error=error,
+            resources=resources,
+            additional=additional,
+            shared_event_id=shared_event_id,
         )
+    )
+
+
+def written(
+    context: EventContext,
+    show: Redaction,
+    operation: str,
+    time: str,
+    asked: Mapping[str, Any] | str | None,
+    answered: Mapping[str, Any] | None,
+    *,
+    error: ApiError | None = None,
+    resources: Sequence[Resource] = (),
+    additional: Mapping[str, Any] | None = None,
+    shared_event_id: str | None = None,
+) -> WrittenEvent:
+    """The members of a call's event; `asked` and `answered` are what is shown of the request and of its answer."""
+    return WrittenEvent(
+        userIdentity=context.identity,
+        eventTime=time,
+        eventSource=show.event_source,
+        eventName=operation,
+        awsRegion=context.region,
+        sourceIPAddress=context.source_ip,
+        userAgent=context.user_agent,
+        errorCode=UNSET if error is None else error_code(error),
+        errorMessage=UNSET if error is None or error.message is None else error.message,
+        requestParameters=asked,
+        responseElements=answered,
+        additionalEventData=additional or UNSET,
+        requestID=context.request_id,
+        eventID=context.event_id,
+        readOnly=show.read_only,
+        resources=resources or UNSET,
+        managementEvent=not show.data,
+        recipientAccountId=context.account,
+        sharedEventID=shared_event_id or UNSET,
+        eventCategory="Data" if show.data else "Management",
+        tlsDetails=context.tls,
     )
 
 

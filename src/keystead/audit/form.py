@@ -106,7 +106,7 @@ class WrittenEvent(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     userAgent: str  # noqa: N815
     errorCode: str | UnsetType = UNSET  # noqa: N815
     errorMessage: str | UnsetType = UNSET  # noqa: N815
-    requestParameters: Mapping[str, Any] | None  # noqa: N815
+    requestParameters: Mapping[str, Any] | str | None  # noqa: N815  a text only in a stencil
     responseElements: Mapping[str, Any] | None  # noqa: N815
     additionalEventData: Mapping[str, Any] | UnsetType = UNSET  # noqa: N815
     requestID: str | UnsetType = UNSET  # noqa: N815

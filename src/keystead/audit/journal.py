@@ -13,7 +13,7 @@ import msgspec
 
 from keystead.audit import reader
 from keystead.audit.acknowledged import Acknowledged
-from keystead.audit.disk import Disk, Lock, OsDisk, SegmentFile, Spare, make_directory, write_whole
+from keystead.audit.disk import Disk, Lock, OsDisk, SegmentFile, Spare, make_directory, write_through
 from keystead.audit.segment import (
     SECTOR,
     Frame,
@@ -323,8 +323,7 @@ class Journal:
 
     def _write(self, data: bytes, offset: int) -> None:
         assert self._file is not None
-        write_whole(self._file, data, offset)
-        self._file.sync()
+        write_through(self._file, data, offset)
 
     def _note_newest(self, header: Header) -> None:
         """Nothing; the segment is the one that is written, and what stands under its name now is it."""

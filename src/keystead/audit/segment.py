@@ -25,7 +25,7 @@ from hashlib import sha256
 
 import msgspec
 
-from keystead.audit.change import Change, is_note, split
+from keystead.audit.change import NOTES, Change, split
 from keystead.errors import JournalError
 
 FORMAT_VERSION = 1
@@ -202,13 +202,12 @@ def encode_group(
     length = group_length(records)
     marker = MARKER.pack(at.index, at.chain, length, anchor)
     chain = sha256(at.chain + _MARKER_WORD + marker).digest()
-    pack, bits, note = _WORD.pack, kind << 28, Kind.NOTE << 28
+    pack, bits, note, digest = _WORD.pack, kind << 28, Kind.NOTE << 28, sha256
     parts = [_MARKER_WORD, chain, marker]
-    extend = parts.extend
     for record in records:
-        word = pack((note if is_note(record) else bits) | len(record))
-        chain = sha256(chain + word + record).digest()
-        extend((word, chain, record))
+        word = pack((note if record.startswith(NOTES) else bits) | len(record))
+        chain = digest(chain + word + record).digest()
+        parts += (word, chain, record)
     after = Position(align(at.offset + length), at.index + len(records), chain)
     return b"".join(parts), after
 

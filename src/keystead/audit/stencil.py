@@ -1,0 +1,102 @@
+"""Events of calls that are alike: what they have in common is encoded once, what differs is put between.
+
+Most calls use a key and succeed. The events of such calls of one caller, with one client and one key, differ in their
+time, ids and parameters only. A stencil is the event of one of them, cut where these stand; it is made by what makes
+every other event (`event.written`), so that both have one form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from threading import Lock
+from typing import Any, Final
+
+import msgspec
+
+from keystead.audit.event import event_time, written
+from keystead.audit.form import EventContext, Resource
+from keystead.audit.redact import Redaction, redaction
+from keystead.wire.model import Shape
+
+LONGEST: Final = 4096
+"""Bytes that a stencil has at most: many are kept, and callers choose what their clients are called."""
+MOST: Final = 2048
+"""How many are kept."""
+
+_TIME, _ASKED, _REQUEST_ID, _EVENT_ID = "<time>", "<asked>", "<request id>", "<event id>"
+_CUTS: Final = (b"<time>", b'"<asked>"', b"<request id>", b"<event id>")
+"""In the order of the members; parameters take the place of a text with its quotes."""
+
+_encode: Final = msgspec.json.Encoder().encode
+
+
+class Stencil:
+    """The events of calls that differ in nothing but their time, ids and parameters. Any thread may use it."""
+
+    __slots__ = ("_dated", "_head", "_ids", "_show")
+
+    def __init__(self, show: Redaction, parts: Sequence[bytes]) -> None:
+        self._show = show
+        self._head = parts[:2]
+        self._ids = parts[2:]
+        self._dated = (-1, b"")
+
+    def event(self, time: float, request: Shape, request_id: str, event_id: str) -> bytes:
+        """The event of a call at `time` (epoch seconds)."""
+        seconds, dated = self._dated
+        if seconds != int(time):
+            dated = self._date(int(time))
+        before, between, after = self._ids
+        asked = _encode(self._show.request_parameters(request))
+        return b"".join((dated, asked, before, request_id.encode(), between, event_id.encode(), after))
+
+    def _date(self, seconds: int) -> bytes:
+        """What stands before the parameters of events of this second."""
+        first, second = self._head
+        dated = first + event_time(seconds).encode() + second
+        self._dated = seconds, dated  # as one value: other threads may date it too
+        return dated
+
+
+def stencil(
+    context: EventContext,
+    service: str,
+    operation: str,
+    resources: Sequence[Resource],
+    additional: Mapping[str, Any] | None,
+) -> Stencil | None:
+    """That of calls that succeed; arguments are as for `event.call_event`, and time and ids of `context` do not count.
+
+    None for an operation whose event shows something of the answer, or where an event holds what looks like a cut.
+
+    Raises:
+        KeyError: there is no rule for the operation.
+    """
+    show = redaction(service, operation)
+    marked = msgspec.structs.replace(context, request_id=_REQUEST_ID, event_id=_EVENT_ID)
+    event = _encode(
+        written(marked, show, operation, _TIME, _ASKED, None, resources=resources, additional=additional)
+    )
+    if not show.silent or len(event) > LONGEST or any(event.count(cut) != 1 for cut in _CUTS):
+        return None
+    parts = []
+    for cut in _CUTS:
+        part, _, event = event.partition(cut)
+        parts.append(part)
+    return Stencil(show, (*parts, event))
+
+
+class Stencils:
+    """Those that are kept, by what their events have alike; None where there can be none. Any thread may use them."""
+
+    def __init__(self) -> None:
+        self.kept: dict[Hashable, Stencil | None] = {}
+        self._lock = Lock()
+
+    def put(self, alike: Hashable, made: Stencil | None) -> Stencil | None:
+        """`made`, which is kept from now on; of too many the oldest goes."""
+        with self._lock:
+            if len(self.kept) >= MOST:
+                self.kept.pop(next(iter(self.kept)))
+            self.kept[alike] = made
+        return made
