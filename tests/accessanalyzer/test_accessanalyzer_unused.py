@@ -201,10 +201,11 @@ NAMES = st.frozensets(
 
 @given(st.lists(ENTRIES, min_size=1), NAMES)
 def test_a_narrower_policy_has_all_that_is_used_and_nothing_that_is_not(entries, used):
-    unused = frozenset(name.lower() for name in PERMISSIONS - used)
+    told = PERMISSIONS - {"iam:PassRole"}  # of its use no event tells
+    unused = frozenset(name.lower() for name in told - used)
     narrow = narrowed(policy({"Effect": "Allow", "Action": entries, "Resource": "*"}), unused)
     left = [] if narrow is None else narrow["Statement"][0]["Action"]
-    allowed = {name for name in PERMISSIONS if any(matches(one, name) for one in left)}
+    allowed = {name for name in told if any(matches(one, name) for one in left)}
     assert allowed == {name for name in used if any(matches(one, name) for one in entries)}
     assert {"ec2:RunInstances", "iam:PassRole"} & set(entries) <= set(left)
 

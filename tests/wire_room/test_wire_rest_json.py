@@ -1,7 +1,7 @@
 """REST with JSON: members of paths and queries are found again, whatever they hold; times are texts."""
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from urllib.parse import quote, urlencode
 
 import pytest
@@ -78,6 +78,28 @@ def test_a_time_is_a_text_at_any_depth(seconds):
     assert told == {"arn": "a", "createdAt": told["createdAt"], "tags": {"a": "b"}}
     assert told["createdAt"].endswith("Z")
     assert abs(datetime.fromisoformat(told["createdAt"]).timestamp() - seconds) <= 0.001
+
+
+@given(st.floats(0, 4_000_000_000).map(lambda seconds: datetime.fromtimestamp(seconds, UTC)))
+def test_a_time_in_a_request_is_found_again(time):
+    details = {"startTime": time.isoformat(), "accessRole": "a", "trails": []}
+    body = json.dumps({"cloudTrailDetails": details, "clientToken": "b"}).encode()
+    request = rest_json.decode(SERVICE, "StartPolicyGeneration", body, "", "/policy/generation")
+    assert request.cloud_trail_details.start_time == time.timestamp()
+    assert (request.cloud_trail_details.access_role, request.client_token) == ("a", "b")
+
+
+@pytest.mark.parametrize("time", ['"yesterday"', '"10000-01-01T00:00:00Z"', "[]", "{}", "true"])
+def test_what_is_no_time_is_refused(time):
+    body = f'{{"cloudTrailDetails": {{"startTime": {time}}}}}'.encode()
+    with pytest.raises(Serialization):
+        rest_json.decode(SERVICE, "StartPolicyGeneration", body, "", "/policy/generation")
+
+
+@pytest.mark.parametrize("body", [b"{", b"[]", b"\xff", b'{"cloudTrailDetails": []}', b"[" * 100_000])
+def test_what_is_no_request_is_refused(body):
+    with pytest.raises(Serialization):
+        rest_json.decode(SERVICE, "StartPolicyGeneration", body, "", "/policy/generation")
 
 
 def test_an_error_says_what_it_is_about():

@@ -13,8 +13,8 @@ from keystead.policy.actions import ACTIONS
 from keystead.wire import own
 from keystead.wire.models import accessanalyzer, cloudtrail, iam, organizations, sts
 
-WITHOUT_OPERATION: Final = frozenset({"sts:SetSourceIdentity", "sts:TagSession"})
-"""Needed beside AssumeRole and its like, for what these hand on (IAM User Guide, "Pass session tags")."""
+WITHOUT_OPERATION: Final = frozenset({"iam:PassRole", "sts:SetSourceIdentity", "sts:TagSession"})
+"""To give a role to a service, and what AssumeRole and its like need for what they hand on (IAM User Guide, "Pass session tags")."""
 
 WITHOUT_PERMISSION: Final = frozenset({"access-analyzer:GetFindingV2", "access-analyzer:ListFindingsV2"})
 """Operations that ask for the permission of what they came after (IAM Access Analyzer API reference)."""

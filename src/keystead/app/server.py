@@ -55,7 +55,7 @@ from keystead.objects import Blobs, open_blobs
 from keystead.services.accessanalyzer import ACCESS_ANALYZER
 from keystead.services.accessanalyzer.follower import Follower
 from keystead.services.accessanalyzer.used import Evidence
-from keystead.services.cloudtrail import CLOUDTRAIL
+from keystead.services.cloudtrail import CLOUDTRAIL, is_trail
 from keystead.services.cloudtrail.courier import Courier
 from keystead.services.cloudtrail.delivery import Route
 from keystead.services.iam import IAM
@@ -204,7 +204,7 @@ class App:
             )
         )
         authenticator = Authenticator(self.store, keyring, self.entropy)
-        trails = Trails(Index(self.directory), sink_of(self.settings))
+        trails = Trails(Index(self.directory), sink_of(self.settings), is_trail)
         route = Route(self.store, keyring, trails.index, trails.sink, self.directory)
         self._courier = Courier(route, self.settings, self.clock, self.entropy)
         self._follower = Follower(

@@ -25,7 +25,14 @@ from keystead.audit.custody import LOG_KEYS
 from keystead.audit.holds import HOLDS
 from keystead.audit.outbox import OUTBOX
 from keystead.keyring.keyring import MATERIALS, ROOTS, SCRUBS
-from keystead.services.accessanalyzer.tables import ANALYZERS, FINDINGS, LOOKED, PREVIEWS, RECOMMENDATIONS
+from keystead.services.accessanalyzer.tables import (
+    ANALYZERS,
+    FINDINGS,
+    GENERATIONS,
+    LOOKED,
+    PREVIEWS,
+    RECOMMENDATIONS,
+)
 from keystead.services.cloudtrail.tables import DELIVERIES, SIGNING_KEYS, TRAILS
 from keystead.services.iam.credential_report import REPORTS
 from keystead.services.kms.grants import NAMED_GRANTS
@@ -79,6 +86,7 @@ TABLES: Final[tuple[Table[Any], ...]] = (
     POLICIES,
     PREVIEWS,
     RECOMMENDATIONS,
+    GENERATIONS,
     REPORTS,
     ROLES,
     ROOTS,

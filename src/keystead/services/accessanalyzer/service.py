@@ -8,6 +8,7 @@ from keystead.services.accessanalyzer import (
     archive_rules,
     checks,
     findings,
+    generations,
     previews,
     recommendations,
     resources,
@@ -24,6 +25,7 @@ CHAPTERS = (
     previews,
     recommendations,
     resources,
+    generations,
     checks,
     validation,
 )

@@ -173,6 +173,34 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     foreseen: tuple[Foreseen, ...] = ()
 
 
+class Reviewed(msgspec.Struct, frozen=True, kw_only=True):
+    """What of the log a policy is made of; epoch seconds. `regions` and `everywhere` are of each trail."""
+
+    role: str
+    since: float
+    until: float
+    trails: tuple[str, ...]
+    regions: tuple[tuple[str, ...], ...]
+    everywhere: tuple[bool, ...]
+
+
+class Generation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A policy that was made of what `principal` did; `template` also names services as a whole. Or why there is none."""
+
+    id: str
+    principal: str
+    started: float
+    completed: float
+    status: str
+    token: str = ""
+    reviewed: Reviewed | None = None
+    policy: str = ""
+    template: str = ""
+    complete: bool = False
+    code: str = ""
+    message: str = ""
+
+
 def _resource_of(where: str, finding: Finding) -> list[str]:
     return [f"{where.rpartition('/')[0]}/{finding.resource}"]
 
@@ -194,6 +222,9 @@ RECOMMENDATIONS: Table[Recommendation] = Table(
     "analyzer_advice", Recommendation, evident=False
 )  # it decides nothing
 """account/region/analyzer/finding id"""
+
+GENERATIONS: Table[Generation] = Table("analyzer_policy", Generation, evident=False)  # it decides nothing
+"""account/region/job id"""
 
 ANALYZERS: Table[Analyzer] = Table("analyzer", Analyzer)
 """account/region/name"""

@@ -22,7 +22,7 @@ _EVENTS: Final = {
 """Permissions that other operations take, too."""
 
 
-_UNTOLD: Final = frozenset({OVERRIDE_BRAKE, OVERRIDE_GUARD})
+_UNTOLD: Final = frozenset({OVERRIDE_BRAKE, OVERRIDE_GUARD, "iam:PassRole"})
 """Permissions of whose use no event tells."""
 
 

@@ -4,5 +4,6 @@ Owns trails, their log files and digests. Refuses to know how events are made an
 """
 
 from keystead.services.cloudtrail.service import CLOUDTRAIL
+from keystead.services.cloudtrail.tables import is_trail
 
-__all__ = ["CLOUDTRAIL"]
+__all__ = ["CLOUDTRAIL", "is_trail"]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+from keystead.arn import split
 from keystead.audit.follow import Cursor
-from keystead.storage import Table
+from keystead.storage import Table, Transaction
 
 
 class Trail(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,6 +109,15 @@ DELIVERIES: Table[Delivery] = Table("trail_delivery", Delivery, evident=False)
 
 SIGNING_KEYS: Table[SigningKey] = Table("trail_key", SigningKey, evident=False)
 """account/begin in seconds (12 digits)"""
+
+
+def is_trail(tx: Transaction, arn: str) -> bool:
+    """Whether there is a trail with this ARN."""
+    parts = split(arn)
+    kind, _, name = ("", "", "") if parts is None else parts.resource.partition("/")
+    if parts is None or kind != "trail" or "\0" in arn:
+        return False
+    return tx.get(TRAILS, f"{parts.account}/{parts.region}/{name}") is not None
 
 
 def trail_arn(account: str, region: str, name: str) -> str:

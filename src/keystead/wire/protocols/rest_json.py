@@ -76,6 +76,9 @@ def decode(service: Service, operation: str, body: bytes, query: str = "", path:
     Raises:
         Serialization: `body` is not JSON in UTF-8, not an object, or has a value of the wrong type.
     """
+    shape = service.operations.get(operation)
+    if shape is not None and body and _has_times(shape.input):
+        body = _with_seconds(shape.input, body)
     request = json.decode(service, operation, body)
     located = [member for member in request.MEMBERS if member.location in {"querystring", "uri"}]
     if not located:
@@ -89,6 +92,46 @@ def decode(service: Service, operation: str, body: bytes, query: str = "", path:
         else:
             given[one.attribute] = _value(one, fields.get(one.name, []))
     return msgspec.structs.replace(request, **given)
+
+
+def _with_seconds(shape: type[Shape], body: bytes) -> bytes:
+    """The body with its times as epoch seconds; what is no JSON stays as it is, and is told of by who reads it next.
+
+    Raises:
+        Serialization: a time is none.
+    """
+    try:
+        given = msgspec.json.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return body
+    return msgspec.json.encode(_counted(Rule("structure", shape=shape), given))
+
+
+def _counted(rule: Rule, value: Any) -> Any:
+    """The value with times as seconds, where it is what the rule says; else as it came."""
+    if rule.kind == "timestamp" and isinstance(value, str):
+        return _seconds(value)
+    if rule.shape is not None and isinstance(value, dict):
+        rules = {member.name: member.rule for member in rule.shape.MEMBERS}
+        return {name: _counted(rules[name], one) if name in rules else one for name, one in value.items()}
+    if rule.kind == "list" and rule.item is not None and isinstance(value, list):
+        return [_counted(rule.item, one) for one in value]
+    if rule.kind == "map" and rule.item is not None and isinstance(value, dict):
+        return {name: _counted(rule.item, one) for name, one in value.items()}
+    return value
+
+
+def _seconds(text: str) -> float:
+    """The epoch seconds of a time (RFC 3339; without an offset it is UTC).
+
+    Raises:
+        Serialization: it is none.
+    """
+    try:
+        time = datetime.fromisoformat(text)
+        return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        raise Serialization("A value is not a valid timestamp.") from None
 
 
 def _fields(query: str) -> dict[str, list[str]]:
