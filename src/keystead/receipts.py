@@ -30,7 +30,7 @@ from keystead.tlog.checkpoint import (
     parse_vkey,
     verify_signature,
 )
-from keystead.tlog.entry import VERSION
+from keystead.tlog.entry import VERSIONS
 from keystead.tlog.opening import check_event, check_opening
 
 HEADER: Final = "x-keystead-receipt"
@@ -182,7 +182,7 @@ def _entry(leaf: bytes) -> dict[str, Any]:
         entry = msgspec.json.decode(leaf, type=dict[str, Any])
     except (msgspec.MsgspecError, ValueError, RecursionError):
         raise ReceiptError(MALFORMED, "the entry is no JSON object") from None
-    if entry.get("v") != VERSION:
+    if entry.get("v") not in VERSIONS:
         raise ReceiptError(MALFORMED, "the entry is of a version that is not known here")
     return entry
 

@@ -22,6 +22,10 @@ from keystead_verify.findings import (
 TOLERANCE: Final = 300
 """Seconds by which clocks of log and witness, or log and verifier, may differ."""
 
+_VERSIONS: Final = frozenset({1, 2})
+_COMMITS: Final = {1: "event", 2: "commitments"}
+"""Version: the member that commits to the whole event."""
+
 _MOST_GAPS: Final = 10_000
 _TIME: Final = re.compile("[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z")
 _canonical: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
@@ -57,7 +61,7 @@ def parse_leaf(entry: bytes) -> dict[str, Any]:
         raise Malformed("it is not JSON") from None
     except RecursionError:
         raise Malformed("it is nested too deeply") from None
-    if not isinstance(leaf, dict) or leaf.get("v") != 1:
+    if not isinstance(leaf, dict) or type(leaf.get("v")) is not int or leaf["v"] not in _VERSIONS:
         raise Malformed("it is of no version that this program reads")
     if type(leaf.get("index")) is not int or type(leaf.get("journal")) is not str:
         raise Malformed("it does not tell its journal and its number there")
@@ -80,7 +84,7 @@ def _seconds(time: str) -> int:
 
 def _check_event(leaf: dict[str, Any]) -> None:
     keys = leaf.get("keys")
-    if type(leaf.get("event")) is not str or type(keys) is not list:
+    if type(leaf.get(_COMMITS[leaf["v"]])) is not str or type(keys) is not list:
         raise Malformed("it commits to no event, or names no keys")
     if not all(type(key) is str for key in keys):
         raise Malformed("its keys are not ARNs")

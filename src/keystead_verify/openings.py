@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from typing import Any, Final
 
 from keystead_verify.findings import FALSE_OPENING, Malformed, Report
 from keystead_verify.notes import base64
+
+_DIGEST_BYTES: Final = 32
+_SALT_BYTES: Final = 16
+_TOGETHER: Final = ("", "/caller", "/requestParameters")
+"""Pointers of what `commitments` begins with; pairs of an encryption context follow."""
+_OWN: Final = frozenset({"/resources", "/responseElements"})
+"""Pointers of what entries of version 2 commit to in members of their own."""
+_PAIR: Final = re.compile("/requestParameters/encryptionContext/(0|[1-9][0-9]{0,3})")
 
 _FORM: Final = {"index": int, "pointer": str, "salt": str, "value": str}
 _UUID: Final = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
@@ -64,21 +71,74 @@ def check_opening(opening: Mapping[str, Any], leaf: Mapping[str, Any], report: R
     """None; what is wrong with an opening of the entry is in the report.
 
     Raises:
-        Malformed: its salt is not Base64, or it is no text.
+        Malformed: its salt or what the entry holds is not Base64, or it is no text.
     """
     where, pointer, value = f"entry {opening['index']}", opening["pointer"], opening["value"]
-    held = leaf.get("commitments", {}).get(pointer) if pointer else leaf.get("event")
+    hold, commit = _VERSIONS[leaf["v"]]
     try:
-        texts = pointer.encode(), b"\0", value.encode()
+        expected = commit(base64(opening["salt"]), pointer.encode(), value.encode())
     except UnicodeEncodeError:
         raise Malformed("an opening is UTF-8") from None
-    parts = (b"keystead commitment 1\0", base64(opening["salt"]), *texts)
-    if held != b64encode(sha256(b"".join(parts)).digest()).decode():
+    if hold(leaf, pointer) != expected:
         detail = f"the value at {pointer or 'the whole event'} is not what was committed to"
         report.find(FALSE_OPENING, where, detail)
     elif not pointer:
         for name in _contradictions(_members(value), leaf):
             report.find(FALSE_OPENING, where, f"it shows another {name} than its event has")
+
+
+# ----------------------------------------------------------------------- commitments
+
+
+def _commitment_1(salt: bytes, pointer: bytes, value: bytes) -> bytes:
+    return sha256(b"".join((b"keystead commitment 1\0", salt, pointer, b"\0", value))).digest()
+
+
+def _commitment_2(salt: bytes, pointer: bytes, value: bytes) -> bytes:
+    """That to the whole event is another than those to values in it, of which digests are hashed."""
+    if not pointer:
+        return sha256(b"keystead event 2\0" + _salt(salt) + value).digest()
+    digest = sha256(b"".join((b"keystead commitment 2\0", pointer, b"\0", value))).digest()
+    return sha256(_salt(salt) + digest).digest()
+
+
+def _salt(salt: bytes) -> bytes:
+    if len(salt) != _SALT_BYTES:
+        raise Malformed("a salt is 16 bytes")
+    return salt
+
+
+def _held_1(leaf: Mapping[str, Any], pointer: str) -> bytes | None:
+    commitments = leaf.get("commitments") if pointer else {"": leaf.get("event")}
+    return _decoded(commitments.get(pointer)) if isinstance(commitments, dict) else None
+
+
+def _held_2(leaf: Mapping[str, Any], pointer: str) -> bytes | None:
+    if pointer in _OWN:
+        return _decoded(leaf.get(pointer[1:]))
+    together = _decoded(leaf.get("commitments")) or b""
+    number = _number(pointer)
+    found = b"" if number is None else together[_DIGEST_BYTES * number : _DIGEST_BYTES * (number + 1)]
+    return found if len(found) == _DIGEST_BYTES else None
+
+
+def _number(pointer: str) -> int | None:
+    """Which commitment of those that stand together is the pointer's."""
+    pair = _PAIR.fullmatch(pointer)
+    if pair is not None:
+        return len(_TOGETHER) + int(pair[1])
+    return _TOGETHER.index(pointer) if pointer in _TOGETHER else None
+
+
+def _decoded(held: Any) -> bytes | None:
+    return base64(held) if isinstance(held, str) else None
+
+
+_VERSIONS: Final = {1: (_held_1, _commitment_1), 2: (_held_2, _commitment_2)}
+"""Version of an entry: what it holds at a pointer, and how that is made."""
+
+
+# ------------------------------------------------------------------------------ events
 
 
 def _members(event: str) -> dict[str, Any]:

@@ -77,26 +77,21 @@ def test_what_is_asked_for_is_opened_and_no_more(recorded):
     data, keys = recorded
     log = Published.newest(LogFiles(data))
     number = log.size - 1
-    event = event_of(data, log.entry(number))
+    entry = log.entry(number)
+    event = event_of(data, entry)
 
     def pointers(*wanted):
-        return [opening.pointer for opening in chosen(event, number, keys.salts, wanted)]
+        return [opening.pointer for opening in chosen(event, entry, number, keys.salts, wanted)]
 
     pairs = [f"/requestParameters/encryptionContext/{n}" for n in range(2)]
     assert pointers() == []
     assert pointers("event") == [""]
     assert pointers("/requestParameters/encryptionContext") == pairs
     assert pointers("/requestParameters") == ["/requestParameters", *pairs]
-    assert pointers("/userIdentity", pairs[1]) == [pairs[1], "/userIdentity"]
-    assert pointers("/user") == []
-    assert pointers("all") == [
-        *pointers("event"),
-        *pointers("/requestParameters"),
-        "/sourceIPAddress",
-        "/userAgent",
-        "/userIdentity",
-    ]
-    shown = packed(log, keys, chosen(event, number, keys.salts, [pairs[0]]))
+    assert pointers("/caller", pairs[1]) == ["/caller", pairs[1]]
+    assert pointers("/call") == []
+    assert pointers("all") == [*pointers("event"), "/caller", *pointers("/requestParameters")]
+    shown = packed(log, keys, chosen(event, entry, number, keys.salts, [pairs[0]]))
     with tarfile.open(fileobj=io.BytesIO(shown)) as tar:
         content = b"".join(tar.extractfile(member).read() for member in tar)
     assert b"Jane Roe" in content

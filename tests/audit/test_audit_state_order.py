@@ -103,7 +103,7 @@ def test_where_records_are_pruned_what_nobody_tells_of_is_not_judged():
 
 def test_an_entry_whose_record_is_pruned_tells_the_same():
     writes = [DIGESTS.write("order_things", b"a", encoded(1))]
-    for leaf in (Leaf("w0", 3, "Set", writes, commit=4), Leaf("w0", 3, "Set", writes, commitUpTo=4)):
+    for leaf in (Leaf(2, "w0", 3, "Set", writes, commit=4), Leaf(2, "w0", 3, "Set", writes, commitUpTo=4)):
         for stored, findings in ((1, 0), (2, 1)):
             check = StateCheck(DIGESTS, (THINGS,), 10)
             check.stored(THINGS.place("a"), encoded(stored))

@@ -67,8 +67,11 @@ class Bundle:
         self.size = 0
 
     @classmethod
-    def of(cls, data_dir, path):
-        """All of the journal, as one worker has it; the log's key is brought along."""
+    def of(cls, data_dir, path, versions=(2,)):
+        """All of the journal, as one worker has it; the log's key is brought along.
+
+        Entries of events are of these versions in turn.
+        """
         bundle = cls(path)
         frames = list(read_journal(data_dir, "w0"))
         bundle.events = [frame.payload for frame in frames]
@@ -76,7 +79,9 @@ class Bundle:
             [
                 note_leaf(frame.payload, "w0", frame.index)
                 if frame.kind is Kind.NOTE
-                else event_leaf(frame.payload, "w0", frame.index, SALTS)
+                else event_leaf(
+                    frame.payload, "w0", frame.index, SALTS, version=versions[frame.index % len(versions)]
+                )
                 for frame in frames
             ]
         )
@@ -165,12 +170,15 @@ class Bundle:
         proof = inclusion(index, self.size, hash_reader(self.size, self.tile))
         members = {"index": index, "leaf": self.entries[index], "checkpoint": self.checkpoint, "proof": proof}
         if pointers:
-            opened = openings(self.events[index], index, SALTS)
+            opened = openings(self.events[index], self.entries[index], index, SALTS)
             members["openings"] = [opening for opening in opened if opening.pointer in pointers]
         return msgspec.json.encode(members)
 
     def open(self, index):
-        lines = [msgspec.json.encode(opening) for opening in openings(self.events[index], index, SALTS)]
+        lines = [
+            msgspec.json.encode(opening)
+            for opening in openings(self.events[index], self.entries[index], index, SALTS)
+        ]
         self.write("openings.jsonl", b"\n".join(lines) + b"\n")
         return lines
 

@@ -37,7 +37,7 @@ def encrypted(bundle):
 @pytest.fixture(scope="module")
 def receipt(bundle, encrypted):
     """A receipt that opens the whole event and its caller."""
-    return bundle.receipt(encrypted, "", "/userIdentity").decode()
+    return bundle.receipt(encrypted, "", "/caller").decode()
 
 
 @pytest.fixture
@@ -123,13 +123,13 @@ def test_another_checkpoint(receipt, both, bundle):
 
 def test_another_event(receipt, both):
     whole, caller = json.loads(receipt)["openings"]
-    assert (whole["pointer"], caller["pointer"]) == ("", "/userIdentity")
+    assert (whole["pointer"], caller["pointer"]) == ("", "/caller")
     event = json.dumps(json.loads(whole["value"]) | {"sourceIPAddress": "203.0.113.1"})
     assert both(reopened(receipt, 0, value=event)) == "false-opening"
     assert both(reopened(receipt, 0, salt=caller["salt"])) == "false-opening"
     assert both(reopened(receipt, 0, value=5)) == "malformed"
     assert both(reopened(receipt, 1, value=caller["value"].replace("root", "user/eve"))) == "false-opening"
-    assert both(reopened(receipt, 1, pointer="/userIdentity/nobody")) == "false-opening"
+    assert both(reopened(receipt, 1, pointer="/caller/nobody")) == "false-opening"
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ def recorded(tmp_path_factory):
     """A bundle of a server that served some 300 calls, and the ARN of its key. Copy it to change it."""
     place = tmp_path_factory.mktemp("recorded")
     key = bundles.record(place / "data")
-    return bundles.Bundle.of(place / "data", place / "bundle"), key
+    # Entries of both versions in turn, as of a log that was begun before version 2.
+    return bundles.Bundle.of(place / "data", place / "bundle", versions=(1, 2)), key
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ import structlog
 from keystead.audit.logfiles import LogFiles
 from keystead.audit.published import Proof, Published
 from keystead.errors import LogError
-from keystead.tlog import Opening, Salts
+from keystead.tlog import Salts, openings
 from keystead.wire.http import Response
 
 log = structlog.get_logger("keystead.receipts")
@@ -239,8 +239,7 @@ class Receipts:
         }
 
     def _with_receipt(self, held: _Held, proof: Proof) -> Response:
-        (salt,) = self._salts.salts(held.event_id, 1)
-        opening = Opening(proof.index, "", salt, held.event.decode("utf-8", "replace"))
+        opening = openings(held.event, proof.leaf, proof.index, self._salts)[0]
         value = _encoded(msgspec.structs.replace(proof, openings=[opening]))
         if len(value) > LONGEST:
             value = _encoded(proof)

@@ -44,11 +44,17 @@ def event_of(directory: Path, entry: bytes) -> bytes:
     return frame.payload
 
 
-def chosen(event: bytes, index: int, salts: Salts, wanted: Sequence[str]) -> list[Opening]:
-    """The openings of the event of entry `index` that are `wanted`: `event`, `all`, or what is at and below a pointer."""
+def chosen(event: bytes, entry: bytes, index: int, salts: Salts, wanted: Sequence[str]) -> list[Opening]:
+    """The openings of the event of an `entry` that are `wanted`: `event`, `all`, or what is at and below a pointer.
+
+    `index` is the entry's number.
+
+    Raises:
+        LogError: the entry is damaged.
+    """
     return [
         opening
-        for opening in openings(event, index, salts)
+        for opening in openings(event, entry, index, salts)
         if any(_covers(pointer, opening) for pointer in wanted)
     ]
 

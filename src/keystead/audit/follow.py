@@ -10,19 +10,9 @@ from typing import Final
 import msgspec
 
 from keystead.audit.disk import Disk, OsDisk, SegmentFile
+from keystead.audit.groups import Records, read_groups, read_up_to
 from keystead.audit.reader import SUFFIX, directory_of
-from keystead.audit.segment import (
-    SECTOR,
-    Frame,
-    Header,
-    Kind,
-    Position,
-    align,
-    decode_header,
-    group_end,
-    walk,
-)
-from keystead.audit.segment import read_marker as marker_of
+from keystead.audit.segment import SECTOR, Header, Position, decode_header
 from keystead.errors import JournalError
 
 _CHUNK: Final = 256 << 10
@@ -48,7 +38,7 @@ class Located(msgspec.Struct, frozen=True, gc=False):
 
 
 class Part(msgspec.Struct, frozen=True):
-    """What came next, durable: all `records`, notes too, and the place behind them.
+    """What came next, durable: all `records`, notes too, which begin in segment `sequence`, and the place behind them.
 
     `gone` is set when records that were read before turned out to have been abandoned by the writer
     after a failure: those with this index and larger ones do not count, and come again.
@@ -56,19 +46,17 @@ class Part(msgspec.Struct, frozen=True):
 
     cursor: Cursor
     gone: int | None = None
-    records: tuple[Frame, ...] = ()
-    begin: Cursor | None = None
+    records: Records | None = None
+    sequence: int = 0
 
     @property
     def events(self) -> tuple[Located, ...]:
         """Those of the records that are events, each with its place."""
-        begin = self.begin
-        if begin is None:
+        if self.records is None:
             return ()
+        sequence = self.sequence
         return tuple(
-            Located(frame.index, begin.sequence, begin.offset + _begin(frame), frame.payload)
-            for frame in self.records
-            if frame.kind is Kind.EVENT
+            [Located(index, sequence, offset, event) for index, offset, event in self.records.events()]
         )
 
 
@@ -143,61 +131,46 @@ def _whole_groups(disk: Disk, directory: Path, cursor: Cursor) -> Part | None:
     with _opened(disk, directory / _name(cursor.sequence)) as file:
         while True:
             data = file.read(length, cursor.offset)
-            frames, end = _groups(data, Position(0, cursor.index, cursor.chain))
+            records, end = read_groups(data, _place(cursor), cursor.offset)
             if end.offset:
                 file.sync()
-                return _part(frames, cursor, end)
+                return _part(records, cursor, end)
             if len(data) < length or not any(data[:4]):
                 return None
             length *= _GROWTH  # the group is longer
 
 
-def _groups(data: bytes, start: Position) -> tuple[list[Frame], Position]:
-    """The frames of the complete groups at the start of `data`, and the place behind them."""
-    found: list[Frame] = []
-    whole, stop, end = 0, -1, start
-    for frame in walk(data, start):
-        if frame.kind is Kind.MARKER and (marker := marker_of(frame)) is not None:
-            stop = group_end(frame, marker)
-        found.append(frame)
-        if frame.after.offset == stop:
-            whole, end = len(found), Position(align(stop), frame.after.index, frame.after.chain)
-    return found[:whole], end
+def _place(cursor: Cursor) -> Position:
+    """Where it is in what is read from there on."""
+    return Position(0, cursor.index, cursor.chain)
 
 
 def _rest(disk: Disk, directory: Path, cursor: Cursor, following: Header) -> Part:
     """What is left of a segment up to the place where the next one continues."""
-    stop, at = following.start, Position(0, cursor.index, cursor.chain)
+    stop, at = following.start, _place(cursor)
     if at.same_record(stop):
         return Part(_start(following))
     if at.index >= stop.index:
         return Part(_start(following), gone=stop.index)
-    found: list[Frame] = []
     with _opened(disk, directory / _name(cursor.sequence)) as file:
         # A piece first, so that whoever reads on can give way to calls in between.
-        frames, end = _groups(file.read(_CHUNK, cursor.offset), at)
+        records, end = read_groups(file.read(_CHUNK, cursor.offset), at, cursor.offset)
         if end.offset and end.index < stop.index:
             file.sync()
-            return _part(frames, cursor, end)
-        data = file.read(following.size, cursor.offset)
-        for frame in walk(data, at):
-            found.append(frame)
-            if frame.after.same_record(stop):
-                file.sync()
-                return Part(_start(following), None, _records(found), cursor)
+            return _part(records, cursor, end)
+        rest = read_up_to(file.read(following.size, cursor.offset), at, stop, cursor.offset)
+        if rest is not None:
+            file.sync()
+            return Part(_start(following), None, rest, cursor.sequence)
     raise JournalError(
         f"journal segment {_name(cursor.sequence)}: the chain is broken behind offset {cursor.offset}"
     )
 
 
-def _records(frames: list[Frame]) -> tuple[Frame, ...]:
-    return tuple(frame for frame in frames if frame.kind is not Kind.MARKER)
-
-
-def _part(frames: list[Frame], cursor: Cursor, end: Position) -> Part:
+def _part(records: Records, cursor: Cursor, end: Position) -> Part:
     """The groups behind `cursor` in the same segment, up to `end`, an offset from the cursor's."""
     after = Cursor(cursor.sequence, cursor.offset + end.offset, end.index, end.chain)
-    return Part(after, None, _records(frames), cursor)
+    return Part(after, None, records, cursor.sequence)
 
 
 @contextmanager
@@ -212,9 +185,3 @@ def _opened(disk: Disk, path: Path) -> Iterator[SegmentFile]:
         raise
     except OSError as error:
         raise JournalError(f"journal segment {path.name}: cannot be read: {error.strerror}") from error
-
-
-def _begin(frame: Frame) -> int:
-    """Where the event's own bytes begin: behind it in its record are the digests of what it changed."""
-    beside = 0 if frame.change is None else len(frame.change.writes)
-    return frame.after.offset - beside - len(frame.payload)

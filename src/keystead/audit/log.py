@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from keystead.audit.change import Change, decode_writes
 from keystead.audit.disk import Disk
 from keystead.audit.follow import Cursor, parts
+from keystead.audit.groups import Records
 from keystead.audit.journal import Journal
 from keystead.audit.logfiles import Head, LogFiles
 from keystead.audit.logkeys import LogKeys
@@ -29,12 +30,14 @@ from keystead.tlog import (
     append,
     consistency,
     event_leaf,
+    event_leaves,
     hash_reader,
     note_leaf,
     open_checkpoint,
     root_of,
 )
 from keystead.tlog.checkpoint import sign_checkpoint
+from keystead.tlog.entry import VERSION
 from keystead.tlog.merkle import EMPTY_ROOT
 from keystead.tlog.tile import WIDTH
 
@@ -45,12 +48,45 @@ MOST: Final = 4096
 """Entries that one checkpoint adds at most."""
 
 
-def leaf_of(frame: Frame, worker: str, salts: Salts) -> bytes:
-    """The leaf of a journal's record."""
-    writes, commit = _written(frame.change)
-    if frame.kind is Kind.EVENT:
-        return event_leaf(frame.payload, worker, frame.index, salts, writes, commit)
-    return note_leaf(frame.payload, worker, frame.index, writes, commit)
+def leaf_of(frame: Frame, worker: str, salts: Salts, version: int = VERSION) -> bytes:
+    """The leaf of a journal's record; that of an event in the version that is told."""
+    return _leaf(frame.kind, frame.payload, frame.change, worker, frame.index, salts, version)
+
+
+def _leaf(
+    kind: Kind,
+    payload: bytes,
+    change: Change | None,
+    worker: str,
+    index: int,
+    salts: Salts,
+    version: int = VERSION,
+) -> bytes:
+    writes, commit = _written(change)
+    if kind is Kind.EVENT:
+        return event_leaf(payload, worker, index, salts, writes, commit, version)
+    return note_leaf(payload, worker, index, writes, commit)
+
+
+def leaves_of(records: Records, worker: str, start: int, end: int, salts: Salts) -> list[bytes]:
+    """The leaves of the records from place `start` to before `end` in the row."""
+    leaves, at = list[bytes](), start
+    for odd in (*(place for place in records.odd if start <= place < end), end):
+        leaves += event_leaves(records.texts[at:odd], worker, records.first + at, salts)
+        if odd < end:
+            payload, change = records.parts(odd)
+            leaves.append(_leaf(records.odd[odd], payload, change, worker, records.first + odd, salts))
+        at = odd + 1
+    return leaves
+
+
+def _due(records: Records, worker: str, following: int, limit: int | None) -> tuple[int, int]:
+    """From which to before which place in the row records are to be taken up: from number `following` to before `limit`."""
+    first, count = records.first, len(records.texts)
+    if count and following < first:
+        raise LogError(f"journal {worker}: record {following} is missing")
+    start = min(following - first, count)
+    return start, count if limit is None else min(count, max(start, limit - first))
 
 
 def _written(change: Change | None) -> tuple[list[tuple[bytes, bytes]], dict[str, int]]:
@@ -162,15 +198,14 @@ class Sequencer:
             following = journals.get(worker, 0)
             if part.gone is not None and part.gone < following:
                 raise LogError(f"journal {worker}: record {part.gone} was in the log and is gone")
-            for frame in part.records:
-                if frame.index < following:
-                    continue
-                if frame.index != following:
-                    raise LogError(f"journal {worker}: record {following} is missing")
-                if len(leaves) >= MOST or (limit is not None and frame.index >= limit):
+            if part.records is not None:
+                start, end = _due(part.records, worker, following, limit)
+                end = min(end, start + MOST - len(leaves))
+                if end > start:
+                    leaves += leaves_of(part.records, worker, start, end, self._salts)
+                    journals[worker] = part.records.first + end
+                if end < len(part.records.texts):
                     return  # this part is read again the next time
-                leaves.append(leaf_of(frame, worker, self._salts))
-                journals[worker] = following = frame.index + 1
             cursors[worker] = part.cursor
         read = cursors[worker].index if worker in cursors else 0
         if read < journals.get(worker, 0):

@@ -39,7 +39,7 @@ PREFIX = struct.Struct(">I32s")
 MARKER = struct.Struct(">Q32sIQ")
 _DIGEST_LENGTH = 32
 _LONGEST_WORKER = 32
-_MARKER_FRAME = PREFIX.size + MARKER.size
+MARKER_FRAME = PREFIX.size + MARKER.size
 
 
 class Kind(IntEnum):
@@ -51,7 +51,7 @@ class Kind(IntEnum):
 
 
 _KINDS = tuple(Kind)
-_MARKER_WORD = _WORD.pack(Kind.MARKER << 28 | MARKER.size)
+MARKER_WORD = _WORD.pack(Kind.MARKER << 28 | MARKER.size)
 
 
 class Position(msgspec.Struct, frozen=True, gc=False):
@@ -172,7 +172,7 @@ def decode_header(sector: bytes, name: str) -> Header:
 
 def group_length(records: Sequence[bytes]) -> int:
     """Bytes that one group of these records takes, its marker included."""
-    return _MARKER_FRAME + PREFIX.size * len(records) + sum(map(len, records))
+    return MARKER_FRAME + PREFIX.size * len(records) + sum(map(len, records))
 
 
 def longest_record(size: int) -> int:
@@ -184,7 +184,7 @@ def count_fitting(room: int, records: Sequence[bytes]) -> int:
     """How many of `records`, from the first on, fit as one group in `room` bytes."""
     if group_length(records) <= room:
         return len(records)
-    left = room - _MARKER_FRAME
+    left = room - MARKER_FRAME
     for count, record in enumerate(records):
         left -= PREFIX.size + len(record)
         if left < 0:
@@ -201,9 +201,9 @@ def encode_group(
     """
     length = group_length(records)
     marker = MARKER.pack(at.index, at.chain, length, anchor)
-    chain = sha256(at.chain + _MARKER_WORD + marker).digest()
+    chain = sha256(at.chain + MARKER_WORD + marker).digest()
     pack, bits, note, digest = _WORD.pack, kind << 28, Kind.NOTE << 28, sha256
-    parts = [_MARKER_WORD, chain, marker]
+    parts = [MARKER_WORD, chain, marker]
     for record in records:
         word = pack((note if record.startswith(NOTES) else bits) | len(record))
         chain = digest(chain + word + record).digest()
@@ -242,12 +242,12 @@ def read_marker(frame: Frame) -> Marker | None:
     if frame.kind is not Kind.MARKER or len(frame.payload) != MARKER.size:
         return None
     marker = Marker(*MARKER.unpack(frame.payload))
-    return marker if marker.length >= _MARKER_FRAME else None
+    return marker if marker.length >= MARKER_FRAME else None
 
 
 def group_end(frame: Frame, marker: Marker) -> int:
     """The offset where the group ends whose marker `frame` is."""
-    return frame.after.offset - _MARKER_FRAME + marker.length
+    return frame.after.offset - MARKER_FRAME + marker.length
 
 
 def walk(data: bytes, start: Position) -> Iterator[Frame]:
@@ -287,8 +287,8 @@ def _records(data: bytes, start: Position, end: int) -> Iterator[Frame]:
 
 def sound_marker_beyond(data: bytes, stop: Position) -> int | None:
     """The offset of a marker at or after `stop` that proves itself and is not older; None without one."""
-    for offset in range(align(stop.offset), len(data) - _MARKER_FRAME + 1, SECTOR):
-        if data[offset : offset + _WORD.size] != _MARKER_WORD:
+    for offset in range(align(stop.offset), len(data) - MARKER_FRAME + 1, SECTOR):
+        if data[offset : offset + _WORD.size] != MARKER_WORD:
             continue
         index, chain, *_ = MARKER.unpack_from(data, offset + PREFIX.size)
         place = Position(offset, index, chain)

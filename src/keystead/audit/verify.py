@@ -21,8 +21,9 @@ from keystead.tlog.tile import ENTRIES, WIDTH, decode_bundle, split_hashes
 
 
 class Leaf(msgspec.Struct, frozen=True, gc=False):
-    """Which record an entry says that it is of, and what its change wrote."""
+    """Which record an entry says that it is of, in which version, and what its change wrote."""
 
+    v: int
     journal: str
     index: int
     eventName: str = ""  # noqa: N815  named as in the entry
@@ -282,7 +283,7 @@ class _LogCheck:
             self._find(f"{place} is not an entry")
             return
         frame = self._journals.take(number, leaf.journal, leaf.index)
-        expected = None if frame is None else leaf_of(frame, leaf.journal, self._salts)
+        expected = None if frame is None else leaf_of(frame, leaf.journal, self._salts, leaf.v)
         if expected is not None and expected != entry:
             changed = "the entry was changed" if leaf_hash(expected) == held else "one of them was changed"
             self._find(f"{place} is not what record {leaf.index} of journal {leaf.journal} gives: {changed}")

@@ -43,9 +43,7 @@ def _entry(_context: click.Context, _parameter: click.Parameter, text: str) -> i
 def _what(_context: click.Context, _parameter: click.Parameter, texts: Sequence[str]) -> Sequence[str]:
     for text in texts:
         if text not in {EVENT, ALL} and not text.startswith("/"):
-            raise click.BadParameter(
-                f"{text!r} is neither `event`, nor `all`, nor a pointer such as /userIdentity"
-            )
+            raise click.BadParameter(f"{text!r} is neither `event`, nor `all`, nor a pointer such as /caller")
     return texts
 
 
@@ -54,7 +52,7 @@ open_option: Final = click.option(
     "wanted",
     multiple=True,
     callback=_what,
-    help="What to show: `event` (all of it), `all` (it and each value), or a pointer such as /userIdentity or "
+    help="What to show: `event` (all of it), `all` (it and each value), or a pointer such as /caller or "
     "/requestParameters/encryptionContext/0. Repeatable.",
 )
 
@@ -87,7 +85,7 @@ def prove(
     proof = log.prove(number)
     if wanted:
         salts = log_keys(data_dir, passphrase_file).salts
-        shown = _shown(event_of(data_dir, proof.leaf), number, salts, wanted)
+        shown = _shown(event_of(data_dir, proof.leaf), proof.leaf, number, salts, wanted)
         proof = msgspec.structs.replace(proof, openings=shown)
     text = msgspec.json.format(msgspec.json.encode(proof), indent=2)
     if out is None:
@@ -120,17 +118,18 @@ def _number_of(log: Published, directory: Path, event_id: str) -> int:
     return number
 
 
-def _shown(event: bytes, number: int, salts: Salts, wanted: Sequence[str]) -> list[Opening]:
+def _shown(event: bytes, entry: bytes, number: int, salts: Salts, wanted: Sequence[str]) -> list[Opening]:
     """The openings that are wanted.
 
     Raises:
         Failed: the entry commits to nothing at one of the pointers.
+        errors.LogError: the entry is damaged.
     """
     for pointer in wanted:
-        if not chosen(event, number, salts, [pointer]):
-            known = ", ".join(opening.pointer for opening in chosen(event, number, salts, [ALL])[1:])
+        if not chosen(event, entry, number, salts, [pointer]):
+            known = ", ".join(opening.pointer for opening in chosen(event, entry, number, salts, [ALL])[1:])
             raise Failed(f"entry {number} commits to nothing at {pointer}, but to {known or 'its event'}")
-    return chosen(event, number, salts, wanted)
+    return chosen(event, entry, number, salts, wanted)
 
 
 # ----------------------------------------------------------------------------- bundles
@@ -173,4 +172,4 @@ def _opened(
     for found in find(index, asked, newest_first=False):
         number = places.get(read_event(found.payload).eventID)
         if number is not None:
-            yield from chosen(found.payload, number, salts, wanted)
+            yield from chosen(found.payload, log.entry(number), number, salts, wanted)

@@ -10,6 +10,7 @@ from keystead.tlog.commitments import Salts
 from keystead.tlog.digests import StateDigests
 from keystead.tlog.entry import event_leaf, note_leaf
 from keystead.tlog.grow import Growth, append, root_of
+from keystead.tlog.leaves import event_leaves
 from keystead.tlog.merkle import EMPTY_ROOT, leaf_hash
 from keystead.tlog.opening import Opening, openings
 from keystead.tlog.proof import consistency, inclusion, verify_consistency, verify_inclusion
@@ -31,6 +32,7 @@ __all__ = [
     "append",
     "consistency",
     "event_leaf",
+    "event_leaves",
     "hash_reader",
     "inclusion",
     "leaf_hash",

@@ -1,4 +1,16 @@
-"""Salted commitments: what a leaf holds for a value that it does not show.
+"""Salted commitments: what a leaf holds for values that it does not show.
+
+Version 2 of entries:
+
+    digest     = SHA-256("keystead commitment 2" || 0x00 || pointer || 0x00 || value)
+    commitment = SHA-256(salt || digest)
+    commitment = SHA-256("keystead event 2" || 0x00 || salt || event)        to the whole event
+    salt       = AES-256(K[place], seed), one block; K[place] by HKDF from the salt key and the place's number
+
+`seed` is the event's id as 16 bytes; AES is a pseudorandom permutation, so equal seeds alone give equal salts. The digest
+of a value that many events have alike is computed once, and a commitment then takes one block of SHA-256.
+
+Version 1:
 
     commitment = SHA-256("keystead commitment 1" || 0x00 || salt || pointer || 0x00 || value)
     salts      = SHAKE256("keystead salts 1" || 0x00 || salt key || eventID), 16 bytes for each commitment
@@ -14,27 +26,48 @@ from hashlib import sha256, shake_256
 from struct import Struct
 from typing import Final
 
+from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext
+from cryptography.hazmat.primitives.ciphers.algorithms import AES256
+from cryptography.hazmat.primitives.ciphers.modes import ECB
+
+from keystead.crypto.derive import subkey
 from keystead.crypto.secret import SECRET_ACCESS, Opaque, Secret
 
 SALT_BYTES: Final = 16
+SEED_BYTES: Final = 16
 
 _COMMITMENT: Final = b"keystead commitment 1\0"
 _SALTS: Final = b"keystead salts 1\0"
+_DIGEST: Final = b"keystead commitment 2\0"
+EVENT: Final = b"keystead event 2\0"
+"""What is hashed before the salt and the text of a whole event."""
+_SALTS_2: Final = "keystead salts 2"
 
 
 class Salts(Opaque):
     """The salts of commitments; whoever has the salt key can open every commitment of an event they know."""
 
-    __slots__ = ("_start",)
+    __slots__ = ("_key", "_places", "_start")
 
     def __init__(self, key: Secret) -> None:
-        self._start = shake_256(_SALTS + key.expose(SECRET_ACCESS))
+        self._key = key.expose(SECRET_ACCESS)
+        self._start = shake_256(_SALTS + self._key)
+        self._places: dict[int, CipherContext] = {}
 
     def salts(self, event_id: str, count: int) -> list[bytes]:
-        """The salts of one event's first `count` commitments, 16 bytes each."""
+        """The salts of one event's first `count` commitments in version 1, 16 bytes each."""
         shake = self._start.copy()
         shake.update(event_id.encode())
         return list(_dealt(count)(shake.digest(SALT_BYTES * count)))
+
+    def at(self, place: int, seeds: bytes) -> bytes:
+        """The salts at a place of the events with these seeds, 16 bytes for each 16 bytes, in version 2."""
+        cipher = self._places.get(place)
+        if cipher is None:
+            key = subkey(self._key, _SALTS_2, place.to_bytes(4, "big"))
+            # A block cipher on single blocks is what is wanted: a permutation that nobody without the key knows.
+            cipher = self._places[place] = Cipher(AES256(key), ECB()).encryptor()  # noqa: S305  as above
+        return cipher.update(seeds)
 
 
 @lru_cache(maxsize=256)
@@ -44,10 +77,26 @@ def _dealt(count: int) -> Callable[[bytes], tuple[bytes, ...]]:
 
 
 def commitment(salt: bytes, pointer: bytes, value: bytes) -> bytes:
-    """The 32 bytes that a leaf holds for a value, which are of no use without the salt."""
+    """The 32 bytes that a leaf of version 1 holds for a value, which are of no use without the salt."""
     return committed(salt, pointer + b"\0" + value)
 
 
 def committed(salt: bytes, told: bytes) -> bytes:
     """The same, of the pointer, 0x00 and the value's text together."""
     return sha256(_COMMITMENT + salt + told).digest()
+
+
+def digest(pointer: str, value: bytes) -> bytes:
+    """What a leaf of version 2 commits to for a value: `SHA-256(salt || digest)`."""
+    return sha256(before(pointer) + value).digest()
+
+
+def before(pointer: str) -> bytes:
+    """What is hashed before a value's text."""
+    return b"%b%b\0" % (_DIGEST, pointer.encode())
+
+
+def commitment_2(salt: bytes, pointer: str, value: bytes) -> bytes:
+    """The 32 bytes that a leaf of version 2 holds for a value; the whole event has the empty pointer."""
+    told = salt + digest(pointer, value) if pointer else EVENT + salt + value
+    return sha256(told).digest()

@@ -11,7 +11,8 @@ from keystead.crypto import Secret
 from keystead.errors import LogError
 from keystead.tlog.commitments import Salts, commitment
 from keystead.tlog.digests import StateDigests
-from keystead.tlog.entry import event_leaf, note_leaf
+from keystead.tlog.entry import note_leaf
+from keystead.tlog.entry1 import event_leaf
 from keystead.tlog.opening import Opening, check_opening, openings
 
 SALTS = Salts(Secret(bytes(range(32))))
@@ -108,7 +109,7 @@ def test_resources_that_are_all_shown_are_not_hidden_too():
 
 def test_each_value_can_be_opened_and_no_other_value_at_its_place():
     encoded, decoded = leaf()
-    opened = openings(RAW, 7, SALTS)
+    opened = openings(RAW, encoded, 7, SALTS)
     assert {opening.pointer for opening in opened} == {"", *decoded["commitments"]}
     for opening in opened:
         line = msgspec.json.encode(opening)
@@ -240,7 +241,7 @@ json_values = st.recursive(
 def test_any_event_has_a_leaf_whose_commitments_open(changes):
     raw = json.dumps(EVENT | changes).encode()
     encoded, _ = leaf(raw)
-    opened = openings(raw, 0, SALTS)
+    opened = openings(raw, encoded, 0, SALTS)
     if len(opened) <= 201:
         for opening in opened:
             check_opening(encoded, msgspec.json.decode(msgspec.json.encode(opening), type=Opening))
