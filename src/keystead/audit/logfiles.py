@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from keystead.audit.disk import Disk, OsDisk, make_directory, write_whole
+from keystead.audit.disk import Disk, OsDisk, SegmentFile, make_directory, write_whole
 from keystead.errors import LogError
 from keystead.tlog import Tile, parse_path
 from keystead.tlog.tile import HEIGHT, WIDTH
@@ -94,10 +94,18 @@ class LogFiles:
         return [Tile(tile.level, tile.index, width) for width in widths if width > tile.width]
 
     def write(self, tiles: Iterable[tuple[Tile, bytes]]) -> None:
-        """Nothing, once these tiles and bundles are there. Each directory is synced once for all that come into it."""
+        """Nothing, once these tiles and bundles are there.
+
+        They are synced when all are written, for the first sync of a file then does most of the work of the others; each directory
+        is synced once for all that come into it.
+        """
         paths = {self.root / tile.path: data for tile, data in tiles}
-        for path, data in paths.items():
-            self._disk.move(self._written(path, data), path)
+        with ExitStack() as stack:
+            fresh = {path: self._filled(path, data, stack) for path, data in paths.items()}
+            for file, _ in fresh.values():
+                file.sync()
+        for path, (_, written) in fresh.items():
+            self._disk.move(written, path)
         for folder in dict.fromkeys(path.parent for path in paths):
             self._disk.sync_names(folder)
 
@@ -186,14 +194,18 @@ class LogFiles:
 
     def _written(self, path: Path, data: bytes) -> Path:
         """A file beside `path` that durably holds `data`, but for its name."""
+        with ExitStack() as stack:
+            file, fresh = self._filled(path, data, stack)
+            file.sync()
+        return fresh
+
+    def _filled(self, path: Path, data: bytes, stack: ExitStack) -> tuple[SegmentFile, Path]:
+        """A file beside `path` that holds `data`, not yet durably; the stack closes it."""
         if path.parent not in self._durable or not path.parent.is_dir():
             make_directory(self._disk, path.parent)
             self._durable.add(path.parent)
         fresh = path.with_name(f".{path.name}.{os.getpid()}")
         file = self._disk.create(fresh, 0)
-        try:
-            write_whole(file, data, 0)
-            file.sync()
-        finally:
-            file.close()
-        return fresh
+        stack.callback(file.close)
+        write_whole(file, data, 0)
+        return file, fresh

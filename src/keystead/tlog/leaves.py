@@ -10,9 +10,11 @@ a caller chose can pass for a member. Any other event is left to `entry2`, which
 from __future__ import annotations
 
 from binascii import b2a_base64, unhexlify
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from hashlib import sha256
+from itertools import chain
+from struct import Struct
 from typing import Final, NamedTuple
 
 import msgspec
@@ -54,6 +56,8 @@ _PARAMETERS_HEAD: Final = before(POINTERS[PARAMETERS])
 _PAIR_HEADS: Final = tuple(before(pointer_of(FIRST_PAIR + number)) for number in range(_FEW_PAIRS))
 """What is hashed before the texts of values."""
 
+_SALT: Final = Struct(f"{SALT_BYTES}s")
+
 _DIGITS: Final = bytes.maketrans(b"0123456789abcdef", b"0" * 16)
 _ID_SHAPE: Final = b"00000000-0000-0000-0000-000000000000"
 _END: Final = b'"v":%d}' % VERSION
@@ -72,7 +76,9 @@ def _made_apart(
     events: Sequence[bytes], found: Sequence[_Cut | None], journal: str, first: int, salts: Salts
 ) -> list[bytes]:
     """The same, where not all of the events have the form in which they are cut."""
-    cuts = {number: cut for number, cut in enumerate(found, first) if cut is not None and _have_ids([cut])}
+    cuts = {number: cut for number, cut in enumerate(found, first) if cut is not None}
+    if not _have_ids(list(cuts.values())):
+        cuts = {number: cut for number, cut in cuts.items() if _have_ids([cut])}
     known = [events[number - first] for number in cuts]
     made = dict(zip(cuts, _made(list(cuts), known, list(cuts.values()), journal, salts), strict=True))
     return [
@@ -177,8 +183,8 @@ def _made(
     return leaves
 
 
-def _split(salts: bytes) -> list[bytes]:
-    return [salts[at : at + SALT_BYTES] for at in range(0, len(salts), SALT_BYTES)]
+def _split(salts: bytes) -> Iterator[bytes]:
+    return chain.from_iterable(_SALT.iter_unpack(salts))
 
 
 def _more_pairs(pairs: Sequence[bytes], own: bytes, salts: Salts) -> bytes:
@@ -297,7 +303,8 @@ def _asked(part: bytes) -> _Asked | None:
     if len(pairs) > _FEW_PAIRS:
         return None
     digests = [sha256(head + pair).digest() for head, pair in zip(_PAIR_HEADS, pairs, strict=False)]
-    return sha256(_PARAMETERS_HEAD + parameters).digest(), digests, _digest(RESPONSE, response)
+    answer = b"" if response == b"null" else _digest(RESPONSE, response)
+    return sha256(_PARAMETERS_HEAD + parameters).digest(), digests, answer
 
 
 @lru_cache(maxsize=4096)
