@@ -42,7 +42,10 @@ def test_health_readiness_and_metrics(server):
     server.client("kms").list_keys()
     with pytest.raises(ClientError):
         server.client("kms").describe_key(KeyId="nonsense")
-    assert server.get("/healthz") == (200, b'{"status":"alive","worker":"w0"}\n')
+    before, (status, body) = server.clock.now(), server.get("/healthz")
+    told = json.loads(body)
+    assert (status, told["status"], told["worker"]) == (200, "alive", "w0")
+    assert before <= told["now"] <= server.clock.now()
     assert server.get("/readyz")[0] == 200
     status, page = server.get("/metrics")
     assert status == 200

@@ -51,6 +51,20 @@ def test_one_key_is_asked_about_and_all_that_passes_is_told(server):
     assert len({one["details"]["subject"] for one in found}) == 1
 
 
+def test_days_are_counted_by_the_clock_of_the_server():
+    with RunningServer() as server:
+        kms = server.client("kms")
+        key = kms.create_key()["KeyMetadata"]["KeyId"]
+
+        def idle():
+            (found,) = [one for one in asked(server, key, "--all") if one["rule"] == "in-use"]
+            return found["details"]["status"], found["message"]
+
+        before = idle()
+        server.advance(400 * 86_400)
+        assert idle() != before
+
+
 TEMPLATE = """\
 Resources:
   Open:

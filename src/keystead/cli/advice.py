@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -14,6 +13,7 @@ import msgspec
 from keystead import errors
 from keystead.analysis.advisor import Advised, Wishes, advised
 from keystead.api.accounts import ACCOUNTS
+from keystead.api.dev_clock import clock_of
 from keystead.api.usage import UsageTracker
 from keystead.app.server import HOLDINGS
 from keystead.cli.deployment import opened, the_seal
@@ -21,6 +21,7 @@ from keystead.cli.events import current_index
 from keystead.cli.gather import Clients, account_details, account_facts, keys, recorded, with_uses
 from keystead.cli.gather_objects import held_under
 from keystead.cli.output import Failed
+from keystead.cli.server_clock import now_of
 from keystead.keys import Key
 from keystead.services.keystead.facts import Deployment, facts_of, key_named
 from keystead.services.kms.service import KeyRelations
@@ -66,7 +67,7 @@ def from_directory(
             found = [key_named(where, whose, place, name) for name in asked.keys]
         except errors.ApiError as error:
             raise Failed(f"{error.code}: {error.message}") from None
-        facts = facts_of(where, whose, place, found or _all(where, whose, place), time.time())
+        facts = facts_of(where, whose, place, found or _all(where, whose, place), clock_of(directory).now())
         return advised(facts.keys, facts.account, asked.wishes, facts.notes)
 
 
@@ -185,7 +186,7 @@ def _joined(pages: list[Advised]) -> Advised:
 
 def _drawn(clients: Clients, asked: Asked) -> Advised:
     """The advice by what the caller may see: other calls than GetAdvice, each allowed or refused by itself."""
-    account = account_facts(clients, account_details(clients), time.time())
+    account = account_facts(clients, account_details(clients), now_of(clients))
     events = recorded(clients)
     held = held_under(clients, account.account, asked.versions)
     facts = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -15,6 +14,7 @@ from keystead.analysis.report import Finding
 from keystead.cli.findings import findings_option, report
 from keystead.cli.gather import Clients, account_details, account_facts, keys
 from keystead.cli.gather_objects import held_under
+from keystead.cli.server_clock import now_of
 
 _HOLDERS: Final = (
     ("UserDetailList", "UserPolicyList"),
@@ -39,8 +39,8 @@ def posture(
     the opposite, that is told, too, and why. Exit status 1: an error, such as a public key.
     """
     clients = Clients(region)
-    now = time.time()
     with clients.told():
+        now = now_of(clients)
         details = account_details(clients)
         account = account_facts(clients, details, now)
         held = held_under(clients, account.account, most_objects)
