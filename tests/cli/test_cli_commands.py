@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner
+from dev_process import DevServer
 
 from keystead.cli.main import COMMANDS, cli
 
@@ -81,3 +82,15 @@ def test_serve_speaks_tls_where_it_is_told_to(tmp_path):
         server.terminate()
     assert f"ok   server: ready on {listen}" in told.output
     assert server.returncode == 0
+
+
+def test_a_development_server_opens_a_deployment_by_the_passphrase_file_that_settings_name(tmp_path):
+    data, secret = tmp_path / "data", tmp_path / "passphrase"
+    secret.write_text("correct horse")
+    sealed = ["--seal", "passphrase", "--passphrase-file", str(secret)]
+    made = CliRunner().invoke(cli, ["init", "--data-dir", str(data), "--account-id", "000000000000", *sealed])
+    assert made.exit_code == 0
+    named = {"KEYSTEAD_PASSPHRASE_FILE": str(secret)}
+    with DevServer(data, tmp_path / "logs", "--workers", "2", environment=named) as server:
+        assert server.ready()[0] == 200
+        assert server.stop() == 0

@@ -63,7 +63,7 @@ def dev(**options: Any) -> None:
     entropy = SystemEntropy()
     directory = Path(tempfile.mkdtemp(prefix="keystead-")) if settings.ephemeral else Path(settings.data_dir)
     try:
-        store = apps.ephemeral_store(entropy) if settings.ephemeral else _open(directory, entropy)
+        store = apps.ephemeral_store(entropy) if settings.ephemeral else _open(settings, entropy)
         clock = _clock(settings, directory)
         if seed is not None:
             apply_seed(store, Keyring.open(store, entropy), seed, clock.now(), entropy)
@@ -90,7 +90,7 @@ def _supervise(settings: Settings, sock: socket.socket, credential: Credential) 
 def _work(settings: Settings, worker: Worker) -> None:
     """Be one of several workers."""
     directory, entropy = Path(settings.data_dir), SystemEntropy()
-    store = _open(directory, entropy)
+    store = _open(settings, entropy)
     clock = _clock(settings, directory)
     app = apps.build(settings, store, directory, clock=clock, entropy=entropy, worker=worker.name)
     if not settings.manual_clock:
@@ -104,8 +104,11 @@ def _clock(settings: Settings, directory: Path) -> Clock:
     return ManualClock() if settings.ephemeral else SharedClock(directory)
 
 
-def _open(directory: Path, entropy: SystemEntropy) -> Store:
-    return apps.open_or_create(directory, SealOptions(directory, asker(None), entropy=entropy), entropy)
+def _open(settings: Settings, entropy: SystemEntropy) -> Store:
+    directory = Path(settings.data_dir)
+    # Of a deployment that `keystead init` sealed by a passphrase; one that is created here has a key file.
+    file = None if settings.passphrase_file is None else Path(settings.passphrase_file)
+    return apps.open_or_create(directory, SealOptions(directory, asker(file), entropy=entropy), entropy)
 
 
 def _require_loopback(settings: Settings) -> None:
