@@ -1,31 +1,46 @@
 #!/usr/bin/env python3
 """What a record costs the log's process: `bench/log.py [--records 10000] [--rounds 7] [--at-once 2500]`.
 
-A journal of synthetic events (those of `audit_query.py`: 1,000 keys, 200 users) is taken into a new log, so many records
-for each checkpoint, and into a new index, by the server's own code. Told is the least CPU time of all rounds, in
-microseconds a record, syncs of files included.
+Journals of synthetic events are taken into a new log, so many records for each checkpoint, and into a new index, by the
+server's own code. Once events are diverse (those of `audit_query.py`: 1,000 keys, 200 users, 5,000 contexts, ten in a second of
+their time), once alike (one user, key, operation and context, 5,000 in a second). The index is filled live, from what the log
+hands to it after each checkpoint, as the process does it; and in bulk, when it reads the journals itself. Told is the least CPU time
+of all rounds, in microseconds a record, syncs of files included.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import random
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+import audit_query
 from audit_query import GROUP, event
 
+from keystead.audit.filling import Filling
+from keystead.audit.follow import parts
+from keystead.audit.handed import Handed
 from keystead.audit.index import Index
 from keystead.audit.journal import Journal
 from keystead.audit.log import Sequencer
 from keystead.audit.logkeys import LogKeys
 
 KEYS = LogKeys("11111111-1111-4111-8111-111111111111", bytes(32), bytes(32))
+COLLECTOR = (50_000, 20, 100)
+"""When the collector looks, as in the process."""
+KINDS = {
+    "diverse": {},
+    "alike": {"OPERATIONS": ("Encrypt",), "KEYS": 1, "USERS": 1, "TENANTS": 1, "CHANGES": 0, "REFUSALS": 0}
+    | {"PER_SECOND": 5000},
+}
 
 
 def fill(root: Path, records: int) -> None:
@@ -36,20 +51,41 @@ def fill(root: Path, records: int) -> None:
     journal.abandon()
 
 
-def cost(records: int, work: Callable[[], object]) -> float:
-    """Microseconds of CPU a record."""
+class Process:
+    """What the log's process does, step by step."""
+
+    def __init__(self, root: Path) -> None:
+        self._limit = 0
+        handed = Handed(partial(parts, root))
+        self._sequencer = Sequencer(root, KEYS, lambda _: self._limit, hand=handed.hand)
+        self._index = Filling(Index(root), handed.parts)
+
+    def run(self, records: int, at_once: int) -> tuple[float, float]:
+        """The CPU time of log and index, in seconds."""
+        log = index = 0.0
+        while self._limit < records:
+            self._limit += at_once
+            log += spent(self._sequencer.run)
+            index += spent(lambda: self._index.catch_up(at_once))
+        self._index.close()
+        return log, index
+
+
+def spent(work: Callable[[], object]) -> float:
+    """Seconds of CPU time."""
     began = time.process_time()
     work()
-    return (time.process_time() - began) / records * 1e6
+    return time.process_time() - began
 
 
-def sequence(root: Path, records: int, at_once: int) -> None:
-    """None; the log has all, after as many checkpoints as it takes."""
-    limit = 0
-    sequencer = Sequencer(root, KEYS, lambda _: limit)
-    while limit < records:
-        limit += at_once
-        sequencer.run()
+def round_of(records: int, at_once: int) -> tuple[float, ...]:
+    """The CPU time of log, index and index in bulk, in microseconds a record."""
+    with tempfile.TemporaryDirectory(prefix="keystead-bench-") as name:
+        root = Path(name)
+        fill(root, records)
+        live = Process(root).run(records, at_once)
+        Index(root).path.unlink()
+        return tuple(each / records * 1e6 for each in (*live, spent(Index(root).catch_up)))
 
 
 def main() -> None:
@@ -59,14 +95,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--at-once", type=int, default=2500)
     given = parser.parse_args()
-    log, index = [], []
-    for _ in range(given.rounds):
-        with tempfile.TemporaryDirectory(prefix="keystead-bench-") as name:
-            root = Path(name)
-            fill(root, given.records)
-            log.append(cost(given.records, lambda: sequence(root, given.records, given.at_once)))  # noqa: B023
-            index.append(cost(given.records, Index(root).catch_up))
-    print(f"log {min(log):.1f}, index {min(index):.1f} us of CPU a record")
+    gc.set_threshold(*COLLECTOR)
+    usual = {name: getattr(audit_query, name) for name in KINDS["alike"]}
+    for kind, changed in KINDS.items():
+        for name, value in (usual | changed).items():
+            setattr(audit_query, name, value)
+        rounds = [round_of(given.records, given.at_once) for _ in range(given.rounds)]
+        log, live, bulk = map(min, zip(*rounds, strict=True))
+        print(f"{kind}: log {log:.1f}, index {live:.1f} (in bulk {bulk:.1f}) us of CPU a record")
 
 
 if __name__ == "__main__":

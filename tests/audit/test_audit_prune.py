@@ -215,7 +215,7 @@ def test_the_index_forgets_what_went(deployment):
     found = [json.loads(each.payload)["eventID"][:8] for each in find(index, Filter(), newest_first=False)]
     assert found == [f"{n:08d}" for n in kept]
     with index.reading() as connection:
-        (oldest,) = connection.execute("SELECT min(time) FROM posting").fetchone()
+        (oldest,) = connection.execute("SELECT min(oldest) FROM batch").fetchone()
     assert oldest == START + kept[0]
     assert index.forget_pruned() == 0
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from keystead.audit.change import Change, decode_writes
 from keystead.audit.disk import Disk
-from keystead.audit.follow import Cursor, parts
+from keystead.audit.follow import Cursor, Part, parts
 from keystead.audit.groups import Records
 from keystead.audit.journal import Journal
 from keystead.audit.logfiles import Head, LogFiles
@@ -100,7 +100,7 @@ class Sequencer:
     """One at a time for a data directory: whoever leads. Belongs to one thread.
 
     `acknowledged` tells of a journal below which index its records are known to stay; None: all that are there do.
-    `begun` says that there has been a log, whatever is there now.
+    `begun` says that there has been a log, whatever is there now. `hand` takes each part of a journal that was read.
     """
 
     def __init__(
@@ -112,8 +112,10 @@ class Sequencer:
         disk: Disk | None = None,
         witnesses: Witnesses | None = None,
         begun: bool = False,
+        hand: Callable[[str, Part], None] | None = None,
     ) -> None:
         self._directory = directory
+        self._hand = hand
         self._files = LogFiles(directory, disk)
         self._disk = disk
         self._origin = keys.origin(None)
@@ -207,6 +209,8 @@ class Sequencer:
                 if end < len(part.records.texts):
                     return  # this part is read again the next time
             cursors[worker] = part.cursor
+            if self._hand is not None:
+                self._hand(worker, part)
         read = cursors[worker].index if worker in cursors else 0
         if read < journals.get(worker, 0):
             raise LogError(f"journal {worker}: record {read} was in the log and is gone")

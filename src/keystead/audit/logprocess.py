@@ -22,6 +22,8 @@ import msgspec
 from keystead.audit.acknowledged import acknowledged
 from keystead.audit.disk import Lock
 from keystead.audit.filling import Filling
+from keystead.audit.follow import parts
+from keystead.audit.handed import Handed
 from keystead.audit.index import Index
 from keystead.audit.log import MOST, Sequencer
 from keystead.audit.logfiles import LOG
@@ -36,7 +38,7 @@ _INTERVAL: Final = 0.5
 """Seconds from one run's beginning to the next one's while nobody waits for one."""
 _LEAST: Final = 0.05
 """Seconds between runs while somebody does: each checkpoint costs as much as a hundred entries."""
-_AT_ONCE: Final = 1_000
+_AT_ONCE: Final = 2_000
 """Events, about, that are indexed before orders are looked at."""
 _BUSY: Final = 50
 """Records that come between two runs while the index gives way to calls."""
@@ -74,14 +76,16 @@ class LogProcess:
         self._channel = channel
         self._directory = Path(work.directory)
         self._witnesses = _witnesses(channel, work.witnesses) if work.witnesses else None
+        handed = Handed(partial(parts, self._directory))
         self._sequencer = Sequencer(
             self._directory,
             work.keys,
             partial(acknowledged, self._directory),
             witnesses=self._witnesses,
             begun=work.begun,
+            hand=handed.hand,
         )
-        self._index = Filling(Index(self._directory))
+        self._index = Filling(Index(self._directory), handed.parts)
         self._complete = False
         self._allowed = 0.0  # seconds of CPU time that the index may take although calls come in
         self._report = Report("ok")

@@ -1,62 +1,63 @@
-"""What the index knows of an event: its columns, and the terms by which it is found."""
+"""What the index knows of an event: the terms by which it is found."""
 
 from __future__ import annotations
 
 from calendar import timegm
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from hashlib import sha256
 from time import strptime
 from typing import Any, Final
+from zlib import crc32
 
 import msgspec
 
-from keystead.audit.identity import Identity, Resource, read_identity, read_resources
+from keystead.audit.identity import Identity, Resource
 
-NAME, SOURCE, ACCOUNT, REGION, OUTCOME, PRINCIPAL, USER, ACCESS_KEY, RESOURCE, TYPE, PLACE = range(1, 12)
-"""Kinds of words. A place is `account/region`; the outcome of a success is no word."""
+NAME, SOURCE, ACCOUNT, REGION, OUTCOME, PRINCIPAL, USER, ACCESS_KEY, RESOURCE, TYPE = range(1, 11)
+READ_ONLY, MANAGEMENT = 11, 12
+"""Kinds of words; what of the last two is true or false has these as its texts."""
 
 ANY_ERROR: Final = "*"
 """The outcome that every failure has besides its own."""
+SUCCESS: Final = ""
+"""The outcome of what did not fail."""
 
 ALIAS_TYPE: Final = "AWS::KMS::Alias"
-_KEY_TYPE: Final = "AWS::KMS::Key"
-_KMS: Final = "kms.amazonaws.com"
-_COMMON: Final = frozenset({(SOURCE, _KMS), (TYPE, _KEY_TYPE)})
-"""Words that most events have: finding events by them is reading all events of a place."""
-
 _CONTEXTS: Final = ("encryptionContext", "sourceEncryptionContext", "destinationEncryptionContext")
 _ALIASES: Final = ("keyId", "aliasName", "sourceKeyId", "destinationKeyId")
 
 Word = tuple[int, str]
+Parameters = Mapping[str, Any] | None
 
 
-class _Members(msgspec.Struct, gc=False):
-    """The members of an event that every look at it takes as they are."""
+class Affected(msgspec.Struct, gc=False, kw_only=True):
+    """The members of an event behind its answer: in whose stream it is, and what was acted on."""
 
-    eventTime: str  # noqa: N815  CloudTrail's names, here and below
+    readOnly: bool = False  # noqa: N815  CloudTrail's names, here and below
+    managementEvent: bool = True  # noqa: N815
+    recipientAccountId: str = ""  # noqa: N815
+    resources: list[Resource] | None = None
+
+    def affected_words(self) -> Iterator[Word]:
+        """The words by which it is found."""
+        yield ACCOUNT, self.recipientAccountId
+        yield from (truth(READ_ONLY, self.readOnly), truth(MANAGEMENT, self.managementEvent))
+        for each in self.resources or ():
+            yield from ((TYPE, each.type), (RESOURCE, each.arn))
+
+
+class Event(Affected, gc=False, kw_only=True):
+    """The members of an event that queries look at."""
+
+    eventTime: str  # noqa: N815
     eventName: str  # noqa: N815
     eventID: str  # noqa: N815
     eventSource: str = ""  # noqa: N815
     awsRegion: str = ""  # noqa: N815
-    recipientAccountId: str = ""  # noqa: N815
     errorCode: str = ""  # noqa: N815
-    readOnly: bool = False  # noqa: N815
     requestParameters: dict[str, Any] | None = None  # noqa: N815
-
-    @property
-    def context(self) -> list[tuple[str, str]]:
-        """The pairs of the encryption contexts."""
-        asked = self.requestParameters
-        contexts = [] if asked is None else (asked.get(member) for member in _CONTEXTS)
-        return [pair for context in contexts if isinstance(context, dict) for pair in context.items()]
-
-
-class Event(_Members, gc=False):
-    """The members of an event that queries look at."""
-
-    managementEvent: bool = True  # noqa: N815
     userIdentity: Identity = msgspec.field(default_factory=Identity)  # noqa: N815
-    resources: list[Resource] | None = None
 
     @property
     def time(self) -> int:
@@ -64,15 +65,9 @@ class Event(_Members, gc=False):
         return seconds_of(self.eventTime)
 
     @property
-    def place(self) -> str:
-        """Account and Region."""
-        return f"{self.recipientAccountId}/{self.awsRegion}"
-
-    @property
     def principal(self) -> str:
         """The caller's ARN, or the service that called."""
-        identity = self.userIdentity
-        return identity.arn or identity.invoked_by or identity.principal_id
+        return _principal(self.userIdentity)
 
     @property
     def user(self) -> str:
@@ -80,82 +75,69 @@ class Event(_Members, gc=False):
         return _user(self.userIdentity)
 
     @property
+    def context(self) -> list[tuple[str, Any]]:
+        """The pairs of the encryption contexts."""
+        return _context_of(self.requestParameters)
+
+    @property
     def named(self) -> list[tuple[str, str]]:
         """Type and name of each resource: those that the event lists, and the aliases that were asked for."""
         listed = [(each.type, each.arn) for each in self.resources or ()]
-        asked = (self.requestParameters or {}).get
-        aliases = {name for member in _ALIASES if isinstance(name := asked(member), str) and _is_alias(name)}
-        return [
-            *listed,
-            *((ALIAS_TYPE, name) for name in sorted(aliases) if (ALIAS_TYPE, name) not in listed),
-        ]
+        aliases = sorted((ALIAS_TYPE, name) for name in _aliases_of(self.requestParameters))
+        return [*listed, *(each for each in aliases if each not in listed)]
+
+    def called_words(self) -> Iterator[Word]:
+        """The words by which its call and its caller are found."""
+        yield from call_words(self.eventName, self.eventSource, self.awsRegion, self.errorCode)
+        yield from caller_words(self.userIdentity)
 
 
-read_event = msgspec.json.Decoder(Event).decode
+read_event: Final = msgspec.json.Decoder(Event).decode
 
 
-class Words(msgspec.Struct, frozen=True, gc=False):
-    """What many events have alike: the words of their columns, and those by which they are found."""
-
-    columns: tuple[Word | None, ...]
-    posted: frozenset[Word]
-
-
-class Indexed(_Members, gc=False):
-    """An event as the index takes it in: what many events have alike is not looked at each time."""
-
-    userIdentity: msgspec.Raw = msgspec.Raw(b"{}")  # noqa: N815
-    resources: msgspec.Raw = msgspec.Raw(b"null")
-
-    @property
-    def words(self) -> Words:
-        """Its words.
-
-        Raises:
-            msgspec.MsgspecError: the caller or the resources have not their form.
-        """
-        asked = self.requestParameters or {}
-        return _words(
-            self.eventName,
-            self.eventSource,
-            self.recipientAccountId,
-            self.awsRegion,
-            self.errorCode,
-            bytes(self.userIdentity),
-            bytes(self.resources),
-            tuple(
-                name for member in _ALIASES if isinstance(name := asked.get(member), str) and _is_alias(name)
-            ),
-        )
+def call_words(name: str, source: str, region: str, error: str) -> Iterator[Word]:
+    """The words by which a call is found that had this name, and this error if any."""
+    yield from ((NAME, name), (SOURCE, source), (REGION, region), (OUTCOME, error or SUCCESS))
+    if error:
+        yield OUTCOME, ANY_ERROR
 
 
-read_indexed = msgspec.json.Decoder(Indexed).decode
+def caller_words(identity: Identity) -> Iterator[Word]:
+    """The words by which a caller's events are found."""
+    for kind, text in (
+        (PRINCIPAL, _principal(identity)),
+        (PRINCIPAL, identity.issuer.arn),
+        (USER, _user(identity)),
+        (ACCESS_KEY, identity.access_key_id),
+    ):
+        if text:
+            yield kind, text
 
 
-@lru_cache(4096)
-def _words(
-    name: str,
-    source: str,
-    account: str,
-    region: str,
-    error: str,
-    identity: bytes,
-    resources: bytes,
-    aliases: tuple[str, ...],
-) -> Words:
-    event = Event(
-        eventTime="",
-        eventName=name,
-        eventID="",
-        eventSource=source,
-        recipientAccountId=account,
-        awsRegion=region,
-        errorCode=error,
-        userIdentity=read_identity(identity),
-        resources=read_resources(resources),
-        requestParameters=dict(zip(_ALIASES, aliases, strict=False)),
-    )
-    return Words(columns(event), frozenset(posted(event)))
+def asked_words(asked: Parameters) -> Iterator[Word]:
+    """The words by which the aliases in a request's parameters are found."""
+    for name in _aliases_of(asked):
+        yield from ((TYPE, ALIAS_TYPE), (RESOURCE, name))
+
+
+def texts_of(asked: Parameters) -> list[str]:
+    """The pairs of the encryption contexts in a request's parameters, as `pair_term` takes them."""
+    return [f"{name}={value}" for name, value in _context_of(asked)]
+
+
+def _context_of(asked: Parameters) -> list[tuple[str, Any]]:
+    contexts = [] if asked is None else [asked.get(member) for member in _CONTEXTS]
+    return [pair for context in contexts if isinstance(context, dict) for pair in context.items()]
+
+
+def _aliases_of(asked: Parameters) -> set[str]:
+    found = [] if asked is None else [asked.get(member) for member in _ALIASES]
+    return {name for name in found if isinstance(name, str) and _is_alias(name)}
+
+
+def truth(kind: int, holds: bool) -> Word:
+    """The word for what holds, or does not."""
+    return kind, "true" if holds else "false"
 
 
 @lru_cache(4096)
@@ -166,6 +148,10 @@ def seconds_of(text: str) -> int:
         ValueError: it is no such time.
     """
     return timegm(strptime(text, "%Y-%m-%dT%H:%M:%SZ"))
+
+
+def _principal(identity: Identity) -> str:
+    return identity.arn or identity.invoked_by or identity.principal_id
 
 
 def _user(identity: Identity) -> str:
@@ -180,47 +166,11 @@ def _is_alias(name: str) -> bool:
     return name.startswith("alias/") or ":alias/" in name
 
 
-def context_term(name: str, value: str) -> int:
-    """The term of an encryption context's pair: negative, so that it is no word's number."""
-    return -1 - (int.from_bytes(sha256(f"{name}={value}".encode()).digest()[:8]) >> 1)
+def pair_term(text: str) -> int:
+    """The term of `NAME=VALUE` in an encryption context: negative, so that it is no word's number."""
+    return -1 - (int.from_bytes(sha256(text.encode()).digest()[:8]) >> 1)
 
 
-def short_id(event_id: str) -> int:
-    """Forty bits of an event's id: few enough to index cheaply, enough to leave a query one candidate."""
-    return int.from_bytes(sha256(event_id.encode()).digest()[:5])
-
-
-def columns(event: Event) -> tuple[Word | None, ...]:
-    """The words in the index's row of the event, in the order of its columns."""
-    named = event.named
-    return (
-        (NAME, event.eventName),
-        (SOURCE, event.eventSource),
-        (ACCOUNT, event.recipientAccountId),
-        (REGION, event.awsRegion),
-        (OUTCOME, event.errorCode) if event.errorCode else None,
-        (PRINCIPAL, event.principal) if event.principal else None,
-        (USER, event.user) if event.user else None,
-        (ACCESS_KEY, event.userIdentity.access_key_id) if event.userIdentity.access_key_id else None,
-        (TYPE, named[0][0]) if named else None,
-    )
-
-
-def posted(event: Event) -> set[Word]:
-    """The words by which the event is found; those that nearly every event has are left out."""
-    found: set[Word] = {(PLACE, event.place), (NAME, event.eventName), (SOURCE, event.eventSource)}
-    identity = event.userIdentity
-    found.update((PRINCIPAL, name) for name in (event.principal, identity.issuer.arn) if name)
-    found.update(
-        (kind, name) for kind, name in ((USER, event.user), (ACCESS_KEY, identity.access_key_id)) if name
-    )
-    if event.errorCode:
-        found.update(((OUTCOME, event.errorCode), (OUTCOME, ANY_ERROR)))
-    for kind, name in event.named:
-        found.update(((TYPE, kind), (RESOURCE, name)))
-    return found - _COMMON
-
-
-def is_common(word: Word) -> bool:
-    """Whether events are not found by this word, only told apart."""
-    return word in _COMMON
+def short_id(event_id: bytes) -> int:
+    """Thirty-two bits of an event's id: few enough to keep, enough to leave a query one candidate or two."""
+    return crc32(event_id)

@@ -40,21 +40,22 @@ def lookup_events(call: Call, request: wire.LookupEventsRequest, _any: Target) -
         raise errors.InvalidTimeRange("The start time must not be after the end time.")
     if request.event_category is not None:  # insights, of which there are none
         return wire.LookupEventsResponse(events=[])
-    asked = Filter(account=call.account, region=call.region, since=start, until=end, **_attribute(request))
+    asked = Filter(
+        account=call.account,
+        region=call.region,
+        management=True,  # those of data it does not show (API reference, LookupEvents)
+        since=start,
+        until=end,
+        **_attribute(request),
+    )
     scope = repr((call.account, call.region, start, end, _attribute(request)))
     after = _read(call, request.next_token, scope)
     index, most = call.trails.index, request.max_results or _MOST
     index.catch_up(_NEWEST)
-    told = filter(_of_management, find(index, asked, after=after, page=most + 1))
-    found = list(islice(told, most + 1))
+    found = list(islice(find(index, asked, after=after, page=most + 1), most + 1))
     shown = found[:most]
     token = _make(call, shown[-1].place, scope) if len(found) > most else None
     return wire.LookupEventsResponse(events=[_shown(each) for each in shown], next_token=token)
-
-
-def _of_management(found: Found) -> bool:
-    """Whether LookupEvents shows the event: those of data it does not (API reference, LookupEvents)."""
-    return read_event(found.payload).managementEvent
 
 
 def _attribute(request: wire.LookupEventsRequest) -> dict[str, Any]:

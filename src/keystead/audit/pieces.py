@@ -1,0 +1,227 @@
+"""Events as the index takes them in: by pieces that many events have alike, each of which is looked at once.
+
+An event is cut by the names of members in the order in which the server writes them (`form.WrittenEvent`): what stands
+before its parameters (who called what, when, with what outcome), its parameters, and what stands behind its answer (its account,
+what was acted on). Within parameters and answers callers choose names, so a cut there may be wrong: parameters are known to end
+where they are whole, and the last piece is looked for from the end. An event of another form is read as a whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final, NamedTuple, TypeVar
+
+import msgspec
+
+from keystead.audit.identity import read_identity
+from keystead.audit.terms import (
+    Affected,
+    Word,
+    asked_words,
+    call_words,
+    caller_words,
+    pair_term,
+    read_event,
+    seconds_of,
+    short_id,
+    texts_of,
+)
+
+_ASKED, _ANSWERED, _READ_ONLY = b',"requestParameters":', b',"responseElements":', b',"readOnly":'
+_EVENT_ID, _SHARED, _CATEGORY = b',"eventID":"', b',"sharedEventID":', b',"eventCategory":'
+_ID_BEGIN: Final = len("00000000-0000-4000-8000-000000000000") + 1
+_ID_MEMBER: Final = _ID_BEGIN + len(_EVENT_ID)
+_MOST: Final = 8192
+"""Pieces of a kind that are remembered."""
+_ALIAS, _CONTEXT = b"alias/", b'ncryptionContext":'
+_NEVER: Final = b"\0"
+"""With which no event begins or ends."""
+
+
+class _Called(msgspec.Struct, gc=False):
+    """The members of an event before its parameters."""
+
+    eventTime: str  # noqa: N815  CloudTrail's names, here and below
+    eventName: str  # noqa: N815
+    eventSource: str = ""  # noqa: N815
+    awsRegion: str = ""  # noqa: N815
+    errorCode: str = ""  # noqa: N815
+    userIdentity: msgspec.Raw = msgspec.Raw(b"{}")  # noqa: N815
+
+
+class _Asked(msgspec.Struct, gc=False):
+    """The encryption contexts among an event's parameters."""
+
+    encryptionContext: dict[str, str] | None = None  # noqa: N815  as above
+    sourceEncryptionContext: dict[str, str] | None = None  # noqa: N815
+    destinationEncryptionContext: dict[str, str] | None = None  # noqa: N815
+
+
+_read_called: Final = msgspec.json.Decoder(_Called).decode
+_read_contexts: Final = msgspec.json.Decoder(_Asked | None).decode
+_read_parameters: Final = msgspec.json.Decoder(dict[str, Any] | None).decode
+_read_affected: Final = msgspec.json.Decoder(Affected).decode
+
+Terms = tuple[int, ...]
+Numbers = Callable[[Iterable[Word]], Terms]
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+
+class Piece:
+    """What some events have alike: their terms; and the places of those of them that are being taken in.
+
+    `loose`: another piece of the same event may have one of its terms, too.
+    """
+
+    __slots__ = ("loose", "places", "terms")
+
+    def __init__(self, terms: Terms, *, loose: bool = False) -> None:
+        self.terms = terms
+        self.loose = loose
+        self.places: list[int] = []
+
+
+class Call(NamedTuple):
+    """What stands before an event's parameters; the time is in epoch seconds."""
+
+    time: int
+    pieces: tuple[Piece, ...]
+
+
+class Cut(NamedTuple):
+    """An event's time, what it is made of, and the short form of its id."""
+
+    time: int
+    pieces: tuple[Piece, ...]
+    short: int
+
+
+class Pieces:
+    """The pieces that were seen; `numbers` gives words their numbers, which must stay as long as this does."""
+
+    def __init__(self, numbers: Numbers) -> None:
+        self._numbers = numbers
+        self._heads: dict[bytes, Call | None] = {}
+        self._middles: dict[bytes, tuple[Piece, ...] | None] = {}
+        self._ends: dict[bytes, tuple[Piece, ...] | None] = {}
+        self._callers: dict[bytes, Piece] = {}
+        self._calls: dict[tuple[str, ...], Piece] = {}
+        self._pairs: dict[tuple[str, str], Piece] = {}
+        self._head, self._end = _NEVER, _NEVER
+        self._last_call: Call | None = None
+        self._last_effect: tuple[Piece, ...] | None = None
+
+    def cut(self, event: bytes) -> Cut | None:
+        """The event's pieces; None if it is none that can be told apart, so that no other waits for it."""
+        asked = self._cut_head(event)
+        answered = event.find(_ANSWERED, asked)
+        last = self._cut_end(event)
+        called, affected = self._last_call, self._last_effect
+        if called is None or affected is None or not 0 < asked < answered < last - _ID_MEMBER:
+            return self._whole(event)
+        written = event[asked:answered]
+        try:
+            middle = self._middles[written]
+        except KeyError:
+            middle = _known(self._middles, written, self._parameters)
+        if middle is None or not event.startswith(_EVENT_ID, last - _ID_MEMBER):
+            return self._whole(event)
+        return Cut(
+            called.time, called.pieces + middle + affected, short_id(event[last - _ID_BEGIN : last - 1])
+        )
+
+    def _cut_head(self, event: bytes) -> int:
+        """Where the parameters begin; what stands before them is `_last_call`."""
+        if event.startswith(self._head):
+            return len(self._head)
+        end = event.find(_ASKED)
+        if end < 0:
+            self._head, self._last_call = _NEVER, None
+            return 0
+        head = self._head = event[: end + len(_ASKED)]
+        self._last_call = _known(self._heads, head, self._call)
+        return len(head)
+
+    def _cut_end(self, event: bytes) -> int:
+        """Where the part behind the event's id begins; what stands there is `_last_effect`."""
+        if event.endswith(self._end):
+            return len(event) - len(self._end)
+        last = event.rfind(_READ_ONLY)
+        if last < 0:
+            self._end, self._last_effect = _NEVER, None
+            return 0
+        self._end = event[last:]
+        end = event.find(_SHARED, last)
+        if end < 0:
+            end = event.find(_CATEGORY, last)  # if there is none either, the brace at the end is left out
+        self._last_effect = _known(self._ends, event[last:end], self._effect)
+        return last
+
+    def _whole(self, event: bytes) -> Cut | None:
+        try:
+            read = read_event(event)
+            words = {*read.called_words(), *asked_words(read.requestParameters), *read.affected_words()}
+            terms = {*self._numbers(words), *map(pair_term, texts_of(read.requestParameters))}
+            return Cut(read.time, (Piece(tuple(terms)),), short_id(read.eventID.encode()))
+        except (msgspec.MsgspecError, ValueError):
+            return None
+
+    def _call(self, written: bytes) -> Call:
+        call = _read_called(written[: -len(_ASKED)] + b"}")
+        what = call.eventName, call.eventSource, call.awsRegion, call.errorCode
+        caller = _remembered(self._callers, bytes(call.userIdentity), self._caller)
+        return Call(seconds_of(call.eventTime), (caller, _remembered(self._calls, what, self._what)))
+
+    def _caller(self, written: bytes) -> Piece:
+        return Piece(self._numbers(set(caller_words(read_identity(written)))))
+
+    def _what(self, what: tuple[str, ...]) -> Piece:
+        return Piece(self._numbers(set(call_words(*what))))
+
+    def _parameters(self, written: bytes) -> tuple[Piece, ...]:
+        found: list[Piece] = []
+        asked = _read_contexts(written)
+        if asked is not None and _CONTEXT in written:
+            known = self._pairs
+            for context in (
+                asked.encryptionContext,
+                asked.sourceEncryptionContext,
+                asked.destinationEncryptionContext,
+            ):
+                found += [
+                    known[pair] if pair in known else _remembered(known, pair, self._pair)
+                    for pair in (context or {}).items()
+                ]
+        if _ALIAS in written:
+            found.append(Piece(self._numbers(set(asked_words(_read_parameters(written)))), loose=True))
+        return tuple(found)
+
+    @staticmethod
+    def _pair(pair: tuple[str, str]) -> Piece:
+        return Piece((pair_term("=".join(pair)),), loose=True)
+
+    def _effect(self, written: bytes) -> tuple[Piece, ...]:
+        affected = _read_affected(b"{" + written[1:] + b"}")
+        return (Piece(self._numbers(set(affected.affected_words()))),)
+
+
+def _known(known: dict[Key, Value | None], key: Key, look: Callable[[Key], Value]) -> Value | None:
+    """What stands behind the key; None if it is nothing by itself."""
+    try:
+        return _remembered(known, key, look)
+    except (msgspec.MsgspecError, ValueError):
+        known[key] = None
+        return None
+
+
+def _remembered(known: dict[Key, Value], key: Key, look: Callable[[Key], Any]) -> Value:
+    """What stands behind the key, which is looked at if it was not yet."""
+    try:
+        return known[key]
+    except KeyError:
+        if len(known) >= _MOST:
+            known.clear()
+        found: Value = look(key)
+        known[key] = found
+        return found
