@@ -30,7 +30,7 @@ def test_nothing_is_lost_and_each_lane_keeps_its_order(steps, most):
     for number, step in enumerate(steps):
         if step is None:
             if len(lanes):
-                lane, item = lanes.take()
+                ((lane, item),) = lanes.take(1)
                 assert model[lane].popleft() == item
         else:
             entry = (step[0], number)
@@ -49,7 +49,7 @@ def test_lanes_take_turns(lengths):
     for lane, length in lengths.items():
         for _ in range(length):
             assert lanes.put(lane, lane) is None
-    order = [lanes.take() for _ in range(len(lanes))]
+    order = lanes.take(len(lanes))
     for lane, length in lengths.items():
         # Until a lane is empty, no other is served more than once between two of its own.
         places = [place for place, served in enumerate(order) if served == lane]
@@ -66,7 +66,7 @@ def test_nobody_goes_first_again_before_its_turn_has_come():
     for number in range(3):
         lanes.put(f"one {number}", f"one {number}")
     for _ in range(40):
-        served.append(lanes.take())
+        served.extend(lanes.take(1))
         lanes.put(served[-1], served[-1])  # asks again as soon as it is answered
     assert served.count("two") >= 10
 
@@ -82,7 +82,7 @@ def test_who_had_no_turn_left_goes_before_all_that_wait_again(steps):
             turns.add(step)
             waiting[step] += 1
         elif waiting.total():
-            lane = lanes.take()
+            (lane,) = lanes.take(1)
             waiting[lane] -= 1
             turns = turns if waiting.total() else set()
             turns &= set(lanes._lanes)
@@ -94,7 +94,7 @@ def test_whoever_has_least_is_let_in_at_the_cost_of_whoever_has_most():
         lanes.put("greedy", ("greedy", number))
     assert lanes.put("greedy", ("greedy", 10)) == ("greedy", 10)
     assert lanes.put("modest", ("modest", 0)) == ("greedy", 9)
-    assert [lanes.take()[0] for _ in range(3)] == ["greedy", "modest", "greedy"]
+    assert [lane for lane, _ in lanes.take(3)] == ["greedy", "modest", "greedy"]
 
 
 def test_equal_lanes_do_not_push_each_other_out():

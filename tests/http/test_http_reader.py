@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from keystead.http.head import RefusedError, join_fields
 from keystead.http.limits import SLICE, Limits
 from keystead.http.reader import CLOSE, KEEP, KEEP_1_0, Reader
 from keystead.http.refusal import Refusal
@@ -339,3 +340,16 @@ def test_requests_are_the_same_however_they_are_cut(requests: list, cuts: list[i
 def test_any_bytes_end_in_requests_and_at_most_one_refusal(pieces: list[bytes]) -> None:
     found = read(*pieces)
     assert not any(isinstance(item, Refusal) for item in found[:-1])
+
+
+def test_values_keep_to_their_names() -> None:
+    fields = [(b"Host", b"h"), (b"X-Own", b"a b \t"), (b"x-empty", b""), (b"x-wide", b"\xe9")]
+    assert join_fields(fields) == {"host": "h", "x-own": "a b", "x-empty": "", "x-wide": "\xe9"}
+    assert join_fields([(b"X-A", b"1 "), (b"x-a", b"2")]) == {"x-a": "1,2"}
+    assert join_fields([]) == {}
+
+
+def test_no_value_holds_the_line_of_another() -> None:
+    """The parser lets no line break pass; with one, all that follows would be somebody else's value."""
+    with pytest.raises(RefusedError):
+        join_fields([(b"x-a", b"1\n2"), (b"x-b", b"3")])

@@ -183,7 +183,7 @@ def test_an_answer_that_cannot_be_written_is_a_500(running) -> None:
         client = running.start().client().send(post("/hold", b""))
         running.until_phase("HANDLING")
         _, done = running.held.pop()
-        running.on_loop(lambda: done(Response(200, (("X-A", None),), None)))
+        running.on_loop(lambda: done(Response(200, (("X-A", "b"),), None)))
         assert client.answer()[0] == 500
         assert client.closed()
     assert [line["error"] for line in logs] == ["TypeError"]

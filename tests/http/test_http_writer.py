@@ -67,6 +67,24 @@ def test_a_header_cannot_begin_another(header: tuple[str, str]) -> None:
         Writer(ManualClock(0.0)).encode(Response(200, (header,), b""), "")
 
 
+@pytest.mark.parametrize("header", [("X-B", "c\r\nX-C: d"), ("X-B", "c\0"), ("X-B\n", "c")])
+def test_neither_can_one_that_follows_another(header: tuple[str, str]) -> None:
+    writer = Writer(ManualClock(0.0))
+    for _ in range(2):
+        with pytest.raises(ValueError, match="line break"):
+            writer.encode(Response(200, (("X-A", "b"), header), b""), "")
+
+
+def test_answers_alike_but_for_one_value() -> None:
+    writer = Writer(ManualClock(0.0))
+    for value in ("1", "2", "\xa0"):
+        answer = Response(200, (("X-Id", value), ("X-A", "b"), ("Date", "never")), value.encode("latin-1"))
+        assert writer.encode(answer, "") == (
+            f"HTTP/1.1 200 OK\r\nX-Id: {value}\r\nX-A: b\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n"
+            f"Content-Length: 1\r\n\r\n{value}"
+        ).encode("latin-1")
+
+
 def test_an_interim_status_is_no_answer() -> None:
     with pytest.raises(ValueError, match="final"):
         Writer(ManualClock(0.0)).encode(Response(100, (), b""), "")

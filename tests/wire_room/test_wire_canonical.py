@@ -66,7 +66,14 @@ def test_paths(path: str, expected: str) -> None:
     ],
 )
 def test_runs_of_white_space_are_one_space(value: str, expected: str) -> None:
-    assert canonical_headers(("x",), {"x": value, "y": "z"}) == f"x:{expected}\n"
+    assert canonical_headers(("x",), {"x": value, "y": "z"}) == f"x:{expected}\n\nx\n"
+
+
+def test_signed_headers_are_told_in_the_order_in_which_they_were_signed() -> None:
+    headers = {"b%s": "1", "a": "2", "c" * 600: "3"}
+    for _ in range(2):
+        assert canonical_headers(("b%s", "a"), headers) == "b%s:1\na:2\n\nb%s;a\n"
+        assert canonical_headers(("c" * 600,), headers) == f"{'c' * 600}:3\n\n{'c' * 600}\n"
 
 
 def test_a_signed_header_that_is_not_there() -> None:

@@ -21,7 +21,7 @@ from keystead.api.forward import (
     read_forwarded,
 )
 from keystead.api.sessions import barred, open_session
-from keystead.api.signer import Moment, Signer
+from keystead.api.signer import Holder, Moment, Signer
 from keystead.api.standing import Standing, Standings, unrecognized
 from keystead.arn import is_region
 from keystead.entropy import Entropy
@@ -32,6 +32,8 @@ from keystead.wire import sigv4
 from keystead.wire.http import Request
 
 _MOST_KEYS: Final = 4096
+_LONGEST: Final = 512
+"""Characters of the names of signed headers that are remembered with who signed them."""
 
 
 class Authenticator:
@@ -45,6 +47,7 @@ class Authenticator:
         self._signing: dict[tuple[str, str, str, str], tuple[str, sigv4.SigningKey]] = {}
         self._sessions: dict[str, Session] = {}
         self._unknown: dict[str, int] = {}
+        self._holders: dict[tuple[sigv4.Scope, str | None], Holder] = {}
 
     def authenticate(
         self,
@@ -71,9 +74,6 @@ class Authenticator:
         moment = Moment(tx, wall, now)
         rules = sigv4.STANDARD if payload is None else sigv4.S3
         standing, claim = self._identify(request, service, moment, rules, payload)
-        region = claim.scope.region
-        if not is_region(region):
-            raise errors.InvalidSignature(f"Credential should be scoped to a valid region, not '{region}'. ")
         headers = request.headers
         if FORWARDED in headers or SOURCE_ARN in headers or SOURCE_ACCOUNT in headers:
             standing, via = self._forwarded(request, standing, claim, moment)
@@ -100,7 +100,9 @@ class Authenticator:
             raise errors.InvalidSignature("Credential should be scoped to correct service: 's3'. ")
         if not signer.known or (signer.session is not None and barred(signer.session, claim.service)):
             raise unrecognized()
-        return self._standing(signer, moment.tx, moment.now)
+        if signer.session is not None:
+            _check_lives(signer.session, moment.now)
+        return self._standing(signer, moment.tx)
 
     def _identify(
         self,
@@ -112,9 +114,10 @@ class Authenticator:
     ) -> tuple[Standing, sigv4.Claim]:
         """Who signed `request` for `service`, and the claim; raises as `authenticate` does."""
         claim = sigv4.parse(request)
-        signer = self._signer(claim, moment.tx)
+        held = self._holder(claim, moment.tx)
+        signer = held.signer
         try:
-            sigv4.verify(claim, request, self._signing_key(signer, claim), moment.wall, rules, payload)
+            sigv4.verify(claim, request, held.key, moment.wall, rules, payload)
         except errors.InvalidSignature:
             if not signer.known:
                 raise unrecognized() from None
@@ -123,7 +126,39 @@ class Authenticator:
             raise errors.InvalidSignature(f"Credential should be scoped to correct service: '{service}'. ")
         if signer.session is not None and barred(signer.session, service):
             raise unrecognized()
-        return self._standing(signer, moment.tx, moment.now), claim
+        if signer.session is not None:
+            _check_lives(signer.session, moment.now)
+        standing = held.standing or self._hold(claim, held, moment.tx)
+        return standing, claim
+
+    def _holder(self, claim: sigv4.Claim, tx: Transaction) -> Holder:
+        """Who the claim says has signed, with the key; looked up anew as soon as anything was committed."""
+        # The generation before the records: what is committed meanwhile must not pass for known.
+        stamp = self._store.backend.generation(), self._store.view.era
+        held = self._holders.get((claim.scope, claim.session_token))
+        if held is None or held.stamp != stamp:
+            signer = self._signer(claim, tx)
+            held = Holder(stamp, signer, self._signing_key(signer, claim))
+        return held
+
+    def _hold(self, claim: sigv4.Claim, held: Holder, tx: Transaction) -> Standing:
+        """The standing of who was proven to have signed, who is found at once the next time.
+
+        Raises:
+            errors.InvalidSignature: the Region is none.
+            errors.UnrecognizedClient: nobody is known by that name, or no longer.
+        """
+        scope = claim.scope
+        if not is_region(scope.region):
+            raise errors.InvalidSignature(
+                f"Credential should be scoped to a valid region, not '{scope.region}'. "
+            )
+        held.standing = standing = self._standing(held.signer, tx)
+        if sum(map(len, scope.signed_headers)) <= _LONGEST:
+            if len(self._holders) >= _MOST_KEYS:
+                self._holders.pop(next(iter(self._holders)))
+            self._holders[scope, claim.session_token] = held
+        return standing
 
     def _forwarded(
         self, request: Request, carrier: Standing, claim: sigv4.Claim, moment: Moment, depth: int = 1
@@ -153,11 +188,9 @@ class Authenticator:
         standing, before = self._forwarded(inner, standing, asked, moment, depth + 1)
         return standing, Via((*before.services, name), asked.region, **source)
 
-    def _standing(self, signer: Signer, tx: Transaction, now: float) -> Standing:
+    def _standing(self, signer: Signer, tx: Transaction) -> Standing:
         session, credential = signer.session, signer.credential
         if session is not None:
-            if session.expires <= now:
-                raise errors.ExpiredToken("The security token included in the request is expired")
             return self.standings.of_session(session, tx)
         if credential is None:
             raise unrecognized()
@@ -209,3 +242,8 @@ class Authenticator:
             self._signing.pop(next(iter(self._signing)))
         self._signing[place] = (signer.secret, key)
         return key
+
+
+def _check_lives(session: Session, now: float) -> None:
+    if session.expires <= now:
+        raise errors.ExpiredToken("The security token included in the request is expired")

@@ -80,7 +80,7 @@ def _getter(facts: Mapping[str, str], key: str) -> Get | None:
     if key in _LIVE:
         return _LIVE[key]
     if key.startswith(_EC):
-        return partial(_pair_of, key[len(_EC) :])
+        return _pair_of(key[len(_EC) :])
     return None
 
 
@@ -170,8 +170,16 @@ def _pair(target: Target, name: str) -> str | None:
     return None
 
 
-def _pair_of(name: str, _call: Call, target: Target) -> str | None:
-    return _pair(target, name)
+def _pair_of(name: str) -> Get:
+    """What finds the value in the encryption context; the name is mostly written as the policy writes it."""
+
+    def get(_call: Call, target: Target) -> str | None:
+        context = target.context
+        if context and name in context:
+            return context[name]
+        return _pair(target, name)
+
+    return get
 
 
 def _fact(name: str, _call: Call, target: Target) -> Value:

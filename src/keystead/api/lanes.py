@@ -58,17 +58,16 @@ class Lanes(Generic[T]):
         self._waiting += 1
         return given_up
 
-    def take(self) -> T:
-        """What is next, from the lane whose turn it is.
-
-        Raises:
-            IndexError: nothing waits.
-        """
-        while True:
+    def take(self, most: int) -> list[T]:
+        """What is next, one from each lane whose turn it is, `most` altogether."""
+        taken: list[T] = []
+        while len(taken) < most and self._waiting:
             lane = (self._fresh or self._turns).popleft()
             if self._lanes[lane]:
-                return self._take(lane)
-            del self._lanes[lane]
+                taken.append(self._take(lane))
+            else:
+                del self._lanes[lane]
+        return taken
 
     def take_from(self, may: Callable[[str], bool]) -> tuple[str, T] | None:
         """What is next of the lanes that `may` have their turn now, and its lane; None if there is nothing."""

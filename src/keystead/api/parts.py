@@ -87,6 +87,17 @@ Settled = Callable[[Any, errors.ApiError | None], None]
 """Called once with the answer, or with the error instead."""
 
 
+class Turn(msgspec.Struct, frozen=True, gc=False):
+    """When requests that came together are looked at.
+
+    `started` is by `Parts.tick`, `now` by the service's clock, `wall` by the host's.
+    """
+
+    started: float
+    now: float
+    wall: float
+
+
 class Attempt(msgspec.Struct, gc=False):
     """One run of one request; a conflict makes another.
 

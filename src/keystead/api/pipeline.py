@@ -35,7 +35,7 @@ from keystead.api.evidence import records_of
 from keystead.api.failures import internal, note_refusal, translate, unavailable, unsupported
 from keystead.api.forms import taken_over
 from keystead.api.guarding import overriding
-from keystead.api.parts import Attempt, Done, Parts, Settled, nobody
+from keystead.api.parts import Attempt, Done, Parts, Settled, Turn, nobody
 from keystead.api.payload import Held
 from keystead.api.pool import FairPool, Work
 from keystead.api.receipts import ASKS, Awaited
@@ -71,13 +71,14 @@ class Pipeline:
 
     def handle(self, requests: Sequence[tuple[Request, Done]]) -> None:
         """Answer each of `requests` by calling its `done` once, on the loop's thread, now or later."""
-        known: list[Attempt] = []
+        parts, known = self._parts, list[Attempt]()
+        turn = self._turn()
         for request, done in requests:
             try:
                 if ASKS in request.headers:
-                    done = self._parts.receipts.awaited(done, request.headers[ASKS])  # noqa: PLW2901  whoever is told waits longer
-                over = taken_over(self._parts, self._router, self.handle, request, done)
-                attempt = None if over else self._identified(request, done, 1, self._parts.tick())
+                    done = parts.receipts.awaited(done, request.headers[ASKS])  # noqa: PLW2901  whoever is told waits longer
+                over = taken_over(parts, self._router, self.handle, request, done)
+                attempt = None if over else self._identified(request, done, 1, turn)
             except Exception as defect:  # noqa: BLE001  one request's defect must not keep the others waiting for ever
                 self._dismiss(request, done, translate(self._router.fallback(request), defect))
             else:
@@ -97,9 +98,13 @@ class Pipeline:
         self._parts.count(route.service.name, route.operation, error.code, 0.0)
         done(route.refusal(error, new_uuid(self._parts.entropy)))
 
-    def _identified(self, request: Request, done: Done, number: int, started: float) -> Attempt | None:
-        """Steps 1 and 2; None if the request is answered already, or goes on elsewhere."""
+    def _turn(self) -> Turn:
         parts = self._parts
+        return Turn(parts.tick(), parts.clock.now(), parts.wall.now())
+
+    def _identified(self, request: Request, done: Done, number: int, turn: Turn) -> Attempt | None:
+        """Steps 1 and 2; None if the request is answered already, or goes on elsewhere."""
+        parts, started = self._parts, turn.started
         request_id, _ = ids = uuid_pair(parts.entropy)
         try:
             route = self._router.route(request)  # 1
@@ -118,13 +123,13 @@ class Pipeline:
             return None
         if route.exchange is not None:
             return self._start_exchange(request, done, route, route.exchange, ids, number, started)
-        tx, now = parts.store.transaction(), parts.clock.now()
+        tx, now = parts.store.transaction(), turn.now
         try:
             standing, claim, via = parts.authenticator.authenticate(
-                request, tx, route.service.name, parts.wall.now(), now
+                request, tx, route.service.name, turn.wall, now
             )  # 2
             region = claim.scope.region
-            if parts.regions and self._elsewhere(region) and route.service.name not in _GLOBAL:
+            if parts.regions and region not in parts.regions and route.service.name not in _GLOBAL:
                 raise errors.UnrecognizedClient(f"Region {region} is not served here.")
         except errors.ApiError as error:
             self._turn_away(request, done, route, error, request_id, started)
@@ -132,14 +137,10 @@ class Pipeline:
             done(route.refusal(unavailable(route, error), request_id))
         else:
             parts.usage.callers.note(standing.caller, now, route.service.name, region)
-            known = Known(standing, claim.scope.region, via, None, overriding(request, claim))
+            known = Known(standing, region, via, None, overriding(request, claim))
             call = call_of(parts, self.perform, request, route, known, ids, tx, now)
             return Attempt(request, done, route, call, claim, number, started)
         return None
-
-    def _elsewhere(self, region: str) -> bool:
-        """Whether a Region is not served here."""
-        return bool(self._parts.regions) and region not in self._parts.regions
 
     def _start_exchange(
         self,
@@ -158,7 +159,7 @@ class Pipeline:
             request = msgspec.structs.replace(request, stream=Held(request.body))
         try:
             arrival = receive(parts.authenticator, request, tx, parts.wall.now(), now, parts.outside.region)
-            if self._elsewhere(arrival.known.region):
+            if parts.regions and arrival.known.region not in parts.regions:
                 raise errors.UnrecognizedClient(f"Region {arrival.known.region} is not served here.")
         except errors.ApiError as error:
             self._turn_away(request, done, route, error, ids[0], started)
@@ -393,6 +394,7 @@ class Pipeline:
         if attempt.again is not None:
             attempt.again(attempt.number + 1)
         elif attempt.request is not None:
-            anew = self._identified(attempt.request, attempt.done, attempt.number + 1, attempt.started)
+            turn = msgspec.structs.replace(self._turn(), started=attempt.started)
+            anew = self._identified(attempt.request, attempt.done, attempt.number + 1, turn)
             if anew is not None:
                 self._admit([anew])

@@ -9,6 +9,7 @@ longest lane are told to come again.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -27,8 +28,9 @@ BEHIND: Final = 4
 """The same of requests that had to wait for others of their client: who comes meanwhile waits for so many at most."""
 SHARED: Final = 512
 """Turns for which several clients are expected after there were: one that waits for its answers is seldom in a lane."""
-_CLAIM: Final = "Credential="
-_PRESIGNED: Final = "X-Amz-Credential="
+# An access key id has at most 128 characters; a longer claim is nobody's.
+_CLAIM: Final = re.compile("Credential=([^/%]{0,128})").search
+_PRESIGNED: Final = re.compile("X-Amz-Credential=([^/%]{0,128})").search
 
 Done = Callable[[Response], None]
 Waiting = tuple[Request, Done]
@@ -91,7 +93,7 @@ class Turns:
             count = min(lanes.fresh, TOGETHER)
         else:
             count = min(len(lanes), BEHIND)
-        self._handle([lanes.take() for _ in range(count)])
+        self._handle(lanes.take(count))
         if lanes:
             self._call_soon(self._look_again)
         else:
@@ -107,10 +109,5 @@ class Turns:
 def lane_of(request: Request) -> str:
     """What tells clients apart before anybody knows who they are."""
     signed = request.headers.get("authorization")
-    text, mark = (request.target, _PRESIGNED) if signed is None else (signed, _CLAIM)
-    start = text.find(mark)
-    if start < 0:
-        return request.peer
-    start += len(mark)
-    # An access key id has at most 128 characters; a longer claim is nobody's.
-    return f"{request.peer} {text[start : start + 128].partition('/')[0].partition('%')[0]}"
+    claim = _PRESIGNED(request.target) if signed is None else _CLAIM(signed)
+    return request.peer if claim is None else f"{request.peer} {claim[1]}"

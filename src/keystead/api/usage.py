@@ -159,4 +159,4 @@ def note_use(call: Call, operation: Operation | None, targets: Sequence[Target])
     use = LastUse(call.operation, call.now, call.event_id, call.request_id)
     for target in targets:
         if target.key is not None:
-            call.usage.note("/".join(target.key.path), use)
+            call.usage.note(target.key.place, use)

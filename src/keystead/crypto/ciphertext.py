@@ -32,6 +32,7 @@ OVERHEAD = HEADER_BYTES + AEAD_OVERHEAD
 
 AAD_LABEL = b"keystead/ciphertext/v1"
 
+_NUMBER = struct.Struct(">I").pack
 _LAYOUT = struct.Struct(">BB16sQ32s")
 _UUID, _MRK = 0, 1
 _ACCOUNTS = 10**12
@@ -142,10 +143,10 @@ def canonical_context(context: Mapping[str, str] | None) -> bytes:
     """
     if not context:
         return _NO_PAIRS
-    pairs = sorted([(name.encode(), value.encode()) for name, value in context.items()])
-    parts = [len(pairs).to_bytes(4, "big")]
-    for name, value in pairs:
-        parts += (len(name).to_bytes(4, "big"), name, len(value).to_bytes(4, "big"), value)
+    parts = [_NUMBER(len(context))]
+    for given in sorted(context):  # by code points, as their UTF-8 bytes are sorted, too (RFC 3629 section 1)
+        name, value = given.encode(), context[given].encode()
+        parts += (_NUMBER(len(name)), name, _NUMBER(len(value)), value)
     return b"".join(parts)
 
 

@@ -56,12 +56,23 @@ _OFTEN_SENT: Final = (
     "X-Amz-User-Agent",
     "X-Amzn-Trace-Id",
 )
-_known: Final = {
-    spelling.encode(): name.lower()
-    for name in _OFTEN_SENT
-    for spelling in (name, name.lower(), name.replace("SHA", "Sha"))
-}.get
-"""Spellings that SDKs send → lower case. A fixed table: one that learned could be filled with junk."""
+
+
+class _Spellings(dict[bytes, str]):
+    """Names in lower case. A fixed table: one that learned could be filled with junk."""
+
+    def __missing__(self, name: bytes) -> str:
+        return name.lower().decode("latin-1")
+
+
+_lower_case: Final = _Spellings(
+    {
+        spelling.encode(): name.lower()
+        for name in _OFTEN_SENT
+        for spelling in (name, name.lower(), name.replace("SHA", "Sha"))
+    }
+).__getitem__
+"""A header's name in lower case; those that SDKs send are looked up."""
 
 # RFC 9110 section 7.2, RFC 3986 section 3.2.2; no comma, which a proxy that joins two Hosts leaves.
 _HOST: Final = re.compile(r"(?:[A-Za-z0-9._~%!$&'()*+;=-]*|\[[0-9A-Fa-fv:.]+\])(?::[0-9]*)?")
@@ -92,25 +103,30 @@ def join_fields(fields: list[tuple[bytes, bytes]]) -> dict[str, str]:
     """The headers by lower-case name, in order, the values of a repeated one joined (RFC 9110 section 5.2).
 
     Raises:
-        RefusedError: a header that may occur once is repeated.
+        RefusedError: a header that may occur once is repeated, or a value has a line break.
     """
-    # llhttp has removed the white space before a value.
-    headers = {_known(name) or _lower(name): value.rstrip(b" \t").decode("latin-1") for name, value in fields}
-    return headers if len(headers) == len(fields) else _join_repeated(fields)
+    if not fields:
+        return {}
+    names, values = zip(*fields, strict=True)
+    # All values in one step, each with an end of line, which llhttp lets none of them contain.
+    text = b"\n".join(values) + b"\n"
+    if b" \n" in text or b"\t\n" in text:  # llhttp has removed the white space before a value only
+        text = b"\n".join([value.rstrip(b" \t") for value in values]) + b"\n"
+    lines = text.decode("latin-1").split("\n")
+    if len(lines) != len(names) + 1:
+        raise RefusedError(refusals.MALFORMED)
+    headers = dict(zip(map(_lower_case, names), lines, strict=False))
+    return headers if len(headers) == len(fields) else _join_repeated(names, lines)
 
 
-def _join_repeated(fields: list[tuple[bytes, bytes]]) -> dict[str, str]:
+def _join_repeated(names: tuple[bytes, ...], lines: list[str]) -> dict[str, str]:
     values: dict[str, list[str]] = {}
-    for name, value in fields:
-        values.setdefault(_lower(name), []).append(value.rstrip(b" \t").decode("latin-1"))
+    for name, line in zip(names, lines, strict=False):
+        values.setdefault(_lower_case(name), []).append(line)
     for once in _ONCE.intersection(values):
         if len(values[once]) > 1:
             raise RefusedError(refusals.NO_HOST if once == "host" else refusals.REPEATED_HEADER)
     return {name: ",".join(several) for name, several in values.items()}
-
-
-def _lower(name: bytes) -> str:
-    return name.lower().decode("latin-1")
 
 
 def check_host(host: str | None, version: str) -> None:

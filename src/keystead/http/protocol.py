@@ -111,11 +111,10 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse what came, unless a request is being handled: then stop reading."""
-        phase = self._phase
-        if phase < _HANDLING and not self._backlog:
+        if self._phase < _HANDLING and not self._backlog:
             self._backlog = self._reader.feed(data)
             self._pump()
-        elif phase < _LINGERING:
+        elif self._phase < _LINGERING:
             self._backlog += data
             if self._reader.inflow is not None:
                 self._take_body()
@@ -193,14 +192,13 @@ class Connection(asyncio.Protocol):
         self._settle()
 
     def _hand_over(self, request: Request, closing_line: str) -> None:
-        door = self._door
         self._phase = _HANDLING
         self.deadline = math.inf
         self._serial += 1
         self._closing_line = closing_line
         self._head = request.method == "HEAD"
         try:
-            door.handler(request, functools.partial(self._answer, self._serial))
+            self._door.handler(request, functools.partial(self._answer, self._serial))
         except Exception as error:  # noqa: BLE001 - whatever a handler raises is the client's 500, not the loop's end
             self._fail(error)
 
@@ -208,8 +206,7 @@ class Connection(asyncio.Protocol):
         """Send the answer to request number `serial`; a second answer, or one to a lost client, is dropped."""
         if serial != self._serial or self._phase is not _HANDLING:
             return
-        last = self._door.draining or self._reader.inflow is not None
-        line = CLOSE if last else self._closing_line
+        line = CLOSE if self._door.draining or self._reader.inflow is not None else self._closing_line
         try:
             data = self._door.writer.encode(response, line, head=self._head)
         except Exception as error:  # noqa: BLE001 - a malformed answer must not leave its client waiting
@@ -231,7 +228,10 @@ class Connection(asyncio.Protocol):
         elif line == CLOSE:
             self._close()
         elif not self._pumping:
-            self._pump()
+            if self._reader.ready or self._backlog or self._full or self._eof or self._paused:
+                self._pump()
+            else:
+                self._await_input(_IDLE)
 
     def _fail(self, error: Exception) -> None:
         """Answer that the request failed; log where, but no message: it may quote the request."""

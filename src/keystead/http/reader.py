@@ -148,11 +148,11 @@ class Reader:
         return max(SLICE, inflow.length - inflow.received)
 
     def _parse(self, data: bytes) -> None:
-        if self._parser is None or self.finished:
+        parser, inflow = self._parser, self.inflow
+        if parser is None or self.finished:
             return
-        inflow = self.inflow
         try:
-            self._parser.feed_data(data)
+            parser.feed_data(data)
             # otherwise the slice ended with a request
             if self._target or not (self.ready or inflow is not self.inflow):
                 self._count(len(data))

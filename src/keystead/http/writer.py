@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from email.utils import formatdate
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Final
 
@@ -15,7 +17,9 @@ _STATUS_LINES: Final = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\
 _FIRST_FINAL: Final = 200  # below: interim answers, which are the door's business
 _DOORS_OWN: Final = frozenset({"connection", "content-length", "date", "transfer-encoding"})
 _BODILESS: Final = frozenset({204, 304})
-_OWN_LINES: Final = 4  # status, Date, Content-Length, empty line
+_FEW: Final = 4
+"""Headers that the answers of most APIs have at most: a request id, and what all of them have alike."""
+_MEMOISED: Final = 256
 
 
 class Writer:
@@ -40,26 +44,31 @@ class Writer:
         Raises:
             ValueError: a header would end its line or is not Latin-1, or the status is not a final one.
         """
-        if response.status < _FIRST_FINAL:
-            raise ValueError("not a final status")
+        headers = response.headers
+        if head or response.source is not None or not 0 < len(headers) <= _FEW:
+            return self._encode(response, connection, head=head)
+        name, value = headers[0]
+        around = _around(response.status, name, headers[1:])
+        if around is None or not value.isprintable():
+            return self._encode(response, connection, head=head)
+        before, after = around
+        length = f"Content-Length: {len(response.body)}\r\n"
+        lines = f"{before}{value}{after}{self._date_line()}{length}{connection}\r\n"
+        return lines.encode("latin-1") + response.body
+
+    def _encode(self, response: Response, connection: str, *, head: bool) -> bytes:
+        """The same of any answer."""
         body = response.body
-        lines = _STATUS_LINES.get(response.status) or f"HTTP/1.1 {response.status} \r\n"
-        count = _OWN_LINES + bool(connection)
+        lines = _status_line(response.status) + _lines(response.headers)
         length = f"Content-Length: {len(body) if response.source is None else response.length}\r\n"
-        for name, value in response.headers:
-            if name.lower() not in _DOORS_OWN:
-                lines += f"{name}: {value}\r\n"
-                count += 1
-            elif head and not body and name.lower() == "content-length":
-                length = f"Content-Length: {int(value)}\r\n"
+        if head and not body:
+            for name, value in response.headers:
+                if name.lower() == "content-length":
+                    length = f"Content-Length: {int(value)}\r\n"
         if response.status in _BODILESS:
-            body, length, count = b"", "", count - 1  # RFC 9110 section 8.6
+            body, length = b"", ""  # RFC 9110 section 8.6
         lines += f"{self._date_line()}{length}{connection}\r\n"
-        if lines.count("\n") != count or lines.count("\r") != count or "\0" in lines:
-            raise ValueError("a header of the answer holds a line break")
-        if head:
-            body = b""
-        return lines.encode("latin-1") + body
+        return lines.encode("latin-1") + (b"" if head else body)
 
     def _date_line(self) -> str:
         second = int(self._clock.now())
@@ -67,3 +76,29 @@ class Writer:
             self._date = f"Date: {formatdate(second, usegmt=True)}\r\n"  # RFC 9110 section 5.6.7
             self._second = second
         return self._date
+
+
+def _status_line(status: int) -> str:
+    if status < _FIRST_FINAL:
+        raise ValueError("not a final status")
+    return _STATUS_LINES.get(status) or f"HTTP/1.1 {status} \r\n"
+
+
+def _lines(headers: Sequence[tuple[str, str]]) -> str:
+    """A line for each header but the door's own."""
+    own = [f"{name}: {value}\r\n" for name, value in headers if name.lower() not in _DOORS_OWN]
+    lines, count = "".join(own), len(own)
+    if lines.count("\n") != count or lines.count("\r") != count or "\0" in lines:
+        raise ValueError("a header of the answer holds a line break")
+    return lines
+
+
+@lru_cache(_MEMOISED)
+def _around(status: int, name: str, others: tuple[tuple[str, str], ...]) -> tuple[str, str] | None:
+    """What stands before and after the value of an answer's first header; None where there is more to look at.
+
+    That value is new in each answer (its request id), the rest is what many have alike.
+    """
+    if status in _BODILESS or not name.isprintable() or name.lower() in _DOORS_OWN:
+        return None
+    return f"{_status_line(status)}{name}: ", f"\r\n{_lines(others)}"

@@ -174,7 +174,7 @@ class Keyring:
 
 
 def _place(path: Path, material_id: str) -> str:
-    return f"{path[0]}/{path[1]}/{path[2]}/{material_id}"
+    return "/".join((*path, material_id))
 
 
 def _aad(path: Path, spec: str, material_id: str) -> bytes:

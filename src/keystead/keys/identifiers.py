@@ -6,6 +6,7 @@ Source: AWS KMS Developer Guide, "Key identifiers (KeyId)".
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 import msgspec
 
@@ -14,6 +15,7 @@ from keystead import arn, errors
 _KEY_ID = re.compile(r"(?:[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|mrk-[0-9a-f]{32})")
 _ACCOUNT = re.compile(r"[0-9]{12}")
 ALIAS_PREFIX = "alias/"
+_MOST_KEPT = 4096  # identifiers, of which the API takes 2,048 characters at most
 
 
 class KeyRef(msgspec.Struct, frozen=True):
@@ -31,8 +33,9 @@ def is_key_id(text: str) -> bool:
     return _KEY_ID.fullmatch(text) is not None
 
 
+@lru_cache(_MOST_KEPT)
 def parse_key_ref(text: str, account: str, region: str) -> KeyRef:
-    """What `text` points to for a caller in `account` and `region`.
+    """What `text` points to for a caller in `account` and `region`; remembered, because callers name the same keys.
 
     Raises:
         errors.NotFound: it is no key identifier, or an ARN of another Region.

@@ -6,8 +6,9 @@ Source: IAM User Guide, "Create a signed AWS API request", step 1 ("Create a can
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
+from operator import itemgetter
 from urllib.parse import quote, unquote_to_bytes
 
 from keystead.wire.http import Request
@@ -36,7 +37,7 @@ def canonical_request(
         place = f"{path if path_as_sent else canonical_path(path)}\n{canonical_query(query)}"
     lines = canonical_headers(signed_headers, request.headers)
     # Doors decode headers as Latin-1, so this gives back the very bytes that came.
-    return f"{request.method}\n{place}\n{lines}\n{';'.join(signed_headers)}\n{payload}".encode("latin-1")
+    return f"{request.method}\n{place}\n{lines}{payload}".encode("latin-1")
 
 
 def canonical_path(path: str) -> str:
@@ -62,18 +63,26 @@ def canonical_query(query: str) -> str:
 
 
 def canonical_headers(names: tuple[str, ...], headers: Mapping[str, str]) -> str:
-    """One line for each signed header, runs of white space made one space.
+    """One line for each signed header, runs of white space made one space, an empty line, and the names in one line.
 
     Raises:
         KeyError: a signed header is not in the request.
     """
-    lines = []
-    for name in names:
-        value = headers[name]
-        if "  " in value or "\t" in value:
-            value = _SPACES.sub(" ", value)
-        lines.append(f"{name}:{value}\n")
-    return "".join(lines)
+    values, form = (_known_form if sum(map(len, names)) <= _MEMOISED else _form)(names)
+    lines = form % values(headers)
+    if "  " in lines or "\t" in lines:  # no name of a header has any, so they are in values
+        lines = _SPACES.sub(" ", lines)
+    return lines
+
+
+def _form(names: tuple[str, ...]) -> tuple[Callable[[Mapping[str, str]], str | tuple[str, ...]], str]:
+    """What gets the values of the signed headers, and the text into which they are put."""
+    spelt = [name.replace("%", "%%") for name in names]
+    lines = "".join([f"{name}:%s\n" for name in spelt])
+    return itemgetter(*names), f"{lines}\n{';'.join(spelt)}\n"
+
+
+_known_form = lru_cache(_MEMOISED)(_form)
 
 
 def _encoded(text: str) -> str:

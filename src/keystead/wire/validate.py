@@ -48,9 +48,9 @@ def validate(value: Shape) -> None:
     Raises:
         Validation: naming every constraint that is broken (the first hundred).
     """
-    broken = violations(value)
-    if not broken:
+    if _predicate(type(value))(value):
         return
+    broken = violations(value)
     noun = "error" if len(broken) == 1 else "errors"
     raise Validation(f"{len(broken)} validation {noun} detected: {'; '.join(one.text for one in broken)}")
 
