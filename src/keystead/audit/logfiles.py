@@ -100,13 +100,16 @@ class LogFiles:
         is synced once for all that come into it.
         """
         paths = {self.root / tile.path: data for tile, data in tiles}
+        folders = dict.fromkeys([path.parent for path in paths])
+        for folder in folders:
+            self._make(folder)
         with ExitStack() as stack:
             fresh = {path: self._filled(path, data, stack) for path, data in paths.items()}
             for file, _ in fresh.values():
                 file.sync()
         for path, (_, written) in fresh.items():
             self._disk.move(written, path)
-        for folder in dict.fromkeys(path.parent for path in paths):
+        for folder in folders:
             self._disk.sync_names(folder)
 
     def publish(self, head: Head) -> None:
@@ -194,16 +197,20 @@ class LogFiles:
 
     def _written(self, path: Path, data: bytes) -> Path:
         """A file beside `path` that durably holds `data`, but for its name."""
+        self._make(path.parent)
         with ExitStack() as stack:
             file, fresh = self._filled(path, data, stack)
             file.sync()
         return fresh
 
+    def _make(self, folder: Path) -> None:
+        """Nothing, once the folder is there durably."""
+        if folder not in self._durable or not folder.is_dir():
+            make_directory(self._disk, folder)
+            self._durable.add(folder)
+
     def _filled(self, path: Path, data: bytes, stack: ExitStack) -> tuple[SegmentFile, Path]:
         """A file beside `path` that holds `data`, not yet durably; the stack closes it."""
-        if path.parent not in self._durable or not path.parent.is_dir():
-            make_directory(self._disk, path.parent)
-            self._durable.add(path.parent)
         fresh = path.with_name(f".{path.name}.{os.getpid()}")
         file = self._disk.create(fresh, 0)
         stack.callback(file.close)

@@ -65,8 +65,8 @@ _END: Final = b'"v":%d}' % VERSION
 
 def event_leaves(events: Sequence[bytes], journal: str, first: int, salts: Salts) -> list[bytes]:
     """The leaves of events that are the records from number `first` on of a worker's `journal`, of version 2."""
-    found = list(map(_cut, events))
-    cuts = [cut for cut in found if cut is not None]
+    found = list(map(cut, events))
+    cuts = [one for one in found if one is not None]
     if len(cuts) < len(events) or not _have_ids(cuts):
         return _made_apart(events, found, journal, first, salts)
     return _made(range(first, first + len(events)), events, cuts, journal, salts)
@@ -76,9 +76,9 @@ def _made_apart(
     events: Sequence[bytes], found: Sequence[_Cut | None], journal: str, first: int, salts: Salts
 ) -> list[bytes]:
     """The same, where not all of the events have the form in which they are cut."""
-    cuts = {number: cut for number, cut in enumerate(found, first) if cut is not None}
+    cuts = {number: one for number, one in enumerate(found, first) if one is not None}
     if not _have_ids(list(cuts.values())):
-        cuts = {number: cut for number, cut in cuts.items() if _have_ids([cut])}
+        cuts = {number: one for number, one in cuts.items() if _have_ids([one])}
     known = [events[number - first] for number in cuts]
     made = dict(zip(cuts, _made(list(cuts), known, list(cuts.values()), journal, salts), strict=True))
     return [
@@ -120,7 +120,7 @@ _Cut = tuple[_Who, _What, _Asked, _Rest, bytes, bytes, bytes]
 """The parts of an event; its time, the id of its request and its own."""
 
 
-def _cut(event: bytes) -> _Cut | None:
+def cut(event: bytes) -> _Cut | None:
     """The event's parts; None if it is not made of them."""
     time = event.find(_TIME)
     asked = event.find(_ASKED, time)
@@ -138,7 +138,7 @@ def _cut(event: bytes) -> _Cut | None:
 
 def _have_ids(cuts: Sequence[_Cut]) -> bool:
     """Whether all ids have the shape of one."""
-    texts = b"".join([cut[-1] for cut in cuts]) + b"".join([cut[-2] for cut in cuts])
+    texts = b"".join([one[-1] for one in cuts]) + b"".join([one[-2] for one in cuts])
     return texts.translate(_DIGITS) == _ID_SHAPE * (2 * len(cuts))
 
 
@@ -146,12 +146,16 @@ def _made(
     numbers: Sequence[int], events: Sequence[bytes], cuts: Sequence[_Cut], journal: str, salts: Salts
 ) -> list[bytes]:
     """The leaves of the events, put together."""
-    seeds = unhexlify(b"".join([cut[-1] for cut in cuts]).translate(None, b"-"))
-    dealt = [_split(salts.at(place, seeds)) for place in (WHOLE, CALLER, PARAMETERS, FIRST_PAIR)]
+    seeds = unhexlify(b"".join([one[-1] for one in cuts]).translate(None, b"-"))
+    dealt = [
+        _split(salts.at(place, seeds)) for place in (WHOLE, CALLER, PARAMETERS, FIRST_PAIR, FIRST_PAIR + 1)
+    ]
     named = b',"journal":"%b",' % journal.encode()
     leaves, sha, join = [], sha256, b"".join
-    for index, event, cut, salt, salt_1, salt_2, salt_3 in zip(numbers, events, cuts, *dealt, strict=True):
-        who, what, (parameters, pairs, response), rest, when, request, own = cut
+    for index, event, parts, salt, salt_1, salt_2, salt_3, salt_4 in zip(
+        numbers, events, cuts, *dealt, strict=True
+    ):
+        who, what, (parameters, pairs, response), rest, when, request, own = parts
         commitments = (
             sha(EVENT + salt + event).digest()
             + sha(salt_1 + _caller(who, what)).digest()
@@ -160,10 +164,10 @@ def _made(
         if pairs:
             commitments += sha(salt_3 + pairs[0]).digest()
             if len(pairs) > 1:
-                commitments += _more_pairs(pairs, own, salts)
+                commitments += sha(salt_4 + pairs[1]).digest() + _more_pairs(pairs[2:], own, salts)
         region, error, name, *_ = what
         kind, keys, shared, resources = rest
-        parts = (
+        pieces = (
             region,
             b2a_base64(commitments, newline=False),
             error,
@@ -179,7 +183,7 @@ def _made(
             _others(response, resources, own, salts) if response or resources else b'",',
             shared,
         )
-        leaves.append(join(parts))
+        leaves.append(join(pieces))
     return leaves
 
 
@@ -188,13 +192,12 @@ def _split(salts: bytes) -> Iterator[bytes]:
 
 
 def _more_pairs(pairs: Sequence[bytes], own: bytes, salts: Salts) -> bytes:
-    """The commitments to the pairs behind the first."""
+    """The commitments to the pairs behind the second."""
+    if not pairs:
+        return b""
     seed = unhexlify(own.replace(b"-", b""))
     return b"".join(
-        [
-            sha256(salts.at(place, seed) + told).digest()
-            for place, told in enumerate(pairs[1:], FIRST_PAIR + 1)
-        ]
+        [sha256(salts.at(place, seed) + told).digest() for place, told in enumerate(pairs, FIRST_PAIR + 2)]
     )
 
 
