@@ -4,7 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keystead.audit.change import join, note_record
+from keystead.audit.disk import OsDisk, OsFile
+from keystead.audit.follow import parts
 from keystead.audit.groups import read_groups, read_up_to
+from keystead.audit.journal import Journal
 from keystead.audit.segment import Kind, Position, encode_group, genesis, group_end, read_marker, walk
 
 START = Position(0, 7, genesis("w0"))
@@ -102,3 +105,33 @@ def test_a_place_within_a_group_may_be_the_end(made, count):
         assert records.texts == whole.texts[: count + 1]
         assert records.offsets == whole.offsets[: count + 1]
     assert read_up_to(data, START, Position(0, 10**6, bytes(32)), BASE) is None
+
+
+class Syncing(OsDisk):
+    """Counts the syncs of segments that are opened to be read."""
+
+    def __init__(self):
+        self.syncs = 0
+
+    def open(self, path):
+        file, synced = super().open(path), self
+
+        class Counted(OsFile):
+            def sync(self):
+                synced.syncs += 1
+                super().sync()
+
+        file.__class__ = Counted
+        return file
+
+
+def test_what_is_known_to_be_durable_is_not_synced_again(tmp_path):
+    journal = Journal.open(tmp_path, "w0", segment_size=1 << 16, prepare_ahead=False)
+    journal.append([b"{1}", b"{2}"])
+    for durable, syncs in ((0, 1), (1, 1), (2, 0), (9, 0)):
+        disk = Syncing()
+        read = list(parts(tmp_path, "w0", None, disk, durable))
+        assert [event.payload for part in read for event in part.events] == [b"{1}", b"{2}"]
+        assert disk.syncs == syncs
+        assert list(parts(tmp_path, "w0", read[-1].cursor, disk, durable)) == []
+    journal.abandon()

@@ -60,10 +60,13 @@ class Part(msgspec.Struct, frozen=True):
         )
 
 
-def parts(root: Path, worker: str, cursor: Cursor | None, disk: Disk | None = None) -> Iterator[Part]:
+def parts(
+    root: Path, worker: str, cursor: Cursor | None, disk: Disk | None = None, durable: int = 0
+) -> Iterator[Part]:
     """What is in a worker's journal behind `cursor` (None: from the oldest segment that is there), in order.
 
-    Segments that were pruned are passed over. What is handed out was made durable before.
+    Segments that were pruned are passed over. What is handed out was made durable before; records below number `durable` are
+    known to be, so that nothing has to be synced for them.
 
     Raises:
         JournalError: the chain is broken, or a segment cannot be read.
@@ -71,19 +74,19 @@ def parts(root: Path, worker: str, cursor: Cursor | None, disk: Disk | None = No
     disk = disk or OsDisk()
     directory = directory_of(root, worker)
     while True:
-        part = _next(disk, directory, worker, cursor)
+        part = _next(disk, directory, worker, cursor, durable)
         if part is None:
             return
         cursor = part.cursor
         yield part
 
 
-def _next(disk: Disk, directory: Path, worker: str, cursor: Cursor | None) -> Part | None:
+def _next(disk: Disk, directory: Path, worker: str, cursor: Cursor | None, durable: int) -> Part | None:
     if cursor is None or not (directory / _name(cursor.sequence)).exists():
         return _from_oldest(disk, directory, worker, cursor)
     following = _header(disk, directory, worker, cursor.sequence + 1)
     if following is None:
-        return _whole_groups(disk, directory, cursor)
+        return _whole_groups(disk, directory, cursor, durable)
     return _rest(disk, directory, cursor, following)
 
 
@@ -125,19 +128,21 @@ def _header(disk: Disk, directory: Path, worker: str, sequence: int) -> Header |
     return header
 
 
-def _whole_groups(disk: Disk, directory: Path, cursor: Cursor) -> Part | None:
+def _whole_groups(disk: Disk, directory: Path, cursor: Cursor, durable: int) -> Part | None:
     """The groups that are complete in a segment that is still written; None without any."""
     length = _CHUNK
     with _opened(disk, directory / _name(cursor.sequence)) as file:
-        while True:
+        while file.read(1, cursor.offset) > b"\0":  # a marker begins with its kind
             data = file.read(length, cursor.offset)
             records, end = read_groups(data, _place(cursor), cursor.offset)
             if end.offset:
-                file.sync()
+                if end.index > durable:
+                    file.sync()
                 return _part(records, cursor, end)
-            if len(data) < length or not any(data[:4]):
-                return None
+            if len(data) < length:
+                break
             length *= _GROWTH  # the group is longer
+    return None
 
 
 def _place(cursor: Cursor) -> Position:

@@ -196,7 +196,7 @@ class Sequencer:
         self, worker: str, journals: dict[str, int], cursors: dict[str, Cursor], leaves: list[bytes]
     ) -> None:
         limit = self._acknowledged(worker)
-        for part in parts(self._directory, worker, cursors.get(worker), self._disk):
+        for part in parts(self._directory, worker, cursors.get(worker), self._disk, limit or 0):
             following = journals.get(worker, 0)
             if part.gone is not None and part.gone < following:
                 raise LogError(f"journal {worker}: record {part.gone} was in the log and is gone")
