@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from keystead.policy.issue_codes import MEANINGS
 from keystead.policy.issues import issues
+from keystead.policy.spans import names as member_names
 from keystead.policy.spans import spans
 from keystead.services.kms.managed_keys import MANAGED_KEYS, managed_policy
 from keystead.testing import RunningServer
@@ -132,6 +133,10 @@ CASES = {
     "REDUNDANT_RESOURCE": policy(Resource=["*", "arn:aws:kms:us-east-1:111122223333:key/x"]),
     "WILDCARD_IN_SERVICE_NAME": policy(Action="k*:Decrypt"),
     "KEYSTEAD_GRANT_FOR_ANYBODY": policy(Principal={"AWS": "arn:aws:iam::111122223333:role/App"}, Action="kms:CreateGrant"),
+    "KEYSTEAD_LOCKOUT": policy(Action="kms:Decrypt"),
+    "KEYSTEAD_NO_DELEGATION": policy(Principal={"AWS": "arn:aws:iam::111122223333:role/App"}),
+    "KEYSTEAD_CONTEXT_NOT_BOUND": policy(
+        Action="kms:Decrypt", Condition={"StringEquals": {"kms:EncryptionContext:a": "b"}}),
     "UNIQUE_SIDS_RECOMMENDED": json.dumps({"Version": "2012-10-17", "Statement": [
         CLEAN, CLEAN | {"Principal": {"AWS": "444455556666"}}]}),
 }  # fmt: skip
@@ -145,7 +150,7 @@ def test_each_code_is_told_and_points_at_its_place(analyzer, code):
     (location,) = told[code]["locations"]
     value = json.loads(text)
     for step in location["path"]:
-        value = value[step["index"] if "index" in step else step["value"]]
+        value = step["key"] if "key" in step else value[step["index"] if "index" in step else step["value"]]
     start, end = (location["span"][name]["offset"] for name in ("start", "end"))
     assert json.loads(text[start:end]) == value
 
@@ -198,6 +203,17 @@ def test_codes_of_key_policies_are_told_where_it_is_known_to_be_one(code):
 
 def test_every_code_has_a_case_that_shows_it():
     assert set(MEANINGS) == {*CASES, *OF_OTHER_KINDS, *OF_KEYS, "JSON_SYNTAX_ERROR"}
+
+
+@pytest.mark.parametrize("changes", [
+    {"Action": ["kms:Decrypt", "s3:GetObject"]}, {"Action": None, "NotAction": "kms:Sign"},
+    {"Condition": {"StringEquals": {"kms:EncryptionContext:a": "b"},
+                   "ForAllValues:StringEquals": {"kms:EncryptionContextKeys": "a"}}},
+    {"Principal": None, "NotPrincipal": {"AWS": "111122223333"}}, {"Effect": "Deny"},
+])  # fmt: skip
+def test_what_is_told_of_key_policies_is_told_where_it_is_so(analyzer, changes):
+    told = {one["issueCode"] for one in found(analyzer, policy(**changes))}
+    assert not told & {"KEYSTEAD_LOCKOUT", "KEYSTEAD_NO_DELEGATION", "KEYSTEAD_CONTEXT_NOT_BOUND"}
 
 
 def test_a_misspelt_action_is_told_with_what_may_be_meant(analyzer):
@@ -290,7 +306,92 @@ KINDS = ["IDENTITY_POLICY", "RESOURCE_POLICY", "SERVICE_CONTROL_POLICY", "RESOUR
 )
 def test_whatever_a_statement_holds_is_told_of_at_places_that_are_there(statement, kind, resource):
     text = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    places = spans(text)
+    places, named = spans(text), member_names(text)
     for one in issues(text, kind, resource):
         assert one.path in places
-        assert one.span == places[one.path]
+        assert one.span == (named if one.of_name else places)[one.path]
+
+
+OFFENCES = {
+    "Action": [("INVALID_ACTION", "kms:Decyrpt"), ("INVALID_ACTION", "kms"), ("INVALID_SERVICE_IN_ACTION", "ksm:Decrypt"),
+               ("WILDCARD_IN_SERVICE_NAME", "k*:Decrypt"), ("VARIABLE_UNSUPPORTED_IN_ELEMENT", "kms:${aws:username}")],
+    "Resource": [("INVALID_ARN_PREFIX", "key/x"), ("MISSING_ARN_FIELD", "arn:aws:kms:key/x"),
+                 ("INVALID_PARTITION", "arn:azure:kms:us-east-1:111122223333:key/x"),
+                 ("INVALID_ARN_ACCOUNT", "arn:aws:kms:us-east-1:11:key/x"), ("EMPTY_VARIABLE", "arn:aws:s3:::${}")],
+    "StringEquals/kms:ViaService": [("INVALID_SERVICE_PRINCIPAL_FORMAT", "s3"), ("WILDCARD_WITHOUT_LIKE_OPERATOR", "s3.*")],
+    "StringEquals/aws:SourceVpc": [("INVALID_VPC_FORMAT", "vpc-1")],
+    "DateLessThan/aws:CurrentTime": [("TYPE_MISMATCH_DATE", "soon")],
+    "NumericEquals/aws:MultiFactorAuthAge": [("TYPE_MISMATCH_NUMBER", "old")],
+    "IpAddress/aws:SourceIp": [("TYPE_MISMATCH_IP_RANGE", "here"), ("IMPROVE_IP_RANGE", "54.1.2.3/8"),
+                               ("PRIVATE_IP_ADDRESS_SUBSET", "10.0.0.0/8")],
+}  # fmt: skip
+"""By the element that lists them, values that each are told by a code."""
+SOUND = {
+    "Action": ["kms:Sign", "kms:Verify"], "Resource": ["arn:aws:kms:us-east-1:111122223333:key/a"],
+    "StringEquals/kms:ViaService": ["s3.us-east-1.amazonaws.com"], "StringEquals/aws:SourceVpc": ["vpc-12345678"],
+    "DateLessThan/aws:CurrentTime": ["2026-01-01T00:00:00Z"], "NumericEquals/aws:MultiFactorAuthAge": ["5"],
+    "IpAddress/aws:SourceIp": ["54.0.0.0/8"],
+}  # fmt: skip
+NAMED = [
+    ("INVALID_POLICY_ELEMENT", "Acton", ()), ("INVALID_CONDITION_OPERATOR", "StringIs", ("Condition",)),
+    ("INVALID_GLOBAL_CONDITION_KEY", "aws:SorceArn", ("Condition", "StringLike")),
+    ("INVALID_SERVICE_CONDITION_KEY", "kms:ViaServices", ("Condition", "StringLike")),
+    ("INVALID_CONDITION_KEY_FORMAT", "ViaService", ("Condition", "StringLike")),
+    ("MISSING_QUALIFIER", "aws:PrincipalOrgPaths", ("Condition", "StringLike")),
+    ("INVALID_PRINCIPAL_KEY", "Aws", ("Principal",)),
+]  # fmt: skip
+"""Codes about names, a name that is told, and where it stands in a statement."""
+
+
+@st.composite
+def listed(draw):
+    """A statement with one offending value at some place in a list, its code, and the value."""
+    element = draw(st.sampled_from(sorted(OFFENCES)))
+    code, value = draw(st.sampled_from(OFFENCES[element]))
+    values = [*SOUND[element]]
+    values.insert(draw(st.integers(0, len(values))), value)
+    operator, _, key = element.partition("/")
+    changes = {"Condition": {operator: {key: values}}} if key else {element: values}
+    return CLEAN | changes, code, value
+
+
+def document(draw_before, statement, indent):
+    statements = [*[CLEAN | {"Sid": f"B{number}"} for number in range(draw_before)], statement]
+    return json.dumps({"Version": "2012-10-17", "Statement": statements}, indent=indent, ensure_ascii=False)
+
+
+def cuts(text, code):
+    return [
+        text[one.span.start.offset : one.span.end.offset]
+        for one in issues(text, "RESOURCE_POLICY")
+        if one.code == code
+    ]
+
+
+@settings(max_examples=60, deadline=None)
+@given(listed(), st.integers(0, 3), st.sampled_from([None, 0, 2]))
+def test_the_span_of_a_value_cuts_that_value_out(made, before, indent):
+    statement, code, value = made
+    text = document(before, statement | {"Sid": "Schl\u00fcssel \U0001f511"}, indent)
+    assert cuts(text, code) == [json.dumps(value)]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(NAMED), st.integers(0, 3), st.sampled_from([None, 0, 2]))
+def test_the_span_of_a_name_cuts_that_name_out(named, before, indent):
+    code, name, place = named
+    inner = {name: {"kms:ViaService": "a"} if place == ("Condition",) else "111122223333"}
+    for step in reversed(place):
+        inner = {step: inner}
+    text = document(before, CLEAN | {"Sid": "\u00e4\u00f6\u00fc"} | inner, indent)
+    assert cuts(text, code) == [json.dumps(name)]
+
+
+@settings(deadline=None)
+@given(st.text(max_size=60) | st.sampled_from([policy(), "[" * 500, '{"a":' * 300]).flatmap(
+    lambda text: st.tuples(st.integers(0, len(text)), st.text(max_size=3)).map(lambda cut: text[: cut[0]] + cut[1] + text[cut[0] + 1 :])
+), st.sampled_from(KINDS))  # fmt: skip
+def test_whatever_is_sent_has_an_answer_with_places_in_the_text(text, kind):
+    for one in issues(text, kind):
+        assert 0 <= one.span.start.offset <= one.span.end.offset <= len(text) + 1
+        assert one.details

@@ -56,8 +56,8 @@ def on_conditions(statement: Mapping[str, Any], path: Path, resource: str | None
                     (*place, operator, key),
                     "The condition has no value.",
                 )
-            yield from _on_values(operator, key, listed, (*place, operator, key))
-            yield from value_issues.on_values(operator, key, listed, (*place, operator, key))
+            yield from _on_values(operator, key, values, (*place, operator, key))
+            yield from value_issues.on_values(operator, values, (*place, operator, key))
         yield from _twice(keys, (*place, operator))
     yield from key_issues.on_keys(statement, path, resource)
 
@@ -124,37 +124,41 @@ def _on_key(operator: str, key: str, place: Path) -> Found:
         yield "TYPE_MISMATCH", place, f"{operator} does not compare what {key} holds: {row.type}."
 
 
-def _on_values(operator: str, key: str, values: list[Any], place: Path) -> Found:
+def _on_values(operator: str, key: str, values: Any, place: Path) -> Found:
     parts = condition.split(operator)
     if parts is None:
         return
     base = parts[1]
-    texts = [str(value).lower() if isinstance(value, bool) else str(value) for value in values]
-    if base in ("StringEquals", "StringNotEquals") and any(
-        "*" in text or "?" in text for text in _plain(texts)
-    ):
-        said = f"To {base}, wild cards are plain characters; did you mean StringLike?"
-        yield "WILDCARD_WITHOUT_LIKE_OPERATOR", place, said
-    for start, (code, read) in _READ.items():
-        if base.startswith(start) and any(read(text) is None for text in texts):
-            yield code, place, f"{operator} cannot read a value of {key}."
+    texts = [
+        (at, str(value).lower() if isinstance(value, bool) else str(value))
+        for at, value in value_issues.placed(values, place)
+    ]
+    for at, text in texts:
+        if base in ("StringEquals", "StringNotEquals") and {"*", "?"} & set(_plain(text)):
+            said = f"To {base}, wild cards are plain characters; did you mean StringLike?"
+            yield "WILDCARD_WITHOUT_LIKE_OPERATOR", at, said
+        for start, (code, read) in _READ.items():
+            if base.startswith(start) and read(text) is None:
+                yield code, at, f"{operator} cannot read a value of {key}."
     if key.lower() == "aws:sourceip" and base in ("IpAddress", "NotIpAddress"):
         yield from _on_networks(texts, place, base)
 
 
-def _plain(texts: list[str]) -> list[str]:
-    """The texts without the variables that stand for wild cards."""
-    return [text.replace("${*}", "").replace("${?}", "") for text in texts]
+def _plain(text: str) -> str:
+    """The text without the variables that stand for wild cards."""
+    return text.replace("${*}", "").replace("${?}", "")
 
 
-def _on_networks(texts: list[str], place: Path, base: str) -> Found:
-    networks = [network for network in map(scalars.network, texts) if network is not None]
-    private = [network for network in networks if _is_private(network)]
+def _on_networks(texts: list[tuple[Path, str]], place: Path, base: str) -> Found:
+    read = ((at, scalars.network(text)) for at, text in texts)
+    networks = [(at, network) for at, network in read if network is not None]
+    private = [at for at, network in networks if _is_private(network)]
     if networks and len(private) == len(networks):
         said = "aws:SourceIp is a public address: private ones never match."
         yield "PRIVATE_IP_ADDRESS" if base == "IpAddress" else "PRIVATE_NOT_IP_ADDRESS", place, said
-    elif private:
-        yield "PRIVATE_IP_ADDRESS_SUBSET", place, "Private addresses among these never match."
+        return
+    for at in private:
+        yield "PRIVATE_IP_ADDRESS_SUBSET", at, "A private address never matches."
 
 
 _PRIVATE: Final = tuple(map(ipaddress.IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))

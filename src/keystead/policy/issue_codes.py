@@ -84,6 +84,7 @@ _ERRORS: Final[Mapping[str, str]] = {
 }  # fmt: skip
 
 _SECURITY_WARNINGS: Final[Mapping[str, str]] = {
+    "KEYSTEAD_LOCKOUT": "Nobody is left who may change a key's policy.",
     "ALLOW_WITH_NOT_PRINCIPAL": "Everybody but those named is let in, also without authentication.",
     "FORALLVALUES_WITH_SINGLE_VALUED_KEY": "ForAllValues holds where a key is absent, and this one has one value.",
     "MISSING_PAIRED_CONDITION_KEYS": "Everybody is let in through a service, whatever their account: `kms:ViaService` needs a key about the caller.",
@@ -121,6 +122,8 @@ _SUGGESTIONS: Final[Mapping[str, str]] = {
     "REDUNDANT_RESOURCE": "A resource is covered by another one of the list.",
     "REDUNDANT_STATEMENT": "Without the statement the policy lets in the same: proven.",
     "WILDCARD_IN_SERVICE_NAME": "Wild cards have no effect in the name of a service.",
+    "KEYSTEAD_CONTEXT_NOT_BOUND": "A pair of the encryption context is asked for, and others may be there: `kms:EncryptionContextKeys` limits them.",
+    "KEYSTEAD_NO_DELEGATION": "No statement of a key's policy names the account: identity policies do not count.",
     "KEYSTEAD_DENY_WITHOUT_EFFECT": "A Deny blocks nobody: proven.",
     "KEYSTEAD_GRANT_FOR_ANYBODY": "Whoever may make grants may lend the key to whomever it wants, without `kms:GrantIsForAWSResource`.",
 }  # fmt: skip
@@ -140,6 +143,15 @@ MEANINGS: Final[Mapping[str, str]] = {
     **_SUGGESTIONS,
 }
 """What each issue code means."""
+
+OF_NAMES: Final = frozenset({
+    "DUPLICATE_KEYS_WITH_DIFFERENT_CASE", "FORALLVALUES_WITH_SINGLE_VALUED_KEY", "INVALID_CONDITION_KEY_FORMAT",
+    "INVALID_CONDITION_OPERATOR", "INVALID_GLOBAL_CONDITION_KEY", "INVALID_POLICY_ELEMENT", "INVALID_PRINCIPAL_KEY",
+    "INVALID_SERVICE_CONDITION_KEY", "IRRELEVANT_CONDITION_KEY_IN_POLICY", "MISSING_QUALIFIER",
+    "MISSING_TAG_KEY_IN_CONDITION", "NULL_WITH_IF_EXISTS", "NULL_WITH_QUALIFIER", "TYPE_MISMATCH",
+    "UNSUPPORTED_ACTION_FOR_CONDITION_KEY", "UNSUPPORTED_ELEMENT_COMBINATION", "UNSUPPORTED_GLOBAL_CONDITION_KEY",
+})  # fmt: skip
+"""Codes that are about a name in the policy, whatever is behind it: that of an element, an operator or a condition key."""
 
 NOT_REPORTED: Final[Mapping[str, str]] = {
     "DENY_WITH_UNSUPPORTED_TAG_CONDITION_KEY_FOR_SERVICE": "It takes to know of every service whether it gives tags to conditions.",

@@ -24,10 +24,10 @@ from keystead.policy import (
 )
 from keystead.policy.actions import ACTIONS
 from keystead.policy.document import DEFAULT_VERSION, EVERYONE, decode
-from keystead.policy.issue_codes import ISSUE_TYPES, IssueType
+from keystead.policy.issue_codes import ISSUE_TYPES, OF_NAMES, IssueType
 from keystead.policy.lint import LONGEST
 from keystead.policy.principal import account_of
-from keystead.policy.spans import Path, Position, Span, spans
+from keystead.policy.spans import Path, Position, Span, names, spans
 
 Kind = Literal["IDENTITY_POLICY", "RESOURCE_POLICY", "SERVICE_CONTROL_POLICY", "RESOURCE_CONTROL_POLICY"]
 
@@ -53,13 +53,14 @@ Found = Iterator[tuple[str, Path, str]]
 
 
 class Issue(msgspec.Struct, frozen=True):
-    """One finding: its code and type, what it says, where it is."""
+    """One finding: its code and type, what it says, where it is; `of_name`: at the name of the member, not at its value."""
 
     code: str
     type: IssueType
     details: str
     path: Path
     span: Span
+    of_name: bool = False
 
 
 def issues(text: str, kind: Kind, resource: str | None = None) -> tuple[Issue, ...]:
@@ -68,11 +69,13 @@ def issues(text: str, kind: Kind, resource: str | None = None) -> tuple[Issue, .
     `resource` is the type of the resource that a resource policy is of, as CloudFormation names it, if it is known.
     """
     try:
-        policy, places = decode(text), spans(text)
+        policy, places, named = decode(text), spans(text), names(text)
     except ValueError as error:
         return (Issue("JSON_SYNTAX_ERROR", "ERROR", "Fix the JSON syntax.", (), _at(text, error)),)
     found = [
-        Issue(code, ISSUE_TYPES[code], details, path, places.get(path) or places[()])
+        Issue(code, ISSUE_TYPES[code], details, path, named[path], of_name=True)
+        if code in OF_NAMES and path in named
+        else Issue(code, ISSUE_TYPES[code], details, path, places.get(path) or places[()])
         for code, path, details in _on_document(policy, text, kind, resource)
     ]
     return tuple(sorted(found, key=lambda one: one.span.start.offset))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from typing import Final
 
 import msgspec
 
 Path = tuple[str | int, ...]
 """Member names and list positions, from the document's root."""
+
+Places = list[tuple[Path, int, int]]
+"""What stands where: its path, and the offsets of its begin and of what is behind it."""
 
 _SPACE: Final = re.compile(r"[ \t\n\r]*")
 _SCALAR: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[^\s,:\[\]{}"]+', re.DOTALL)
@@ -38,8 +40,21 @@ def spans(text: str) -> dict[Path, Span]:
     Raises:
         ValueError: not JSON, or nested deeper than a policy can be.
     """
+    return _spans(text, _walk(text)[0])
+
+
+def names(text: str) -> dict[Path, Span]:
+    """The span of the name of every member, by the path of its value; of one that is there twice, the last one's.
+
+    Raises:
+        ValueError: not JSON, or nested deeper than a policy can be.
+    """
+    return _spans(text, _walk(text)[1])
+
+
+def _spans(text: str, found: Places) -> dict[Path, Span]:
     breaks = [index for index, letter in enumerate(text) if letter == "\n"]
-    return {path: Span(_position(start, breaks), _position(end, breaks)) for path, start, end in _walk(text)}
+    return {path: Span(_position(start, breaks), _position(end, breaks)) for path, start, end in found}
 
 
 def _position(offset: int, breaks: list[int]) -> Position:
@@ -50,12 +65,13 @@ def _position(offset: int, breaks: list[int]) -> Position:
     return Position(low + 1, offset - (breaks[low - 1] + 1 if low else 0), offset)
 
 
-def _walk(text: str) -> Iterator[tuple[Path, int, int]]:
-    found: list[tuple[Path, int, int]] = []
+def _walk(text: str) -> tuple[Places, Places]:
+    """Where each value is, and where each name."""
+    found: tuple[Places, Places] = ([], [])
     end = _value(text, _skip(text, 0), (), found)
     if _skip(text, end) != len(text):
         raise ValueError("more than one JSON value")
-    yield from found
+    return found
 
 
 def _skip(text: str, at: int) -> int:
@@ -64,7 +80,7 @@ def _skip(text: str, at: int) -> int:
     return found.end()
 
 
-def _value(text: str, at: int, path: Path, found: list[tuple[Path, int, int]]) -> int:
+def _value(text: str, at: int, path: Path, found: tuple[Places, Places]) -> int:
     """The offset behind the value that begins at `at`."""
     if len(path) > _DEEPEST:
         raise ValueError("nested too deep")
@@ -76,11 +92,11 @@ def _value(text: str, at: int, path: Path, found: list[tuple[Path, int, int]]) -
         if scalar is None:
             raise ValueError(f"no JSON value at offset {at}")
         end = scalar.end()
-    found.append((path, at, end))
+    found[0].append((path, at, end))
     return end
 
 
-def _container(text: str, at: int, path: Path, found: list[tuple[Path, int, int]], closing: str) -> int:
+def _container(text: str, at: int, path: Path, found: tuple[Places, Places], closing: str) -> int:
     at, number = _skip(text, at + 1), 0
     while text[at : at + 1] != closing:
         if number:
@@ -91,6 +107,7 @@ def _container(text: str, at: int, path: Path, found: list[tuple[Path, int, int]
             if name is None or text[at] != '"':
                 raise ValueError(f"no member name at offset {at}")
             step = str(json.loads(name.group()))
+            found[1].append(((*path, step), at, name.end()))
             at = _skip(text, _after(text, _skip(text, name.end()), ":"))
         at = _skip(text, _value(text, at, (*path, step), found))
         number += 1

@@ -32,9 +32,17 @@ _TRUTHS: Final = frozenset({"Bool", "Null"})
 _BOUNDS: Final = ("LessThan", "GreaterThan")
 
 
-def on_values(operator: str, key: str, values: list[Any], place: Path) -> Found:
-    """The issues of a condition's values."""
-    parts = condition.split(operator)
+def placed(values: Any, place: Path) -> list[tuple[Path, Any]]:
+    """Each of a condition's values with its own place."""
+    if not isinstance(values, list):
+        return [(place, values)]
+    return [((*place, index), value) for index, value in enumerate(values)]
+
+
+def on_values(operator: str, given: Any, place: Path) -> Found:
+    """The issues of a condition's values; `place` ends with the condition's key."""
+    parts, entries = condition.split(operator), placed(given, place)
+    values = [value for _, value in entries]
     base = operator.rpartition(":")[2].removesuffix("IfExists") if parts is None else parts[1]
     if len({_kind(value) for value in values}) > 1:
         yield "INVALID_CONDITION_DATA_TYPE", place, "The values are of different JSON types."
@@ -43,11 +51,11 @@ def on_values(operator: str, key: str, values: list[Any], place: Path) -> Found:
     if base.startswith(("Numeric", "Date")) and any(word in base for word in _BOUNDS) and len(values) > 1:
         said = "Of several bounds only one counts: keep that one."
         yield "REDUNDANT_CONDITION_VALUE_NUM", place, said
-    texts = [value for value in values if isinstance(value, str)]
+    texts = [(at, value) for at, value in entries if isinstance(value, str)]
     if base.startswith("String"):
-        yield from _on_forms(key, texts, place)
+        yield from _on_forms(str(place[-1]), texts)
     if base in ("IpAddress", "NotIpAddress"):
-        yield from _on_masks(texts, place)
+        yield from _on_masks(texts)
 
 
 def _kind(value: Any) -> str:
@@ -57,14 +65,14 @@ def _kind(value: Any) -> str:
     return "text" if type(value) is str else "other"
 
 
-def _on_forms(key: str, texts: list[str], place: Path) -> Found:
+def _on_forms(key: str, texts: list[tuple[Path, str]]) -> Found:
     form = _FORMS.get(key.lower())
     if form is None:
         return
     code, wanted, words = form
-    wrong = next((text for text in texts if not _fits(text, wanted.fullmatch)), None)
-    if wrong is not None:
-        yield code, place, f"{wrong} is not of the form {words}."
+    for place, text in texts:
+        if not _fits(text, wanted.fullmatch):
+            yield code, place, f"{text} is not of the form {words}."
 
 
 def _fits(text: str, match: Callable[[str], object]) -> bool:
@@ -72,8 +80,8 @@ def _fits(text: str, match: Callable[[str], object]) -> bool:
     return bool(set(text) & {"*", "?", "$"}) or match(text) is not None
 
 
-def _on_masks(texts: list[str], place: Path) -> Found:
-    for text in texts:
+def _on_masks(texts: list[tuple[Path, str]]) -> Found:
+    for place, text in texts:
         network = scalars.network(text)
         if (
             network is not None

@@ -20,6 +20,7 @@ from keystead.policy.document import Document, parse
 from keystead.policy.issues import Issue, Kind, issues
 from keystead.policy.spans import Path, Span, spans
 from keystead.services.accessanalyzer.access import on_any
+from keystead.services.accessanalyzer.key_policies import on_key_policy
 from keystead.wire.models import accessanalyzer as wire
 
 _MOST: Final = 1000
@@ -64,6 +65,7 @@ def _proven(text: str) -> Iterator[Issue]:
     """Statements without which the policy would let in the same; nothing where that is not decided."""
     document = parse(text)
     listed, whole = spans(text), compile_policy(document)
+    yield from on_key_policy(whole, listed)
     for index, statement in enumerate(document.statements):
         path: Path = ("Statement", index) if ("Statement", index) in listed else ("Statement",)
         rest = compile_policy(_without(document, index))
@@ -101,8 +103,14 @@ def _finding(issue: Issue) -> wire.ValidatePolicyFinding:
         finding_type=issue.type,
         issue_code=issue.code,
         learn_more_link=f"{_PAGE}#access-analyzer-reference-policy-checks-{anchor}",
-        locations=[wire.Location(path=[*map(_element, issue.path)], span=_span(issue.span))],
+        locations=[wire.Location(path=_path(issue), span=_span(issue.span))],
     )
+
+
+def _path(issue: Issue) -> list[wire.PathElement]:
+    """The way to the value; the last step of one about a name is that name."""
+    steps = [*map(_element, issue.path)]
+    return [*steps[:-1], wire.PathElement(key=str(issue.path[-1]))] if issue.of_name else steps
 
 
 def _element(step: str | int) -> wire.PathElement:
