@@ -132,6 +132,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "0 keeps all in `object_store`. At most 262,144."
         ),
     ] = 65_536
+    s3_signature_v2: Annotated[
+        bool,
+        _about(
+            "Take presigned URLs of objects, and forms, that are signed by Signature Version 2, as some SDKs do unless they "
+            "are told otherwise."
+        ),
+    ] = True
     brake_objects: Annotated[
         int,
         _about(

@@ -80,6 +80,20 @@ def test_a_file_is_there_with_what_its_fields_say(server: Any, s3: Any, bucket: 
     assert (event["eventName"], event["userIdentity"]["type"]) == ("PutObject", "Root")
 
 
+def test_forms_that_boto3_signs_by_itself_are_taken(server: Any, s3: Any, bucket: str, made: Any) -> None:
+    tags = TAGS("<Tag><Key>kind</Key><Value>cat</Value></Tag>")
+    post = made(config=Config(signature_version="s3")).generate_presigned_post(
+        bucket, "k", Fields={"tagging": tags}, Conditions=[{"tagging": tags}, ["content-length-range", 1, 9]]
+    )
+    assert "AWSAccessKeyId" in post["fields"]
+    assert send(server, f"/{bucket}", body_of(post["fields"], b"by form")).status == 204
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"by form"
+    assert s3.get_object_tagging(Bucket=bucket, Key="k")["TagSet"] == [{"Key": "kind", "Value": "cat"}]
+    for changes in ({"key": "l"}, {"signature": "x"}, {"acl": "private"}):
+        refused = send(server, f"/{bucket}", body_of({**post["fields"], **changes}, b"x"))
+        assert (refused.status, refused.code in {"AccessDenied", "SignatureDoesNotMatch"}) == (403, True)
+
+
 @pytest.mark.parametrize("size", [0, 1, 70_000, 1_500_000])
 def test_files_of_any_size_arrive_whole(server: Any, s3: Any, bucket: str, form: Any, size: int) -> None:
     tricky = (b"\r\n--" + BOUNDARY.encode()[:-1] + b"\r\n-") * (size // 20 + 1)

@@ -50,11 +50,6 @@ def test_a_presigned_url_is_good_for_what_it_was_signed_for(
     assert fetched(get, "DELETE")[0] == 403
 
 
-def test_signatures_of_version_2_are_refused_by_name(s3: Any, bucket: str, server: RunningServer) -> None:
-    status, body = fetched(f"{server.url}/{bucket}/k?AWSAccessKeyId=AKIA&Signature=x&Expires=9999999999")
-    assert (status, b"Please use AWS4-HMAC-SHA256" in body) == (400, True)
-
-
 CHUNK = b"0123456789abcdef" * 4096
 
 

@@ -28,7 +28,7 @@ from keystead.entropy import Entropy
 from keystead.identity import Credential, Session
 from keystead.keyring import Keyring
 from keystead.storage import Store, Transaction
-from keystead.wire import sigv4
+from keystead.wire import sigv2, sigv4
 from keystead.wire.http import Request
 
 _MOST_KEYS: Final = 4096
@@ -39,7 +39,9 @@ _LONGEST: Final = 512
 class Authenticator:
     """Verifies signatures against credentials and sessions. Called from the event loop's thread only."""
 
-    def __init__(self, store: Store, keyring: Keyring, entropy: Entropy) -> None:
+    def __init__(self, store: Store, keyring: Keyring, entropy: Entropy, *, v2: bool = False) -> None:
+        """With `v2` whoever signs by Signature Version 2 is found, too (`by_version_2`)."""
+        self.v2 = v2
         self._store = store
         self._keyring = keyring
         self.standings = Standings(store)
@@ -103,6 +105,19 @@ class Authenticator:
         if signer.session is not None:
             _check_lives(signer.session, moment.now)
         return self._standing(signer, moment.tx)
+
+    def by_version_2(self, claim: sigv4.Claim, text: str, moment: Moment) -> Standing:
+        """Who signed `text`, of a URL or a form, by Signature Version 2.
+
+        Raises:
+            errors.UnrecognizedClient, errors.ExpiredToken, errors.InvalidSignature: as `of_form`.
+        """
+        signer = self._signer(claim, moment.tx)
+        if not sigv2.matches(signer.secret, text, claim.signature):
+            raise errors.InvalidSignature(sigv4.MISMATCH) if signer.known else unrecognized()
+        if not signer.known or (signer.session is not None and barred(signer.session, claim.service)):
+            raise unrecognized()
+        return self._standing(signer, moment.tx, moment.now)
 
     def _identify(
         self,

@@ -39,10 +39,11 @@ from keystead.api.parts import Attempt, Done, Parts, Settled, Turn, nobody
 from keystead.api.payload import Held
 from keystead.api.pool import FairPool, Work
 from keystead.api.receipts import ASKS, Awaited
-from keystead.api.receiving import receive
+from keystead.api.receiving import prepared, receive
 from keystead.api.replay import refuse_replay
 from keystead.api.rest import Exchange
 from keystead.api.routing import Route, Router
+from keystead.api.signer import Moment
 from keystead.api.unsigned import Identified, Identify, Unsigned
 from keystead.api.usage import note_use
 from keystead.api.waiting import Home, WouldWaitError
@@ -155,10 +156,9 @@ class Pipeline:
         """Step 2 for S3; what is not brief goes on in a thread, which may wait for the body."""
         parts = self._parts
         tx, now = parts.store.transaction(), parts.clock.now()
-        if request.stream is None:
-            request = msgspec.structs.replace(request, stream=Held(request.body))
+        request, moment = prepared(request), Moment(tx, parts.wall.now(), now)
         try:
-            arrival = receive(parts.authenticator, request, tx, parts.wall.now(), now, parts.outside.region)
+            arrival = receive(parts.authenticator, request, exchange.address, moment, parts.outside.region)
             if parts.regions and arrival.known.region not in parts.regions:
                 raise errors.UnrecognizedClient(f"Region {arrival.known.region} is not served here.")
         except errors.ApiError as error:

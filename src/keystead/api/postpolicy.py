@@ -15,7 +15,7 @@ from typing import Any, Final
 from keystead import errors
 from keystead.wire.signing import Claim, Scope
 
-_FREE: Final = frozenset({"x-amz-signature", "file", "policy"})
+_FREE: Final = frozenset({"x-amz-signature", "awsaccesskeyid", "signature", "file", "policy"})
 """Fields that no condition need name."""
 _IGNORED: Final = "x-ignore-"
 _SIGNING: Final = ("x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-signature")

@@ -16,8 +16,9 @@ import msgspec
 from keystead import errors
 from keystead.api.formdata import FormBody
 from keystead.api.payload import SUM, Payload
-from keystead.wire import model
+from keystead.wire import model, sigv2
 from keystead.wire.address import Address, address_of, bucket_of_host
+from keystead.wire.claim import ALGORITHM
 from keystead.wire.http import Request, Response, Source
 from keystead.wire.model import OperationShape
 from keystead.wire.protocols import rest_xml
@@ -71,6 +72,7 @@ class Exchange(msgspec.Struct):
     Attributes:
         address: bucket and key.
         presigned: the signature is in the query.
+        version: how it is signed, as conditions call it.
         head: an error has no body.
         payload: the request's body.
         status: the answer's, if it is not the model's.
@@ -83,6 +85,7 @@ class Exchange(msgspec.Struct):
 
     address: Address
     presigned: bool = False
+    version: str = ALGORITHM
     head: bool = False
     payload: Payload | None = None
     status: int = 0
@@ -241,7 +244,8 @@ class RestRouter:
         fields, form = rest_xml.fields_of(request.query), isinstance(request.stream, FormBody)
         return Exchange(
             address_of(request, self._domains),
-            presigned="X-Amz-Signature" in fields,
+            presigned="X-Amz-Signature" in fields or sigv2.presigned(request),
+            version=_version(request),
             head=request.method == "HEAD",
             headers=[],
             query=fields,
@@ -249,6 +253,12 @@ class RestRouter:
             form=form,
             origin=request.headers.get("origin", ""),
         )
+
+
+def _version(request: Request) -> str:
+    form = request.stream.fields if isinstance(request.stream, FormBody) else {}
+    old = sigv2.presigned(request) or sigv2.parse_form(form, "") is not None
+    return sigv2.NAME if old else ALGORITHM
 
 
 def _row(shape: OperationShape, *, offered: bool) -> _Row:

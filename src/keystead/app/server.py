@@ -203,7 +203,7 @@ class App:
                 position=lambda: self.journal.next_index,
             )
         )
-        authenticator = Authenticator(self.store, keyring, self.entropy)
+        authenticator = Authenticator(self.store, keyring, self.entropy, v2=self.settings.s3_signature_v2)
         trails = Trails(Index(self.directory), sink_of(self.settings), is_trail)
         route = Route(self.store, keyring, trails.index, trails.sink, self.directory)
         self._courier = Courier(route, self.settings, self.clock, self.entropy)

@@ -42,7 +42,7 @@ _ROWS: Final = (
     S3Key("s3:RequestObjectTag/", said="a tag in the request", family=True),
     S3Key("s3:RequestObjectTagKeys", said="the names of the tags in the request", multi=True),
     S3Key("s3:ResourceAccount", said="the account of the bucket"),
-    S3Key("s3:signatureversion", said="`AWS4-HMAC-SHA256`"),
+    S3Key("s3:signatureversion", said="`AWS4-HMAC-SHA256`, or `AWS` for version 2"),
     S3Key("s3:TlsVersion", "number", said="the version of TLS that the request came over"),
     S3Key("s3:VersionId", parameter="version_id"),
     S3Key("s3:x-amz-acl", parameter="acl"),

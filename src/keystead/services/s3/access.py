@@ -21,6 +21,7 @@ from keystead.services.s3.crossing import note_origin
 from keystead.services.s3.naming import check_name
 from keystead.services.s3.tables import BUCKETS, Bucket
 from keystead.services.s3.versions import peek
+from keystead.wire.claim import ALGORITHM
 from keystead.wire.model import Shape
 
 LONGEST_KEY: Final = 1024
@@ -171,7 +172,7 @@ def object_target(call: Call, bucket: Bucket, key: str, action: str, facts: Fact
 
 def facts_of(call: Call, request: Any) -> Facts:
     """What conditions can ask of a request to S3."""
-    facts: Facts = {"s3:signatureversion": "AWS4-HMAC-SHA256", "s3:authType": _auth_type(call)}
+    facts: Facts = {"s3:signatureversion": _version(call), "s3:authType": _auth_type(call)}
     kind: type[Shape] = type(request)
     for attribute, name in _parameters(kind):
         value = getattr(request, attribute)
@@ -190,6 +191,10 @@ def _parameters(request: type[Shape]) -> tuple[tuple[str, str], ...]:
 
 def _owned(bucket: Bucket, facts: Facts | None) -> Facts:
     return {**(facts or {}), "aws:ResourceAccount": bucket.account, "s3:ResourceAccount": bucket.account}
+
+
+def _version(call: Call) -> str:
+    return call.exchange.version if call.exchange is not None else ALGORITHM
 
 
 def _auth_type(call: Call) -> str:
