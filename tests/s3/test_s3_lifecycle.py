@@ -12,9 +12,11 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from keystead.api.schedule import DUE
 from keystead.clock import ManualClock
 from keystead.services.s3 import expiring
 from keystead.services.s3.garbage import GARBAGE
+from keystead.storage import Transaction
 from keystead.testing.server import RunningServer
 
 NOON = datetime(2030, 1, 15, 12, tzinfo=UTC).timestamp()
@@ -116,6 +118,32 @@ def test_what_was_missed_is_made_up_for_once(tmp_path: Path) -> None:
         again.advance(2 * DAY)
         assert keys(s3) == []
         assert told(again) == [("ExpireObject", "a"), ("ExpireObject", "b")]
+
+
+def test_rules_act_that_were_stored_before_any_did(tmp_path: Path) -> None:
+    with RunningServer(tmp_path, clock=ManualClock(NOON)) as server:
+        s3 = client(server)
+        s3.create_bucket(Bucket="bucket")
+        given = {"Status": "Enabled", "Filter": {}, "Expiration": {"Days": 1}}
+        s3.put_bucket_lifecycle_configuration(Bucket="bucket", LifecycleConfiguration={"Rules": [given]})
+        put(s3, "a")
+        root = server.credential()
+
+        def forget(tx: Transaction) -> None:
+            for place, row in tx.scan(DUE, ""):
+                if row.kind == expiring.DUE:
+                    tx.delete(DUE, place)
+
+        server.store.run(forget)
+    for _ in range(2):  # a start adds nothing to what another one found
+        with RunningServer(tmp_path, clock=ManualClock(NOON + 3 * HOUR)) as again:
+            rows = [row for _, row in again.store.transaction().scan(DUE, "") if row.kind == expiring.DUE]
+            assert len(rows) == 1
+    with RunningServer(tmp_path, clock=ManualClock(NOON + 3 * HOUR)) as again:
+        again._credentials[root.account] = root
+        again.advance(2 * DAY)
+        assert keys(client(again)) == []
+        assert told(again) == [("ExpireObject", "a")]
 
 
 def test_a_date_ends_all_there_is(server: RunningServer, s3: Any, rule: Any) -> None:

@@ -118,6 +118,10 @@ def test_uploads_and_parts_are_listed_until_they_end(s3: Any, bucket: str) -> No
         ("CRC32", "FULL_OBJECT", ""),
         ("CRC64NVME", "FULL_OBJECT", ""),
         ("SHA256", "COMPOSITE", "-2"),
+        ("SHA512", "COMPOSITE", "-2"),
+        ("XXHASH64", "COMPOSITE", "-2"),
+        ("XXHASH3", "COMPOSITE", "-2"),
+        ("XXHASH128", "COMPOSITE", "-2"),
     ],
 )
 def test_checksums_of_parts_make_one_of_the_object(

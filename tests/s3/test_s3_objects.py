@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import os
 from typing import Any
 
+import botocore.session
 import pytest
 from botocore.exceptions import ClientError
+
+from keystead.crypto.checksum import ALGORITHMS, SIZES, new_hash
+from keystead.services.s3.kept import CHECKSUM_ATTRIBUTES
 
 
 def code(caught: Any) -> tuple[str, int]:
@@ -118,7 +123,10 @@ def test_many_are_deleted_at_once_each_with_its_own_answer(s3: Any, bucket: str)
     assert [row["Key"] for row in s3.list_objects_v2(Bucket=bucket)["Contents"]] == ["c"]
 
 
-@pytest.mark.parametrize("algorithm", ["CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"])
+@pytest.mark.parametrize(
+    "algorithm",
+    ["CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256", "SHA512", "XXHASH64", "XXHASH3", "XXHASH128"],
+)
 def test_checksums_are_kept_and_told(s3: Any, bucket: str, algorithm: str) -> None:
     name = f"Checksum{algorithm}"
     put = s3.put_object(Bucket=bucket, Key="k", Body=b"some bytes" * 1000, ChecksumAlgorithm=algorithm)
@@ -130,6 +138,24 @@ def test_checksums_are_kept_and_told(s3: Any, bucket: str, algorithm: str) -> No
     assert code(caught) == ("BadDigest", 400)
     with pytest.raises(ClientError):
         s3.head_object(Bucket=bucket, Key="l")
+
+
+def test_every_checksum_of_the_model_is_offered() -> None:
+    model = botocore.session.get_session().get_service_model("s3")
+    named = set(model.shape_for("ChecksumAlgorithm").enum)
+    assert named == set(ALGORITHMS) == set(SIZES) == set(CHECKSUM_ATTRIBUTES)
+    assert {name: len(new_hash(name).digest()) for name in ALGORITHMS} == SIZES
+
+
+def test_an_md5_can_be_the_checksum(s3: Any, bucket: str) -> None:
+    md5 = base64.b64encode(hashlib.md5(b"body", usedforsecurity=False).digest()).decode()
+    assert s3.put_object(Bucket=bucket, Key="k", Body=b"body", ChecksumMD5=md5)["ChecksumMD5"] == md5
+    assert s3.head_object(Bucket=bucket, Key="k", ChecksumMode="ENABLED")["ChecksumMD5"] == md5
+    copy = s3.copy_object(Bucket=bucket, Key="l", CopySource=f"{bucket}/k")["CopyObjectResult"]
+    assert copy["ChecksumMD5"] == md5
+    with pytest.raises(ClientError) as caught:
+        s3.put_object(Bucket=bucket, Key="m", Body=b"other", ChecksumMD5=md5)
+    assert code(caught) == ("BadDigest", 400)
 
 
 def test_a_key_of_more_than_1024_bytes_is_refused(s3: Any, bucket: str) -> None:

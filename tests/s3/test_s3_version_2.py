@@ -45,7 +45,10 @@ def test_what_boto3_signs_by_itself_is_taken(server: RunningServer, bucket: str,
 
 
 def test_what_the_url_says_counts_as_if_headers_said_it(server: RunningServer, bucket: str, s3: Any) -> None:
-    signer, key = by_default(server, server.root()), server.client_of(server.root(), "kms").create_key()["KeyMetadata"]["Arn"]
+    signer, key = (
+        by_default(server, server.root()),
+        server.client_of(server.root(), "kms").create_key()["KeyMetadata"]["Arn"],
+    )
     put = signer.generate_presigned_url(
         "put_object",
         {
@@ -86,9 +89,7 @@ def test_versions_ranges_and_parts_are_named_by_urls(server: RunningServer, buck
     assert s3.get_object(Bucket=bucket, Key="parts")["Body"].read() == b"one"
 
 
-@pytest.mark.parametrize(
-    "more", ["retention", "legal-hold", "attributes", "tagging", "Range=bytes", "x"]
-)
+@pytest.mark.parametrize("more", ["retention", "legal-hold", "attributes", "tagging", "Range=bytes", "x"])
 def test_what_the_signature_does_not_cover_makes_no_other_request_of_it(
     server: RunningServer, bucket: str, s3: Any, more: str
 ) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from keystead import errors
 from keystead.api.accounts import ensure_account, put_root_credential
 from keystead.api.directory import root_credentials_of
+from keystead.api.schedule import DueCall
 from keystead.audit.notes import run_noted
 from keystead.clock import Clock
 from keystead.entropy import Entropy
@@ -19,6 +20,7 @@ from keystead.identity import Credential
 from keystead.identity.credential import new_access_key
 from keystead.seal import SEALS, Seal, SealOptions, create_root, next_root, seal_name, unseal
 from keystead.seal.file import FileSeal
+from keystead.services.s3 import expiring
 from keystead.settings import Settings
 from keystead.storage import BACKENDS, Store, Transaction
 
@@ -118,9 +120,13 @@ def ephemeral_store(entropy: Entropy) -> Store:
 
 
 def first_credential(store: Store, settings: Settings, clock: Clock, entropy: Entropy) -> Credential:
-    """The root credential of the first account, made if there is none (or the settings name another)."""
+    """The root credential of the first account, made if there is none (or the settings name another).
+
+    What an older release left to be seen to is seen to in the same commit.
+    """
 
     def ensure(tx: Transaction) -> Credential:
+        expiring.resume(DueCall(tx, clock.now()))
         ensure_account(tx, settings.account_id, "main", clock.now())
         if settings.access_key_id is not None and settings.secret_access_key is not None:
             pair = (settings.access_key_id, settings.secret_access_key)

@@ -39,6 +39,31 @@ class _Crc:
         return self._value.to_bytes(self._size, "big")
 
 
+class _XxHash:
+    """An xxHash, whose library tells the digest only once."""
+
+    def __init__(self, state: Any) -> None:
+        self._state = state
+        self._digest = b""
+
+    def update(self, data: bytes | bytearray | memoryview, /) -> None:
+        self._state.update(bytes(data))  # which takes no view of memory that can be written
+
+    def digest(self) -> bytes:
+        self._digest = self._digest or self._state.finalize()
+        return self._digest
+
+
+def _xxhash(name: str) -> Callable[[], Hash]:
+    def make() -> Hash:
+        from awscrt import checksums  # noqa: PLC0415  as below
+
+        new: Any = getattr(checksums.XXHash, name)
+        return _XxHash(new())
+
+    return make
+
+
 def _crt(name: str, size: int) -> Callable[[], Hash]:
     def make() -> Hash:
         from awscrt import checksums  # noqa: PLC0415  large, and most requests need none of it
@@ -55,17 +80,32 @@ ALGORITHMS: Final[dict[str, Callable[[], Hash]]] = {
     "CRC64NVME": _crt("crc64nvme", 8),
     "SHA1": lambda: hashlib.sha1(usedforsecurity=False),
     "SHA256": hashlib.sha256,
+    "SHA512": hashlib.sha512,
+    "MD5": lambda: hashlib.md5(usedforsecurity=False),
+    "XXHASH64": _xxhash("new_xxhash64"),
+    "XXHASH3": _xxhash("new_xxhash3_64"),
+    "XXHASH128": _xxhash("new_xxhash3_128"),
 }
 """By the names of S3's API."""
 
 
 def new_hash(name: str) -> Hash:
-    """What takes bytes for a checksum of `ALGORITHMS`, or for `MD5`, which entity tags are made of."""
-    make = ALGORITHMS.get(name)
-    return hashlib.md5(usedforsecurity=False) if make is None else make()
+    """What takes bytes for a checksum of `ALGORITHMS`."""
+    return ALGORITHMS[name]()
 
 
-SIZES: Final = {"CRC32": 4, "CRC32C": 4, "CRC64NVME": 8, "SHA1": 20, "SHA256": 32}
+SIZES: Final = {
+    "CRC32": 4,
+    "CRC32C": 4,
+    "CRC64NVME": 8,
+    "SHA1": 20,
+    "SHA256": 32,
+    "SHA512": 64,
+    "MD5": 16,
+    "XXHASH64": 8,
+    "XXHASH3": 8,
+    "XXHASH128": 16,
+}
 """Bytes of each."""
 
 FULL_OBJECT: Final = frozenset({"CRC32", "CRC32C", "CRC64NVME"})

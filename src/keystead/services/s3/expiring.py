@@ -11,7 +11,8 @@ from typing import Final
 
 import msgspec
 
-from keystead.api.schedule import DueCall, DueEvent, put_due
+from keystead.api.schedule import DUE as DUE_ROWS
+from keystead.api.schedule import DueCall, DueEvent, due_place, put_due
 from keystead.audit.event import OBJECT_TYPE
 from keystead.entropy import Entropy
 from keystead.services.s3 import endings, rules
@@ -70,6 +71,15 @@ class Act(msgspec.Struct, frozen=True):
 def begin(call: Change, bucket: Bucket) -> None:
     """None; the bucket is swept from the next midnight on, as long as it has rules."""
     _put(call, midnight_after(call.now + 1), Sweep(bucket=bucket.name, id=bucket.id))
+
+
+def resume(call: Change) -> None:
+    """None; every bucket with rules is swept, those too whose rules were stored before any acted, or are another copy's."""
+    at = midnight_after(call.now + 1)
+    for _, bucket in call.tx.scan(BUCKETS, ""):
+        subject = msgspec.json.encode(Sweep(bucket=bucket.name, id=bucket.id)).decode()
+        if rules.LIFECYCLE in bucket.documents and call.tx.get(DUE_ROWS, due_place(at, DUE, subject)) is None:
+            begin(call, bucket)
 
 
 def _put(call: Change, at: float, sweep: Sweep) -> None:

@@ -35,6 +35,11 @@ CHECKSUM_ATTRIBUTES: Final = {
     "CRC64NVME": "checksum_crc64_nvme",
     "SHA1": "checksum_sha1",
     "SHA256": "checksum_sha256",
+    "SHA512": "checksum_sha512",
+    "MD5": "checksum_md5",
+    "XXHASH64": "checksum_xxhash64",
+    "XXHASH3": "checksum_xxhash3",
+    "XXHASH128": "checksum_xxhash128",
 }
 
 
