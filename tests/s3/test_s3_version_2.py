@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import http.client
 import json
+import time
 import urllib.parse
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.config import Config
 
+from keystead.clock import ManualClock
 from keystead.testing import RunningServer, allow
 
 V2 = Config(signature_version="s3", retries={"total_max_attempts": 1})
@@ -168,3 +171,17 @@ def test_headers_by_version_2_are_refused_and_so_is_everything_where_it_is_off(
         url = signer.generate_presigned_url("get_object", {"Bucket": "off", "Key": "k"})
         status, body = asked(url)
         assert (status, b"Please use AWS4-HMAC-SHA256" in body) == (400, True)
+
+
+def test_temporary_credentials_sign_urls_and_forms_until_they_end(tmp_path: Path) -> None:
+    with RunningServer(tmp_path, clock=ManualClock(time.time())) as server:
+        person = server.assume(server.role("page", policies={"all": allow("s3:*")}))
+        signer = by_default(server, person)
+        signer.create_bucket(Bucket="pages")
+        put = signer.generate_presigned_url("put_object", {"Bucket": "pages", "Key": "k"}, ExpiresIn=86_400)
+        assert "x-amz-security-token=" in put
+        assert asked(put, "PUT", b"x")[0] == 200
+        assert asked(put.replace("x-amz-security-token=", "x-amz-security-token=x"), "PUT", b"x")[0] == 403
+        server.advance(13 * 3600)
+        status, body = asked(put, "PUT", b"x")
+        assert (status, b"<Code>ExpiredToken</Code>" in body) == (400, True)

@@ -117,7 +117,9 @@ class Authenticator:
             raise errors.InvalidSignature(sigv4.MISMATCH) if signer.known else unrecognized()
         if not signer.known or (signer.session is not None and barred(signer.session, claim.service)):
             raise unrecognized()
-        return self._standing(signer, moment.tx, moment.now)
+        if signer.session is not None:
+            _check_lives(signer.session, moment.now)
+        return self._standing(signer, moment.tx)
 
     def _identify(
         self,
