@@ -11,8 +11,11 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
+from itertools import chain, repeat, starmap
+from operator import attrgetter
 from queue import SimpleQueue
 from threading import Thread, get_ident
+from typing import Final
 
 import msgspec
 
@@ -29,6 +32,11 @@ _CLEANING_INTERVAL = 4096
 """Records after which journaled rows are deleted without waiting for a change, so that a repair reads little."""
 
 Done = Callable[[Exception | None], None]
+
+_RECORDS: Final = attrgetter("records")
+_TRANSACTION: Final = attrgetter("transaction")
+_DONE: Final = attrgetter("done")
+"""In one step for a whole group: what the writer does for each record, the loop waits for."""
 
 
 class Submission(msgspec.Struct, frozen=True, gc=False):
@@ -233,7 +241,7 @@ class Committer:
         more = self._wake.get()
         while not self._wake.empty():  # this thread is the only consumer
             more = self._wake.get() and more
-        group = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        group = list(starmap(self._waiting.popleft, repeat((), len(self._waiting))))
         if group:
             started = time.perf_counter()
             answers = self._answers(group)
@@ -264,12 +272,12 @@ class Committer:
 
     def _commit(self, group: Sequence[Submission]) -> list[Exception | None]:
         results: list[Exception | None] = [None] * len(group)
-        told = [submission.records for submission in group]
+        told = list(map(_RECORDS, group))
         rows = self._store_changes(group, told, results)
         # A crash here: changes persist, unanswered, with their events in the outbox; `recover` journals them.
         if any(results):
             told = [each for each, result in zip(told, results, strict=True) if result is None]
-        records = [record for each in told for record in each]
+        records = list(chain.from_iterable(told))
         before = self._journal.next_index
         try:
             self._journal.append(records, self._commit_number)
@@ -292,11 +300,7 @@ class Committer:
 
         What a change wrote is added to the first of its records in `told`.
         """
-        changes = [
-            (place, submission.transaction, self._digests_of(submission))
-            for place, submission in enumerate(group)
-            if submission.transaction is not None
-        ]
+        changes = self._changes(group)
         cleaning = self._cleaning(changing=bool(changes))
         if not changes and not cleaning:
             return []
@@ -318,6 +322,16 @@ class Committer:
                 rows += added
                 told[place] = self._with_writes(group[place], writes)
         return rows
+
+    def _changes(self, group: Sequence[Submission]) -> list[tuple[int, Transaction, bytes]]:
+        """The transactions of a group with their places in it, and what they write."""
+        if not any(map(_TRANSACTION, group)):  # as in most groups, which one step for all tells
+            return []
+        return [
+            (place, submission.transaction, self._digests_of(submission))
+            for place, submission in enumerate(group)
+            if submission.transaction is not None
+        ]
 
     def _digests_of(self, submission: Submission) -> bytes:
         """Of what the change writes; empty where there is no record that could hold them."""
@@ -357,7 +371,7 @@ class Committer:
 
     def _hand_back(self, group: Sequence[Submission], results: Sequence[Exception | None]) -> None:
         if group:
-            pairs = zip([submission.done for submission in group], results, strict=True)
+            pairs = zip(map(_DONE, group), results, strict=True)
             with suppress(RuntimeError):  # the loop has been closed: nobody is left to hear
                 self._call_soon(partial(self._deliver, pairs))
 

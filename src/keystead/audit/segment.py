@@ -52,6 +52,8 @@ class Kind(IntEnum):
 
 _KINDS = tuple(Kind)
 MARKER_WORD = _WORD.pack(Kind.MARKER << 28 | MARKER.size)
+_TEXT = b"\1"
+"""Records of changes begin with less; all others are texts."""
 
 
 class Position(msgspec.Struct, frozen=True, gc=False):
@@ -201,15 +203,21 @@ def encode_group(
     """
     length = group_length(records)
     marker = MARKER.pack(at.index, at.chain, length, anchor)
-    chain = sha256(at.chain + MARKER_WORD + marker).digest()
-    pack, bits, note, digest = _WORD.pack, kind << 28, Kind.NOTE << 28, sha256
+    chain, digest = sha256(at.chain + MARKER_WORD + marker).digest(), sha256
     parts = [MARKER_WORD, chain, marker]
-    for record in records:
-        word = pack((note if record.startswith(NOTES) else bits) | len(record))
+    for word, record in zip(_words(records, kind), records, strict=True):
         chain = digest(chain + word + record).digest()
         parts += (word, chain, record)
     after = Position(align(at.offset + length), at.index + len(records), chain)
     return b"".join(parts), after
+
+
+def _words(records: Sequence[bytes], kind: Kind) -> list[bytes]:
+    """The word before each record."""
+    if not records or min(records) >= _TEXT:
+        return list(map(_WORD.pack, map((kind << 28).__or__, map(len, records))))
+    kinds = (Kind.NOTE if record.startswith(NOTES) else kind for record in records)
+    return [_WORD.pack(of << 28 | len(record)) for of, record in zip(kinds, records, strict=True)]
 
 
 # ------------------------------------------------------------------------------ reading
