@@ -18,6 +18,15 @@ class Entropy(Protocol):
 
 _CHUNK = 32
 _CHUNKS = 256
+_UUID = 16
+_PAIRS = 128
+_BLANK = b"........-....-4...-a...-............ "
+_DIGITS = tuple(
+    (start + place, source + place)
+    for start, source, length in ((0, 0, 8), (9, 8, 4), (15, 13, 3), (20, 17, 3), (24, 20, 12))
+    for place in range(length)
+)
+"""Where in a UUID's text each hexadecimal digit of its bytes stands; those of version and variant are dropped."""
 
 
 class SystemEntropy:
@@ -29,11 +38,13 @@ class SystemEntropy:
 
     def __init__(self) -> None:
         self._chunks: list[bytes] = []
+        self._pairs: list[tuple[str, str]] = []
         _SOURCES.add(self)
 
     def forget(self) -> None:
         """None; what waits in memory is given to nobody."""
         self._chunks.clear()
+        self._pairs.clear()
 
     def random(self, length: int) -> bytes:
         if length != _CHUNK:
@@ -45,6 +56,16 @@ class SystemEntropy:
             fresh = [block[start : start + _CHUNK] for start in range(0, len(block), _CHUNK)]
             first = fresh.pop()
             self._chunks.extend(fresh)
+            return first
+
+    def uuid_pair(self) -> tuple[str, str]:
+        """As `uuid_pair`, from many that were made at once; each is given out once."""
+        try:
+            return self._pairs.pop()
+        except IndexError:
+            fresh = _pairs(os.urandom(2 * _UUID * _PAIRS))
+            first = fresh.pop()
+            self._pairs.extend(fresh)
             return first
 
 
@@ -71,9 +92,17 @@ def new_uuid(entropy: Entropy) -> str:
 
 
 def uuid_pair(entropy: Entropy) -> tuple[str, str]:
-    """Two of them, for half the time of two calls."""
-    d = entropy.random(_CHUNK).hex()
-    return (
-        f"{d[:8]}-{d[8:12]}-4{d[13:16]}-a{d[17:20]}-{d[20:32]}",
-        f"{d[32:40]}-{d[40:44]}-4{d[45:48]}-a{d[49:52]}-{d[52:]}",
-    )
+    """Two of them, for a fraction of the time of two calls."""
+    if isinstance(entropy, SystemEntropy):
+        return entropy.uuid_pair()
+    return _pairs(entropy.random(2 * _UUID))[0]
+
+
+def _pairs(random: bytes) -> list[tuple[str, str]]:
+    """The UUIDs of these bytes, two and two. One digit of all is written at a time."""
+    digits, count = random.hex().encode(), len(random) // _UUID
+    texts = bytearray(_BLANK * count)
+    for place, source in _DIGITS:
+        texts[place :: len(_BLANK)] = digits[source :: 2 * _UUID]
+    uuids = texts.decode().split()
+    return list(zip(uuids[::2], uuids[1::2], strict=True))
