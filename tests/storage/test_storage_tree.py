@@ -80,7 +80,7 @@ class Grove:
 
     def check_shape(self, reference, height, low, end):
         self.count = 1 if reference == self.root.reference else self.count + 1
-        node = tree.Nodes(self.disk.get, 1).load(reference, BARRIER)
+        node = tree.Nodes(self.disk.get, 1).load(reference, BARRIER).lists()
         top = reference == self.root.reference
         assert len(node.keys) <= (tree.MOST_IN_BRANCH if height else tree.MOST_IN_LEAF)
         assert top or node.keys
@@ -99,7 +99,7 @@ class Grove:
         for span in spans:
             assert span.start == at < span.end
             at = span.end
-            leaf = nodes.load(span.reference, BARRIER)
+            leaf = nodes.load(span.reference, BARRIER).lists()
             found += [key for key in leaf.keys if span.start <= key < span.end]
         assert at == end
         assert found == [key for key in sorted(self.model) if start <= key < end]

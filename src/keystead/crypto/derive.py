@@ -40,8 +40,9 @@ class MessageKdf(Opaque):
     def __init__(self, key: bytes) -> None:
         if len(key) != KEY_BYTES:
             raise ValueError(f"a message key derives from {KEY_BYTES} bytes")
-        self._encryption = _started(key, counter=1)
-        self._commitment = _started(key, counter=2)
+        keyed = hmac.HMAC(key, hashes.SHA256())  # copied: to start is most of the work
+        self._encryption = _started(keyed.copy(), counter=1)
+        self._commitment = _started(keyed, counter=2)
 
     def derive(self, salt: bytes) -> tuple[bytes, bytes]:
         """The encryption key and the commitment that belong to `salt`, 32 bytes each."""
@@ -53,7 +54,6 @@ class MessageKdf(Opaque):
         return encryption.finalize(), commitment.finalize()
 
 
-def _started(key: bytes, counter: int) -> hmac.HMAC:
-    state = hmac.HMAC(key, hashes.SHA256())
+def _started(state: hmac.HMAC, counter: int) -> hmac.HMAC:
     state.update(counter.to_bytes(4, "big") + MESSAGE_LABEL + b"\0")
     return state

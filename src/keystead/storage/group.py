@@ -10,9 +10,10 @@ import msgspec
 from keystead.errors import StorageConflict
 from keystead.storage.backend import Batch, digest
 from keystead.storage.barrier import Barrier, describe
+from keystead.storage.node import Leaf, Node
 from keystead.storage.table import Table
 from keystead.storage.transaction import Entry, Transaction
-from keystead.storage.tree import INDEX_ENTRY, Edit, Node, Nodes
+from keystead.storage.tree import INDEX_ENTRY, Edit, Nodes
 from keystead.storage.view import EPOCHS, HEAD, Head, State, encode_head
 from keystead.storage.write import COUNTERS, Counter, Write
 
@@ -30,7 +31,7 @@ class Group:
         """Start from `state`; with `barrier`, everything written is sealed by that one instead."""
         self.state = state
         self.barrier = barrier or state.barrier
-        self.fresh: dict[bytes, Node] = {}
+        self.fresh: dict[bytes, Node | Leaf] = {}
         self.following = state  # after `batch`: the state it leads to
         self.entries: dict[tuple[str, str], Entry] = {}
         self._nodes = nodes

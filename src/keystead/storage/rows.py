@@ -12,7 +12,7 @@ from keystead.storage.barrier import describe
 from keystead.storage.cache import Recent
 from keystead.storage.table import R, Table
 from keystead.storage.transaction import Entry
-from keystead.storage.tree import NUMBER_BYTES, Nodes, entry_at, node_place
+from keystead.storage.tree import NUMBER_BYTES, Nodes, node_place
 from keystead.storage.view import State, View
 
 _MOST_RANGES = 1_000
@@ -66,9 +66,9 @@ class Rows:
         if known is None and nodes.known(reference) is None:
             # Both are needed: asked for together they take two thirds of the time.
             node, sealed = self._backend.get_both(node_place(reference[:NUMBER_BYTES]), place)
-            version = entry_at(nodes.opened(reference, node, state.barrier), place)
+            version = nodes.opened(reference, node, state.barrier).at(place)
         else:
-            version = entry_at(nodes.load(reference, state.barrier), place)
+            version = nodes.load(reference, state.barrier).at(place)
             if known is not None and known.digest == version:
                 self._remember(state, table, [known])
                 return known
@@ -77,6 +77,19 @@ class Rows:
         if version is not None:
             self._remember(state, table, [entry])
         return entry
+
+    def unproved(self, table: Table[R], key: str) -> R | None:
+        """The record as it is stored, which may be one of before; None if there is none or it does not open.
+
+        Raises:
+            StorageUnavailable: the database cannot be read.
+        """
+        place = table.place(key)
+        sealed = self._backend.get(place)
+        try:
+            return None if sealed is None else table.decode(self._view.fresh().barrier.open(place, sealed))
+        except StorageTampered:  # or the barrier was rotated meanwhile
+            return None
 
     def read_rows(self, table: Table[R], start: bytes, end: bytes, limit: int | None) -> list[tuple[str, R]]:
         """Keys and records from place `start` to `end` (exclusive), in order, at most `limit`.

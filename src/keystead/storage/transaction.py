@@ -34,6 +34,10 @@ class Reader(Protocol):
         """The record with this key, as it is committed now."""
         ...
 
+    def unproved(self, table: Table[R], key: str) -> R | None:
+        """The record as it is stored, which may be one of before; None if there is none or it does not open."""
+        ...
+
     def read_rows(self, table: Table[R], start: bytes, end: bytes, limit: int | None) -> list[tuple[str, R]]:
         """Keys and records whose places are from `start` to `end` (exclusive), in order."""
         ...
@@ -80,6 +84,14 @@ class Transaction:
         if entry.place not in self.conditions:
             self.conditions[entry.place] = entry.digest
         return entry.record  # type: ignore[return-value]  # as above
+
+    def unproved(self, table: Table[R], key: str) -> R | None:
+        """The record as it is stored: one that was written for this key, but nothing proves that it is the newest.
+
+        None if there is none, or it cannot be opened here. For who can tell by something else that it is the right one, and
+        asks `get` if it is not. It is no condition, and this transaction's own writes are not seen.
+        """
+        return self._reader.unproved(table, key)
 
     def put(self, table: Table[R], key: str, record: R) -> None:
         """None; the record will be stored, whatever is there (unless `get` has seen it before).

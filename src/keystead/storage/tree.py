@@ -20,12 +20,11 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby, pairwise
 from typing import NamedTuple
 
-import msgspec
-
 from keystead.errors import StorageTampered
 from keystead.storage.backend import digest
 from keystead.storage.barrier import Barrier, describe
 from keystead.storage.cache import Recent
+from keystead.storage.node import Leaf, Node, read, shared
 
 # A commit writes each leaf it touches and all branches above it. Small leaves keep that cheap, and wide
 # branches keep it at two levels of branches up to some 800,000 entries.
@@ -34,17 +33,6 @@ MOST_IN_BRANCH = 160
 FEWEST = 16
 NUMBER_BYTES = 8
 INDEX_ENTRY = b""  # what a leaf says of an index entry: that it is there
-
-
-class Node(NamedTuple):
-    """Sorted keys with a value each.
-
-    In a leaf: places, and the digest of the value stored there. In a branch: the lowest place under each
-    child, and the child's reference (number ‖ digest). The lists are shared and never changed.
-    """
-
-    keys: list[bytes]
-    values: list[bytes]
 
 
 class Root(NamedTuple):
@@ -70,19 +58,9 @@ class Span(NamedTuple):
     end: bytes
 
 
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(tuple[bytes, list[bytes], list[bytes]]).decode
-
-
 def node_place(number: bytes) -> bytes:
     """Where the node with this 8-byte number is stored."""
     return b"n" + number
-
-
-def entry_at(leaf: Node, place: bytes) -> bytes | None:
-    """The digest that a leaf has for `place`, or None."""
-    index = bisect_left(leaf.keys, place)
-    return leaf.values[index] if index < len(leaf.keys) and leaf.keys[index] == place else None
 
 
 class Nodes:
@@ -90,9 +68,9 @@ class Nodes:
 
     def __init__(self, read: Callable[[bytes], bytes | None], most: int) -> None:
         self._read = read
-        self._known: Recent[bytes, Node] = Recent(most)
+        self._known: Recent[bytes, Node | Leaf] = Recent(most)
 
-    def load(self, reference: bytes, barrier: Barrier) -> Node:
+    def load(self, reference: bytes, barrier: Barrier) -> Node | Leaf:
         """The node that `reference` names.
 
         Raises:
@@ -103,11 +81,11 @@ class Nodes:
             return node
         return self.opened(reference, self._read(node_place(reference[:NUMBER_BYTES])), barrier)
 
-    def known(self, reference: bytes) -> Node | None:
+    def known(self, reference: bytes) -> Node | Leaf | None:
         """The node that `reference` names if it need not be read."""
         return self._known.get(reference)
 
-    def opened(self, reference: bytes, sealed: bytes | None, barrier: Barrier) -> Node:
+    def opened(self, reference: bytes, sealed: bytes | None, barrier: Barrier) -> Node | Leaf:
         """The node that `reference` names, which was found stored as `sealed`.
 
         Raises:
@@ -116,11 +94,11 @@ class Nodes:
         place = node_place(reference[:NUMBER_BYTES])
         if sealed is None or digest(sealed) != reference[NUMBER_BYTES:]:
             raise StorageTampered(f"{describe(place)}: not what Keystead wrote there")
-        node = _unpacked(barrier.open(place, sealed))
+        node = read(barrier.open(place, sealed))
         self._known.put(reference, node)
         return node
 
-    def keep(self, fresh: Iterable[tuple[bytes, Node]]) -> None:
+    def keep(self, fresh: Iterable[tuple[bytes, Node | Leaf]]) -> None:
         """None; nodes that were just written need not be read."""
         for reference, node in fresh:
             self._known.put(reference, node)
@@ -131,7 +109,7 @@ class Nodes:
         Raises:
             StorageTampered: a node on the way is not the one its parent names.
         """
-        return entry_at(self.load(self.leaf(root, place, barrier), barrier), place)
+        return self.load(self.leaf(root, place, barrier), barrier).at(place)
 
     def leaf(self, root: Root, place: bytes, barrier: Barrier) -> bytes:
         """The reference of the leaf that shows whether there is something at `place`.
@@ -141,7 +119,7 @@ class Nodes:
         """
         reference = root.reference
         for _ in range(root.height):
-            node = self.load(reference, barrier)
+            node = self.load(reference, barrier).lists()
             reference = node.values[bisect_right(node.keys, place) - 1]
         return reference
 
@@ -151,12 +129,12 @@ class Nodes:
         Raises:
             StorageTampered: a node on the way is not the one its parent names.
         """
-        node = self.load(root.reference, barrier)
+        node = self.load(root.reference, barrier).lists()
         end: bytes | None = None
         for _ in range(root.height):
             index = bisect_right(node.keys, start)
             end = node.keys[index] if index < len(node.keys) else end
-            node = self.load(node.values[index - 1], barrier)
+            node = self.load(node.values[index - 1], barrier).lists()
         first = bisect_left(node.keys, start)
         return Chunk(node.keys[first:], node.values[first:], end)
 
@@ -172,7 +150,7 @@ class Nodes:
             if not height:
                 yield span
                 continue
-            node = self.load(span.reference, barrier)
+            node = self.load(span.reference, barrier).lists()
             first = max(bisect_right(node.keys, span.start) - 1, 0)
             last = bisect_left(node.keys, span.end)
             lows = [span.start, *node.keys[first + 1 : last], span.end]
@@ -191,7 +169,7 @@ class Nodes:
             yield reference
             node = self.load(reference, barrier)
             if height:
-                pending.extend((child, height - 1) for child in node.values)
+                pending.extend((child, height - 1) for child in node.lists().values)
 
 
 class _Children(NamedTuple):
@@ -222,11 +200,11 @@ class Edit:
         self._barrier = barrier
         self.next_number = next_number
         self.writes: dict[bytes, bytes | None] = {}
-        self.fresh: dict[bytes, Node] = {}
+        self.fresh: dict[bytes, Node | Leaf] = {}
 
     def create(self) -> Root:
         """The root of a tree without entries, its node in `writes`."""
-        return Root(self._seal(self._new_number(), Node([], [])), 0)
+        return Root(self._seal(self._new_number(), Node([], []), 0), 0)
 
     def apply(self, root: Root, changes: Sequence[Change]) -> Root:
         """The root of the tree after `changes` (sorted by place; None deletes), its nodes in `writes`.
@@ -238,10 +216,10 @@ class Edit:
         top = self._edited(b"", root.reference, height, changes)
         while len(top.lows) > 1:
             height += 1
-            top = self._pieces(b"", self._new_number(), height, self._sealed(top))
+            top = self._pieces(b"", self._new_number(), height, self._sealed(top, height - 1))
         if not top.lows:
             return self.create()
-        (reference,) = self._sealed(top).values
+        (reference,) = self._sealed(top, height).values
         node = self._node(reference)
         while height and len(node.values) == 1:
             self._drop(reference)
@@ -267,7 +245,7 @@ class Edit:
             self._balance(children, height - 1)
         if children.lows:
             children.lows[0] = low
-        return self._pieces(low, reference, height, self._sealed(children))
+        return self._pieces(low, reference, height, self._sealed(children, height - 1))
 
     def _balance(self, children: _Children, height: int) -> None:
         """None; no touched child has fewer than FEWEST entries unless it is alone."""
@@ -287,7 +265,7 @@ class Edit:
 
     def _pieces(self, low: bytes, reference: bytes, height: int, node: Node) -> _Children:
         """The node's entries in as many even nodes as they need; the first one keeps the number."""
-        keys, values = node
+        keys, values = node.keys, node.values
         if not keys:
             self._drop(reference)
             return _Children([], [], [])
@@ -304,25 +282,26 @@ class Edit:
             [Node(keys[begin:end], values[begin:end]) for begin, end in pairwise(bounds)],
         )
 
-    def _sealed(self, children: _Children) -> Node:
-        """The branch of these children; those that were touched are written."""
+    def _sealed(self, children: _Children, height: int) -> Node:
+        """The branch of these children, which are so high; those that were touched are written."""
         references = [
-            reference if node is None else self._seal(reference, node)
+            reference if node is None else self._seal(reference, node, height)
             for reference, node in zip(children.references, children.nodes, strict=True)
         ]
         return Node(children.lows, references)
 
-    def _seal(self, reference: bytes, node: Node) -> bytes:
+    def _seal(self, reference: bytes, node: Node, height: int) -> bytes:
         """The reference of the node, which is written under the number in `reference`."""
         number = reference[:NUMBER_BYTES]
         place = node_place(number)
-        sealed = self._barrier.seal(place, _packed(node))
+        packed = node.packed(leaf=not height)
+        sealed = self._barrier.seal(place, packed)
         self.writes[place] = sealed
-        self.fresh[number + digest(sealed)] = node
+        self.fresh[number + digest(sealed)] = node if height else Leaf(packed)
         return number + digest(sealed)
 
     def _node(self, reference: bytes) -> Node:
-        return self.fresh.get(reference) or self._nodes.load(reference, self._barrier)
+        return (self.fresh.get(reference) or self._nodes.load(reference, self._barrier)).lists()
 
     def _drop(self, reference: bytes) -> None:
         self.writes[node_place(reference[:NUMBER_BYTES])] = None
@@ -351,24 +330,4 @@ def _merged(leaf: Node, changes: Sequence[Change]) -> Node:
 
 def _separator(before: bytes, first: bytes) -> bytes:
     """The shortest text that sorts after `before` and not after `first`: branches stay small."""
-    return first[: _shared(before, first) + 1]
-
-
-def _packed(node: Node) -> bytes:
-    """The node in MessagePack: the prefix that all keys share stands once."""
-    keys, values = node
-    skip = _shared(keys[0], keys[-1]) if keys else 0
-    return _encode((keys[0][:skip] if keys else b"", [key[skip:] for key in keys], values))
-
-
-def _unpacked(plain: bytes) -> Node:
-    prefix, rest, values = _decode(plain)
-    return Node([prefix + key for key in rest], values)
-
-
-def _shared(one: bytes, other: bytes) -> int:
-    """How many bytes both begin with."""
-    for index, (mine, theirs) in enumerate(zip(one, other, strict=False)):
-        if mine != theirs:
-            return index
-    return min(len(one), len(other))
+    return first[: shared(before, first) + 1]

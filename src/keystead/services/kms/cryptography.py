@@ -13,6 +13,7 @@ from keystead.keyring.keyring import SALT
 from keystead.keys import Key
 from keystead.keys import spec as specs
 from keystead.keys.state import check_state
+from keystead.services.kms.lending import lend_material
 from keystead.services.kms.recipient import attested, delivered
 from keystead.services.kms.tables import KEYS
 from keystead.services.kms.targets import named_key, on_key
@@ -41,7 +42,7 @@ def seal(call: Call, key: Key, algorithm: str, plaintext: bytes, context: Mappin
     material = key.current
     if material is None:
         raise errors.KeyUnavailable("The key has no key material.")
-    ability = call.keyring.lend(call.tx, key.path, key.spec, material.id)
+    ability = lend_material(call, key, material)
     if key.key_spec.is_encryption_key:
         header = Header(key.account, key.id, material.id)
         return ciphertext.encrypt(ability, header, plaintext, context or {}, call.entropy.random(SALT))
@@ -69,12 +70,11 @@ def unseal(
             material = key.material(header.material_id)
             if header.key_id != key.id or header.account != key.account or material is None:
                 raise errors.DecryptionFailed  # noqa: TRY301  one answer for whatever is wrong
-            ability = call.keyring.lend(call.tx, key.path, key.spec, material.id)
+            ability = lend_material(call, key, material)
             return ciphertext.decrypt(ability, blob, context or {}), material.id
         _refuse_context(context)
         assert key.current is not None
-        ability = call.keyring.lend(call.tx, key.path, key.spec, key.current.id)
-        return ability.decrypt(blob, algorithm), None
+        return lend_material(call, key, key.current).decrypt(blob, algorithm), None
     except errors.DecryptionFailed:
         raise errors.InvalidCiphertext from None
 
