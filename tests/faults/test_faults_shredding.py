@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from signed_http import Client
 
 from keystead.keyring.keyring import MATERIALS
+from keystead.services.kms.tables import KEYS
 from keystead.testing import RunningServer
 
 DAY = 86_400
@@ -19,9 +20,13 @@ PIECE = 16  # bytes: whatever is left of a sealed value shows in a piece of this
 
 
 def sealed_rows(server: RunningServer, key_id: str) -> list[bytes]:
-    """The stored bytes of all material of a key."""
-    start, end = MATERIALS.rows("")
-    return [value for place, value in server.store.backend.scan(start, end, None) if key_id.encode() in place]
+    """The stored bytes of all material of a key: records of its own, and the key's, which has the newest."""
+    return [
+        value
+        for table in (MATERIALS, KEYS)
+        for place, value in server.store.backend.scan(*table.rows(""), None)
+        if key_id.encode() in place
+    ]
 
 
 def pieces_left(data_dir: Path, sealed: list[bytes]) -> list[str]:
@@ -63,6 +68,7 @@ def test_a_due_deletion_leaves_no_piece_of_the_material(tmp_path: Path, spec: st
             sealed += sealed_rows(server, doomed)
         assert pieces_left(tmp_path, sealed)  # the search would find it
         call(server, "ScheduleKeyDeletion", KeyId=doomed, PendingWindowInDays=7)
+        sealed += sealed_rows(server, doomed)
         server.advance(7 * DAY - 60)
         assert sealed_rows(server, doomed)
         assert pieces_left(tmp_path, sealed)

@@ -41,6 +41,8 @@ def deployment(tmp_path: Path) -> tuple[Path, list[str], str]:
     with RunningServer(tmp_path / "data") as server:
         keys = [raw(server).must("CreateKey")["KeyMetadata"]["KeyId"] for _ in range(2)]
         blob = raw(server).must("Encrypt", {"KeyId": keys[0], "Plaintext": "YQ=="})["CiphertextBlob"]
+        for key in keys:  # the material that was used gets a record of its own
+            raw(server).must("RotateKeyOnDemand", {"KeyId": key})
         raw(server).must("DisableKey", {"KeyId": keys[1]})
     return tmp_path / "data", keys, blob
 

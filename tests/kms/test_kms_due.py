@@ -200,5 +200,8 @@ def test_a_rotated_primary_takes_its_replicas_along(world):
     assert after[0].current.id == after[1].current.id
     assert after[0].rotation == after[1].rotation
     tx = world.store.transaction()
-    lent = [world.keyring.lend(tx, key.path, key.spec, key.current.id) for key in after]
+    lent = [
+        world.keyring.lend_named(tx, key.path, key.spec, key.current.id, key.wrapped(key.current.id))
+        for key in after
+    ]
     assert lent[1].open(lent[0].seal(b"p", b"", b"s" * 32), b"") == b"p"

@@ -310,7 +310,11 @@ def _unwrapped(store: Store) -> tuple[int, int]:
         for material in key.materials:
             # Destroyed material is absent by intent, as is what waits for its import.
             with contextlib.suppress(errors.KeyUnavailable):
-                ring.lend(tx, key.path, key.spec, material.id)
+                wrapped = key.wrapped(material.id)
+                if wrapped is None:
+                    ring.lend(tx, key.path, key.spec, material.id)
+                else:
+                    ring.lend_named(tx, key.path, key.spec, material.id, wrapped)
                 materials += 1
     return len(keys), materials
 

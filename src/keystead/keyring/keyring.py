@@ -1,7 +1,7 @@
 """Key material: made, taken in, lent as abilities, destroyed.
 
-Each version of a key's material is one record, sealed by the store like every record and wrapped once
-more here, bound to the key's account, Region, id and the material's id.
+Each version of a key's material is wrapped here, bound to the key's account, Region, id and the material's id, and
+sealed by the store like everything: as a record of its own, or in the key's record, where whoever reads that has it.
 """
 
 from __future__ import annotations
@@ -87,7 +87,17 @@ class Keyring:
 
     def generate(self, tx: Transaction, path: Path, spec: str) -> str:
         """The id of fresh material of `spec` for the key at `path`, stored by `tx`."""
-        return self._store(tx, path, spec, KEY_TYPES[spec].generate())
+        material_id, wrapped = self.make(path, spec)
+        self.keep(tx, path, material_id, wrapped)
+        return material_id
+
+    def make(self, path: Path, spec: str) -> tuple[str, bytes]:
+        """The id of fresh material of `spec` for the key at `path`, and the material wrapped, which the caller stores."""
+        return self._wrap(path, spec, KEY_TYPES[spec].generate())
+
+    def keep(self, tx: Transaction, path: Path, material_id: str, wrapped: bytes) -> None:
+        """None; material that was wrapped for the key at `path` is stored by `tx`."""
+        tx.put(MATERIALS, _place(path, material_id), Backing(wrapped))
 
     def adopt(self, tx: Transaction, path: Path, spec: str, material: bytes) -> str:
         """The id of imported `material`, checked against `spec` and stored by `tx`.
@@ -95,7 +105,9 @@ class Keyring:
         Raises:
             errors.BadKeyMaterial: the material is not what the spec requires.
         """
-        return self._store(tx, path, spec, KEY_TYPES[spec].check(material))
+        material_id, wrapped = self._wrap(path, spec, KEY_TYPES[spec].check(material))
+        self.keep(tx, path, material_id, wrapped)
+        return material_id
 
     def identify(self, path: Path, material: bytes) -> str:
         """The id (64 hex digits) that `material` has in the key at `path`, keyed so that it tells nothing."""
@@ -114,17 +126,18 @@ class Keyring:
             raise errors.KeyUnavailable("The key material is not available.")
         # An id belongs to one material for ever, so what was loaded is what is stored.
         loaded = self._loaded.get(place)
-        return (
-            self._load(place, spec, self._unwrap(backing, path, spec, material_id))
-            if loaded is None
-            else loaded
-        )
+        if loaded is not None:
+            return loaded
+        return self._load(place, spec, self._unwrap(backing.wrapped, path, spec, material_id))
 
-    def lend_named(self, tx: Transaction, path: Path, spec: str, material_id: str) -> Any:
+    def lend_named(
+        self, tx: Transaction, path: Path, spec: str, material_id: str, wrapped: bytes | None
+    ) -> Any:
         """The same for who holds the key's newest record, and found the material named there as present.
 
-        That record stands for what the store would have to prove otherwise: that the material was not destroyed. Which
-        bytes it is its id says, so the stored row need not be proved as well, which is the most of reading it.
+        `wrapped` is the material if that record has it. If not, the record stands for what the store would have to prove
+        otherwise, that the material was not destroyed, and which bytes it is its id says: its row need not be proved as
+        well, which is the most of reading it.
 
         Raises:
             errors.KeyUnavailable: the material is not stored.
@@ -133,21 +146,36 @@ class Keyring:
         loaded = self._loaded.get(place)
         if loaded is not None:
             return loaded
+        if wrapped is not None:
+            return self._load(place, spec, self._unwrap(wrapped, path, spec, material_id))
         material = self._named(tx.unproved(MATERIALS, place), path, spec, material_id)
         if material is None:
             return self.lend(tx, path, spec, material_id)  # it knows what is wrong
         return self._load(place, spec, material)
 
-    def copy(self, tx: Transaction, source: Path, destination: Path, spec: str, material_id: str) -> None:
+    def copy(
+        self,
+        tx: Transaction,
+        source: Path,
+        destination: Path,
+        spec: str,
+        material_id: str,
+        wrapped: bytes | None = None,
+    ) -> None:
         """Store the material of a multi-Region key under a related key, wrapped for its new place.
+
+        `wrapped` is the material if the source's own record has it.
 
         Raises:
             errors.KeyUnavailable: the source has no such material.
         """
-        backing = tx.get(MATERIALS, _place(source, material_id))
-        if backing is None:
-            raise errors.KeyUnavailable("The key material is not available.")
-        self._store(tx, destination, spec, self._unwrap(backing, source, spec, material_id))
+        if wrapped is None:
+            backing = tx.get(MATERIALS, _place(source, material_id))
+            if backing is None:
+                raise errors.KeyUnavailable("The key material is not available.")
+            wrapped = backing.wrapped
+        copied, rewrapped = self._wrap(destination, spec, self._unwrap(wrapped, source, spec, material_id))
+        self.keep(tx, destination, copied, rewrapped)
 
     def destroy(self, tx: Transaction, path: Path, material_id: str) -> None:
         """Delete the material's record; its bytes leave the store with the next scrub."""
@@ -175,12 +203,10 @@ class Keyring:
 
     # -------------------------------------------------------------------- private
 
-    def _store(self, tx: Transaction, path: Path, spec: str, material: bytes) -> str:
+    def _wrap(self, path: Path, spec: str, material: bytes) -> tuple[str, bytes]:
         material_id = self.identify(path, material)
         aad = _aad(path, spec, material_id)
-        wrapped = self._wrapping.seal(material, aad, self._entropy.random(SALT))
-        tx.put(MATERIALS, _place(path, material_id), Backing(wrapped))
-        return material_id
+        return material_id, self._wrapping.seal(material, aad, self._entropy.random(SALT))
 
     def _load(self, place: str, spec: str, material: bytes) -> Any:
         ability = KEY_TYPES[spec].load(material)
@@ -194,14 +220,14 @@ class Keyring:
         if backing is None:
             return None
         try:
-            material = self._unwrap(backing, path, spec, material_id)
+            material = self._unwrap(backing.wrapped, path, spec, material_id)
         except errors.StorageTampered:
             return None
         return material if hmac.compare_digest(self.identify(path, material), material_id) else None
 
-    def _unwrap(self, backing: Backing, path: Path, spec: str, material_id: str) -> bytes:
+    def _unwrap(self, wrapped: bytes, path: Path, spec: str, material_id: str) -> bytes:
         try:
-            return self._wrapping.open(backing.wrapped, _aad(path, spec, material_id))
+            return self._wrapping.open(wrapped, _aad(path, spec, material_id))
         except errors.DecryptionFailed:
             raise errors.StorageTampered(f"key material of {'/'.join(path)} is damaged") from None
 

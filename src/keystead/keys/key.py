@@ -1,6 +1,6 @@
 """The KMS key: a frozen value that a change replaces whole.
 
-Times are epoch seconds. The key material's bytes are elsewhere; a key knows their ids only.
+Times are epoch seconds. Of key material it knows the ids, and no bytes but wrapped ones.
 """
 
 from __future__ import annotations
@@ -101,6 +101,16 @@ class Key(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dict=Tr
     xks_key_id: str | None = None
     principals: tuple[tuple[str, str], ...] = ()
     manager: str = CUSTOMER
+    backing: tuple[str, bytes] | None = None
+    """The newest material that was made here, if it is short: its id, and its bytes as the key ring wraps them.
+
+    One read finds both key and material, and the material goes with the key. What is imported is destroyed alone, and has a
+    record of its own, as older and longer material has.
+    """
+
+    def __repr__(self) -> str:
+        """Without what is wrapped."""
+        return f"Key({self.arn}, state={self.state})"
 
     def __post_init__(self) -> None:
         """Many keys have the same policy: it is kept once, and compared and found by its address."""
@@ -153,6 +163,10 @@ class Key(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dict=Tr
             if material.id == material_id:
                 return material
         return None
+
+    def wrapped(self, material_id: str) -> bytes | None:
+        """That material as the key ring wraps it; None if it has a record of its own."""
+        return self.backing[1] if self.backing is not None and self.backing[0] == material_id else None
 
     def with_material(self, changed: Material) -> Key:
         """This key with the material of the same id replaced."""

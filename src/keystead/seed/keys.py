@@ -15,6 +15,7 @@ from keystead.keys.key import Material, MultiRegion
 from keystead.policy import default_key_policy
 from keystead.seed.file import SeedKey
 from keystead.seed.identities import text_of
+from keystead.services.kms.lending import with_fresh_material
 from keystead.services.kms.policies import CheckedPolicy, bound_policy
 from keystead.services.kms.tables import ALIASES, KEYS, key_place
 from keystead.storage import Transaction
@@ -60,7 +61,7 @@ def _new_key(tx: Transaction, keyring: Keyring, account: str, given: SeedKey, no
         else None,
     )
     if given.material is None:
-        material_id = keyring.generate(tx, key.path, spec.name)
+        key, material_id = with_fresh_material(tx, keyring, key)
     else:
         material_id = keyring.adopt(tx, key.path, spec.name, given.material)
     tx.put(KEYS, key_place(key), msgspec.structs.replace(key, materials=(Material(id=material_id),)))

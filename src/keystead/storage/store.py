@@ -20,7 +20,7 @@ from keystead.storage.upkeep import Verification
 from keystead.storage.view import State, View
 
 RECORDS = 50_000
-NODES = 6_000
+NODES = 8_000
 # Each attempt that fails means that another process has committed, so somebody gets on.
 ATTEMPTS = 100
 

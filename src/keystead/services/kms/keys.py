@@ -17,6 +17,7 @@ from keystead.keys.key import Material
 from keystead.keys.state import check_state
 from keystead.keys.tags import check_new_tags
 from keystead.services.kms.facts import bypass_fact, creation_tag_facts, new_key_facts, tagging_at_creation
+from keystead.services.kms.lending import with_fresh_material
 from keystead.services.kms.metadata import key_metadata
 from keystead.services.kms.paging import page
 from keystead.services.kms.policies import checked_policy
@@ -108,7 +109,7 @@ def create_key(call: Call, request: wire.CreateKeyRequest, *_targets: Target) ->
         multi_region=MultiRegion(role=keys.PRIMARY, primary=call.region) if request.multi_region else None,
     )
     if origin == keys.AWS_KMS:
-        material_id = call.keyring.generate(call.tx, key.path, spec.name)
+        key, material_id = with_fresh_material(call.tx, call.keyring, key)
         key = msgspec.structs.replace(key, materials=(Material(id=material_id),))
     call.tx.insert(KEYS, key_place(key), key)
     call.tx.bump(count, 1)

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
+
+import msgspec
 
 from keystead import errors
 from keystead.api import Call
+from keystead.keyring import Keyring
 from keystead.keys import Key
 from keystead.keys.key import Material
+from keystead.storage import Transaction
+
+_LONGEST_BACKING: Final = 256
+"""Bytes of wrapped material that a key's record takes in: beside what longer material is used for, reading it is little."""
 
 
 def lend_current(call: Call, key: Key) -> Any:
@@ -28,5 +35,20 @@ def lend_material(call: Call, key: Key, material: Material) -> Any:
     Raises:
         errors.KeyUnavailable: the material is gone.
     """
-    lend = call.keyring.lend_named if material.present else call.keyring.lend
-    return lend(call.tx, key.path, key.spec, material.id)
+    if not material.present:
+        return call.keyring.lend(call.tx, key.path, key.spec, material.id)
+    return call.keyring.lend_named(call.tx, key.path, key.spec, material.id, key.wrapped(material.id))
+
+
+def with_fresh_material(tx: Transaction, keyring: Keyring, key: Key) -> tuple[Key, str]:
+    """The key with fresh material in its record, or beside it if it is long, and the id of that material.
+
+    What was in the record before gets a record of its own.
+    """
+    material_id, wrapped = keyring.make(key.path, key.spec)
+    if key.backing is not None:
+        keyring.keep(tx, key.path, *key.backing)
+    if len(wrapped) <= _LONGEST_BACKING:
+        return msgspec.structs.replace(key, backing=(material_id, wrapped)), material_id
+    keyring.keep(tx, key.path, material_id, wrapped)
+    return msgspec.structs.replace(key, backing=None), material_id

@@ -25,6 +25,7 @@ from keystead.keys import spec as specs
 from keystead.keys.alias import Alias
 from keystead.keys.key import Material
 from keystead.services.kms.events import service_event
+from keystead.services.kms.lending import with_fresh_material
 from keystead.services.kms.tables import ALIASES, DUE_ROTATION, KEYS, key_place
 
 DUE_RECORD: Final = "record-managed-key"
@@ -90,8 +91,7 @@ def default_key(call: Call, alias: str) -> Key | None:
     row = MANAGED_KEYS.get(alias)
     if row is None or not _may_make(call, row):
         return None
-    key = _new_key(call, row)
-    material_id = call.keyring.generate(call.tx, key.path, key.spec)
+    key, material_id = with_fresh_material(call.tx, call.keyring, _new_key(call, row))
     key = msgspec.structs.replace(key, materials=(Material(id=material_id),))
     key = rotation.with_rotation(key, rotation.DEFAULT_PERIOD_DAYS, call.now)
     call.tx.insert(KEYS, key_place(key), key)

@@ -88,7 +88,14 @@ def _store_replica(call: Call, primary: Key, replica: Key) -> Key:
     replica = placed(replica, related.primary, regions)
     if replica.origin == keys.AWS_KMS:
         for material in replica.materials:
-            call.keyring.copy(call.tx, primary.path, replica.path, replica.spec, material.id)
+            call.keyring.copy(
+                call.tx,
+                primary.path,
+                replica.path,
+                replica.spec,
+                material.id,
+                primary.wrapped(material.id),
+            )
     place_all(call.tx, [primary, *relatives(call.tx, primary)], related.primary, regions)
     call.tx.insert(KEYS, key_place(replica), replica)
     call.tx.bump(f"{replica.account}/{replica.region}/keys", 1)

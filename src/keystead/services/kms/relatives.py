@@ -46,7 +46,7 @@ def _follow(tx: Transaction, keyring: Keyring, replica: Key, primary: Key) -> Ke
         keyring.destroy(tx, replica.path, gone)
     if primary.origin == AWS_KMS:
         for new in has - had:
-            keyring.copy(tx, primary.path, replica.path, primary.spec, new)
+            keyring.copy(tx, primary.path, replica.path, primary.spec, new, primary.wrapped(new))
     return store_key(tx, followed)
 
 

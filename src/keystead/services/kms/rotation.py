@@ -15,6 +15,7 @@ from keystead.keys.key import AWS_KMS, EXTERNAL
 from keystead.keys.multiregion import is_replica
 from keystead.keys.state import check_state
 from keystead.services.kms.events import service_event, synchronized_events
+from keystead.services.kms.lending import with_fresh_material
 from keystead.services.kms.paging import page_list
 from keystead.services.kms.relatives import relatives, spread, store_key
 from keystead.services.kms.tables import DUE_ROTATION, KEYS, key_place
@@ -98,10 +99,11 @@ def get_key_rotation_status(
 # --------------------------------------------------------------------- RotateKeyOnDemand
 
 
-def _demanded_material(call: Call, key: Key) -> Material:
+def _demanded_material(call: Call, key: Key) -> tuple[Key, Material]:
     if key.origin == EXTERNAL:
-        return rotation.check_pending(key)
-    return Material(id=call.keyring.generate(call.tx, key.path, key.spec))
+        return key, rotation.check_pending(key)
+    key, material_id = with_fresh_material(call.tx, call.keyring, key)
+    return key, Material(id=material_id)
 
 
 @operation("RotateKeyOnDemand", targets=on_key("RotateKeyOnDemand"), changes=True)
@@ -112,7 +114,7 @@ def rotate_key_on_demand(
     key = target.found
     check_state("RotateKeyOnDemand", key.state, key.arn)
     rotation.check_on_demand(key, call.quotas.on_demand_rotations, call.now)
-    material = _demanded_material(call, key)
+    key, material = _demanded_material(call, key)
     spread(call.tx, call.keyring, rotation.rotated_on_demand(key, material, call.now))
     put_due(call.tx, call.now, DUE_ANNOUNCEMENT, f"{key_place(key)}/{material.id}")
     return wire.RotateKeyOnDemandResponse(key_id=key.arn)
@@ -177,7 +179,7 @@ def rotate_key(keyring: Keyring, call: DueCall, subject: str) -> list[DueEvent]:
         return []
     if key.state not in {KeyState.ENABLED, KeyState.UPDATING}:
         return []
-    material_id = keyring.generate(call.tx, key.path, key.spec)
+    key, material_id = with_fresh_material(call.tx, keyring, key)
     changed = rotation.rotated_automatically(key, material_id, call.now)
     put_due_rotation(call.tx, changed)
     replicas = spread(call.tx, keyring, changed)
