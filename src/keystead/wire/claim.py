@@ -34,6 +34,7 @@ _QUERY_FIELDS = (
     "X-Amz-Date",
 )
 _MEMOISED = 512  # entries, and characters of the longest: what strangers can fill stays small
+_SCOPES = 4096  # of as many callers; strangers can fill 4 MiB
 
 
 def signed(request: Request) -> bool:
@@ -171,7 +172,7 @@ def _scope_of(head: str) -> Scope | None:
         return None
 
 
-_memoised_scope = lru_cache(maxsize=_MEMOISED)(_scope_of)
+_memoised_scope = lru_cache(maxsize=_SCOPES)(_scope_of)
 
 
 @lru_cache(maxsize=_MEMOISED)
