@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from keystead.services.s3 import listing
 from keystead.services.s3.tables import (
     BUCKETS,
     OBJECTS,
@@ -171,3 +172,51 @@ def test_what_begins_alike_is_passed_over_whatever_it_is(
             walk.skip(last)
     others = [key for key in keys if not key.startswith(last)]
     assert told == sorted([*others, last], key=str.encode)
+
+
+@pytest.fixture(scope="module")
+def marked(server: Any, s3: Any) -> str:
+    """Many delete markers, and a key behind them under what they have in common, and one beside."""
+    s3.create_bucket(Bucket="marked")
+
+    def fill(tx: Any) -> None:
+        bucket = msgspec.structs.replace(tx.get(BUCKETS, "marked"), versioning="Enabled")
+        tx.put(BUCKETS, "marked", bucket)
+        for number in range(350):
+            tx.put(OBJECTS, object_place(bucket.id, f"m/{number:05d}"), version(0, marker=True))
+        for key in ("m/99999", "z"):
+            tx.put(OBJECTS, object_place(bucket.id, key), version(0))
+
+    server.store.run(fill)
+    return "marked"
+
+
+@pytest.mark.parametrize("operation", ["list_objects", "list_objects_v2"])
+@pytest.mark.parametrize("delimiter", ["", "/"])
+@pytest.mark.parametrize("most", [1, 1000])
+def test_pages_over_many_delete_markers_tell_everything(
+    s3: Any, marked: str, monkeypatch: pytest.MonkeyPatch, operation: str, delimiter: str, most: int
+) -> None:
+    monkeypatch.setattr(listing, "MOST_MARKERS", 100)
+    pages = list(
+        s3.get_paginator(operation).paginate(
+            Bucket=marked, Delimiter=delimiter, PaginationConfig={"PageSize": most}
+        )
+    )
+    keys = [row["Key"] for page in pages for row in page.get("Contents", ())]
+    prefixes = [row["Prefix"] for page in pages for row in page.get("CommonPrefixes", ())]
+    assert (keys, prefixes) == ((["z"], ["m/"]) if delimiter else (["m/99999", "z"], []))
+
+
+@pytest.mark.parametrize("delimiter", ["", "/"])
+def test_a_page_passes_over_so_many_delete_markers_and_no_more(
+    s3: Any, marked: str, count: Count, monkeypatch: pytest.MonkeyPatch, delimiter: str
+) -> None:
+    monkeypatch.setattr(listing, "MOST_MARKERS", 100)
+    named = {"Bucket": marked, "Delimiter": delimiter, "MaxKeys": 10}
+    page, rows = count.of(s3.list_objects_v2, **named)
+    assert (page["KeyCount"], page["IsTruncated"]) == (0, True)
+    assert rows <= 2 * 100
+    following, rows = count.of(s3.list_objects_v2, **named, ContinuationToken=page["NextContinuationToken"])
+    assert (following["KeyCount"], following["IsTruncated"]) == (0, True)
+    assert rows <= 2 * 100

@@ -20,24 +20,35 @@ from keystead.storage.table import R
 from keystead.wire.models import s3 as wire
 
 MOST: Final = 1000
+MOST_MARKERS: Final = 10_000
+"""Delete markers that a page passes over; then it ends, with fewer keys than were asked for, or none, and the next goes on."""
+_TOLD: Final = "="
+_PASSED: Final = "-"
+"""How tokens begin: all up to the key behind was told, or passed over with nothing told of what it has in common."""
 
 
 class Page(msgspec.Struct, kw_only=True):
-    """What one answer lists; `last` is the last key or common prefix in it."""
+    """What one answer lists; `last` is the last key or common prefix in it, or with `passed` the last that was read."""
 
     found: list[tuple[str, Version]] = []
     prefixes: list[str] = []
     truncated: bool = False
     last: str = ""
+    passed: bool = False
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be listed: keys that begin with `prefix`, after `after`."""
+    """What is to be listed: keys that begin with `prefix`, after `after`, which with `passed` was not told.
+
+    Unless it `resumes`, the next page cannot say that it goes on behind a key that was not told.
+    """
 
     prefix: str
     delimiter: str
     after: str
     most: int
+    passed: bool = False
+    resumes: bool = True
 
 
 def asked_of(request: Any, after: str) -> Asked:
@@ -64,10 +75,14 @@ def page_of(call: Call, bucket: Bucket, asked: Asked) -> Page:
     page = Page(found=[], prefixes=[])
     if not asked.most:
         return page
-    walk = walk_of(call, OBJECTS, bucket, asked)
+    walk, markers = walk_of(call, OBJECTS, bucket, asked), 0
     for key, version in walk:
         if version.marker:
-            continue
+            markers += 1
+            if markers < MOST_MARKERS or not asked.resumes:
+                continue
+            page.truncated, page.last, page.passed = True, key, True
+            break
         common = common_prefix(key, asked.prefix, asked.delimiter)
         if len(page.found) + len(page.prefixes) >= asked.most:
             page.truncated = True
@@ -86,7 +101,7 @@ def walk_of(call: Call, table: Table[R], bucket: Bucket, asked: Asked, *, includ
 
     A page that ended with a common prefix, or in the midst of one, told of all that begins so.
     """
-    told = told_before(asked.after, asked.prefix, asked.delimiter)
+    told = None if asked.passed else told_before(asked.after, asked.prefix, asked.delimiter)
     if told is not None:
         walk = Walk(call.tx, table, bucket, asked.prefix, start=told)
         walk.skip(told)
@@ -130,7 +145,8 @@ def list_objects_v2(
     """Return a page of the bucket's keys."""
     bucket = bucket_named(call, request.bucket)
     token = request.continuation_token
-    asked = asked_of(request, _token_read(token) if token else request.start_after or "")
+    after, passed = _token_read(token) if token else (request.start_after or "", False)
+    asked = msgspec.structs.replace(asked_of(request, after), passed=passed)
     page, write = page_of(call, bucket, asked), _encoder(request)
     owner = wire.Owner(id=owner_id(bucket.account)) if request.fetch_owner else None
     return wire.ListObjectsV2Output(
@@ -141,7 +157,7 @@ def list_objects_v2(
         key_count=len(page.found) + len(page.prefixes),
         is_truncated=page.truncated,
         continuation_token=token,
-        next_continuation_token=_token(page.last) if page.truncated else None,
+        next_continuation_token=_token(page) if page.truncated else None,
         start_after=write(request.start_after),
         encoding_type=request.encoding_type,
         contents=[
@@ -153,15 +169,24 @@ def list_objects_v2(
     )
 
 
-def _token(last: str) -> str:
-    return base64.urlsafe_b64encode(last.encode()).decode()
+def _token(page: Page) -> str:
+    text = (_PASSED if page.passed else _TOLD) + page.last
+    return base64.urlsafe_b64encode(text.encode()).decode()
 
 
-def _token_read(token: str) -> str:
+def _token_read(token: str) -> tuple[str, bool]:
+    """What the page before ended with, and whether that was passed over.
+
+    Raises:
+        errors.InvalidS3Argument: no answer had such a token.
+    """
     try:
-        return base64.b64decode(token, altchars=b"-_", validate=True).decode()
+        text = base64.b64decode(token, altchars=b"-_", validate=True).decode()
     except (binascii.Error, ValueError):
-        raise errors.InvalidS3Argument("The continuation token provided is incorrect") from None
+        text = ""
+    if text[:1] not in {_TOLD, _PASSED} or not text:
+        raise errors.InvalidS3Argument("The continuation token provided is incorrect")
+    return text[1:], text[0] == _PASSED
 
 
 @operation("ListObjects", targets=on_bucket("ListBucket"))
@@ -169,6 +194,7 @@ def list_objects(call: Call, request: wire.ListObjectsRequest, _bucket: Target) 
     """Return a page of the bucket's keys, as older clients ask for it."""
     bucket = bucket_named(call, request.bucket)
     asked = asked_of(request, request.marker or "")
+    asked = msgspec.structs.replace(asked, resumes=not asked.delimiter)
     page, write = page_of(call, bucket, asked), _encoder(request)
     owner = wire.Owner(id=owner_id(bucket.account))
     return wire.ListObjectsOutput(
@@ -178,7 +204,7 @@ def list_objects(call: Call, request: wire.ListObjectsRequest, _bucket: Target) 
         delimiter=write(request.delimiter or None),
         max_keys=MOST if request.max_keys is None else request.max_keys,
         is_truncated=page.truncated,
-        next_marker=write(page.last) if page.truncated and asked.delimiter else None,
+        next_marker=write(page.last) if page.truncated and (asked.delimiter or page.passed) else None,
         encoding_type=request.encoding_type,
         contents=[
             msgspec.structs.replace(_object(key, version, owner), key=write(key))
