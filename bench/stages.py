@@ -12,13 +12,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import base64
+import contextlib
 import gc
 import json
 import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
@@ -49,6 +50,7 @@ from keystead.settings import Settings
 from keystead.wire.http import Request, Response
 from keystead.wire.validate import validate
 
+OPERATIONS = ("Encrypt", "Decrypt", "GenerateDataKey", "Sign", "DescribeKey")
 PEER, CONNECTIONS, GROUP = "127.0.0.1", 32, 32
 SLICE = 20  # requests: short enough that some rounds run undisturbed
 
@@ -134,6 +136,11 @@ class Bench:
             return [{**key, "Plaintext": text} for text in plain]
         if self.operation == "GenerateDataKey":
             return [{**key, "KeySpec": "AES_256"} for _ in plain]
+        if self.operation == "Sign":
+            key = {"KeyId": deployment.SIGN_KEY_ID, "SigningAlgorithm": "ECDSA_SHA_256"}
+            return [{**key, "Message": text} for text in plain]
+        if self.operation == "DescribeKey":
+            return [{"KeyId": deployment.KEY_ID} for _ in plain]
         sealed = [await self.call(self.client, "Encrypt", {**key, "Plaintext": text}) for text in plain]
         return [
             {"CiphertextBlob": each["CiphertextBlob"], "EncryptionContext": deployment.CONTEXT}
@@ -265,10 +272,9 @@ async def measure(app: Any, operation: str, rounds: int, requests: int) -> dict[
     return rows
 
 
-async def run(
-    directory: Path, operations: list[str], rounds: int, requests: int
-) -> dict[str, dict[str, float]]:
-    """Microseconds by operation and stage."""
+@contextlib.asynccontextmanager
+async def running(directory: Path) -> AsyncIterator[Any]:
+    """A server on the deployment, without sockets."""
     entropy, clock = SystemEntropy(), SystemClock()
     store = apps.open_or_create(directory, SealOptions(directory=directory, entropy=entropy), entropy)
     seed = directory / "seed.yaml"
@@ -284,9 +290,16 @@ async def run(
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
-    found = {name: await measure(app, name, rounds, requests) for name in operations}
+    yield app
     await app.stop()
-    return found
+
+
+async def run(
+    directory: Path, operations: list[str], rounds: int, requests: int
+) -> dict[str, dict[str, float]]:
+    """Microseconds by operation and stage."""
+    async with running(directory) as app:
+        return {name: await measure(app, name, rounds, requests) for name in operations}
 
 
 def main() -> int:
@@ -294,7 +307,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--operation", action="append", choices=("Encrypt", "Decrypt", "GenerateDataKey"))
+    parser.add_argument("--operation", action="append", choices=OPERATIONS)
     parser.add_argument("--rounds", type=int, default=60)
     parser.add_argument("--requests", type=int, default=250)
     parser.add_argument("--json", type=Path, help="write the figures here too")

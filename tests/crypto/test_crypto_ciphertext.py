@@ -228,3 +228,11 @@ def test_the_documented_vector_is_a_golden_one():
     assert canonical_context(vector["context"]).hex() in text
     for field in ("key", "account", "key_id", "material_id", "salt", "plaintext"):
         assert vector[field] in text, field
+
+
+def test_a_context_seen_before_has_the_same_form():
+    first = [canonical_context({"n": str(number), "a": "b"}) for number in range(1500)]
+    assert first == [canonical_context({"a": "b", "n": str(number)}) for number in range(1500)]
+    assert len(set(first)) == 1500
+    long = {"a": "b" * 600}
+    assert canonical_context(long) == canonical_context(long) != canonical_context({"a": "b" * 599})

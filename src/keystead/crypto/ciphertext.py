@@ -143,6 +143,22 @@ def canonical_context(context: Mapping[str, str] | None) -> bytes:
     """
     if not context:
         return _NO_PAIRS
+    pairs = tuple(context.items())
+    known = _contexts.get(pairs)
+    return _kept_context(pairs, context) if known is None else known
+
+
+def _kept_context(pairs: tuple[tuple[str, str], ...], context: Mapping[str, str]) -> bytes:
+    """The canonical form, remembered if it is short: most messages of an application have one of a few contexts."""
+    form = _canonical(context)
+    if len(form) <= _SHORT:
+        if len(_contexts) >= _MOST_CONTEXTS:
+            _contexts.clear()
+        _contexts[pairs] = form
+    return form
+
+
+def _canonical(context: Mapping[str, str]) -> bytes:
     parts = [_NUMBER(len(context))]
     for given in sorted(context):  # by code points, as their UTF-8 bytes are sorted, too (RFC 3629 section 1)
         name, value = given.encode(), context[given].encode()
@@ -160,3 +176,6 @@ def _mrk_text(digits: str) -> str:
 
 _KEY_ID_TEXT = {_UUID: _uuid_text, _MRK: _mrk_text}
 _NO_PAIRS = bytes(4)
+_SHORT, _MOST_CONTEXTS = 512, 1024
+_contexts: dict[tuple[tuple[str, str], ...], bytes] = {}
+"""Short canonical contexts by their pairs in the order in which they came. A context is no secret: it is in events."""
