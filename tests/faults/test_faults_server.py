@@ -161,6 +161,9 @@ class BadFile:
         self._fail("write")
         return self.inner.write(data, offset)
 
+    def begin_sync(self) -> None:
+        self.inner.begin_sync()
+
     def sync(self) -> None:
         self._fail("sync")
         self.inner.sync()

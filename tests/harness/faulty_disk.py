@@ -39,6 +39,9 @@ class FaultyFile:
             raise OSError(errno.EIO, fault)
         return written
 
+    def begin_sync(self):
+        self.file.begin_sync()
+
     def sync(self):
         fault = self.disk.step(self)
         if fault in (LOST, SHORT, FULL):

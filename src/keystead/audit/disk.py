@@ -34,6 +34,10 @@ class SegmentFile(Protocol):
         """
         ...
 
+    def begin_sync(self) -> None:
+        """Nothing; what was written is on its way to the disk, so that a sync has less to wait for."""
+        ...
+
     def sync(self) -> None:
         """Nothing, once everything written is durable.
 
@@ -106,6 +110,12 @@ class OsFile:
 
     def write(self, data: bytes, offset: int) -> int:
         return os.pwrite(self._descriptor, data, offset)
+
+    def begin_sync(self) -> None:
+        if hasattr(
+            os, "posix_fadvise"
+        ):  # which has Linux begin to write dirty pages, and keep them meanwhile
+            os.posix_fadvise(self._descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
     def sync(self) -> None:
         os.fdatasync(self._descriptor)

@@ -96,8 +96,8 @@ class LogFiles:
     def write(self, tiles: Iterable[tuple[Tile, bytes]]) -> None:
         """Nothing, once these tiles and bundles are there.
 
-        They are synced when all are written, for the first sync of a file then does most of the work of the others; each directory
-        is synced once for all that come into it.
+        All are on their way to the disk before the first is synced, and that is the last of them: then one commit of the file
+        system's journal does for all. Each directory is synced once for all that come into it.
         """
         paths = {self.root / tile.path: data for tile, data in tiles}
         folders = dict.fromkeys([path.parent for path in paths])
@@ -105,7 +105,10 @@ class LogFiles:
             self._make(folder)
         with ExitStack() as stack:
             fresh = {path: self._filled(path, data, stack) for path, data in paths.items()}
-            for file, _ in fresh.values():
+            files = [file for file, _ in fresh.values()]
+            for file in files:
+                file.begin_sync()
+            for file in reversed(files):
                 file.sync()
         for path, (_, written) in fresh.items():
             self._disk.move(written, path)
