@@ -6,7 +6,7 @@ import re
 import pytest
 from botocore.exceptions import ClientError
 
-from keystead.testing import RunningServer, allow
+from keystead.testing import RunningServer, allow, deny
 
 OWNER, OTHER = "000000000000", "444455556666"
 NOWHERE = f"arn:aws:kms:us-east-1:{OWNER}:key/00000000-0000-4000-8000-000000000000"
@@ -92,6 +92,34 @@ def test_a_grant_of_another_account_is_explained_like_none(world):
     told = [world.told("retire_grant", KeyId=key, GrantId=grant) for grant in (made["GrantId"], "0" * 64)]
     assert told[0] == told[1]
     assert "project" not in json.dumps(told)
+
+
+OWN_SIDES = {
+    "nothing": {},
+    "elsewhere": {"p": allow("kms:*", resource=NOWHERE.replace("us-east-1", "eu-west-1"))},
+    "denied": {"p": allow("kms:*"), "d": deny("kms:DescribeKey")},
+    "by_tag": {"p": allow("kms:*", StringEquals={"aws:ResourceTag/team": "blue"})},
+}
+
+
+@pytest.mark.parametrize("own", OWN_SIDES)
+@pytest.mark.parametrize("statements", [[], [DENY | {"Action": "kms:DescribeKey"}]], ids=["closed", "denied"])
+def test_who_may_not_at_home_learns_neither_if_a_key_is_there_nor_what_an_alias_stands_for(
+    world, own, statements
+):
+    name = f"stranger-{own}-{len(statements)}"
+    client = world.server.user(name, OWN_SIDES[own], account=OTHER).client("kms")
+    key = world.key(*statements)
+    world.kms.create_alias(AliasName=f"alias/{name}", TargetKeyId=key)
+
+    def told(key_id):
+        with pytest.raises(ClientError) as caught:
+            client.describe_key(KeyId=key_id)
+        return caught.value.response["Error"]["Message"].replace(key_id, "X")
+
+    assert told(key) == told(NOWHERE)
+    prefix = f"arn:aws:kms:us-east-1:{OWNER}:alias"
+    assert told(f"{prefix}/{name}") == told(f"{prefix}/nowhere")
 
 
 def test_what_the_caller_s_own_side_lacks_is_told(world):

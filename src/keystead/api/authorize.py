@@ -20,7 +20,7 @@ from keystead.api.permissions import require_known
 from keystead.api.readings import readings
 from keystead.api.standing import Standing
 from keystead.api.verdicts import Noting, keep, said, slot
-from keystead.arn import account_in
+from keystead.arn import account_in, alias_arn
 from keystead.keys import Key
 from keystead.keys import grant as key_grants
 from keystead.keys.key import AWS, CUSTOMER
@@ -30,7 +30,6 @@ from keystead.policy import (
     CompiledPolicy,
     Constraints,
     Context,
-    DecidedBy,
     Decision,
     Grant,
     Policies,
@@ -39,7 +38,8 @@ from keystead.policy import (
     decide,
 )
 from keystead.policy.context import derive
-from keystead.policy.explain import Outcome, missing_resource
+from keystead.policy.evaluate import lets_in
+from keystead.policy.explain import TELLING, Outcome
 from keystead.policy.grants import concerns
 from keystead.policy.readings import strictest
 from keystead.policy.record import record_policies, record_request
@@ -139,10 +139,37 @@ def _decide(
     require_known(target.action)
     request = _request(call, target, _described(target, place), context)
     decision, policies, grants = decision_on(call, target, request, place)
-    if not decision.allowed:
-        asked = record_request(request, derive(facts_of(call, target)))
-        raise errors.AccessDenied(decision.message, Refused(asked, record_policies(policies), decision))
-    return grants
+    if decision.allowed:
+        return grants
+    if _closed(call, target, request, policies, decision):
+        raise hidden(call, _as_named(target))
+    raise _denied(call, target, request, policies, decision)
+
+
+def _closed(
+    call: Call, target: Target, request: AuthorizationRequest, policies: Policies, decision: Decision
+) -> bool:
+    """Whether the caller named a key of another account, which does not let it in: what it hears tells nothing of it."""
+    named = target.key is not None and target.account != call.account and not target.from_ciphertext
+    return named and (decision.decided_by.policy_type in TELLING or not lets_in(request, policies))
+
+
+def _as_named(target: Target) -> Target:
+    """The target without what only the key knows: neither its attributes nor, behind an alias, its ARN."""
+    if target.grant is not None:
+        return Target(target.action, target.resource, target.account)
+    resource = target.resource
+    if target.alias is not None:
+        region = resource.split(":", 4)[3]
+        resource = alias_arn(region, target.account, target.alias)
+    return Target(target.action, resource, target.account, None, target.alias, target.context, target.facts)
+
+
+def _denied(
+    call: Call, target: Target, request: AuthorizationRequest, policies: Policies, decision: Decision
+) -> errors.AccessDenied:
+    asked = record_request(request, derive(facts_of(call, target)))
+    return errors.AccessDenied(decision.message, Refused(asked, record_policies(policies), decision))
 
 
 def decision_on(
@@ -186,13 +213,14 @@ def may_change_policy(call: Call, policy: CompiledPolicy, account: str) -> bool:
 
 
 def hidden(call: Call, target: Target) -> errors.AccessDenied:
-    """The refusal for what is not there in another account, in the words for what is closed; explained alike, too."""
+    """The refusal for a key of another account that is not there, or is closed: in the same words, explained alike.
+
+    What the caller's own policies lack or deny comes first: it is the same for every key that it could name.
+    """
+    place = call.standings.place(target.account, call.tx)
     request = _request(call, target, _KEY, CheckContext(call, target))
-    decision = Decision("implicitDeny", DecidedBy("resource"), missing_resource(request))
-    asked = record_request(request, derive(facts_of(call, target)))
-    return errors.AccessDenied(
-        decision.message, Refused(asked, record_policies(call.standing.policies), decision)
-    )
+    policies = _together(call.standing, place, None)
+    return _denied(call, target, request, policies, decide(request, policies))
 
 
 def key_policy(key: Key) -> CompiledPolicy:

@@ -48,6 +48,11 @@ def decide(request: AuthorizationRequest, policies: Policies) -> Decision:
     return _implicit(request, missing) if missing is not None else _combined(request, policies)  # 4 to 7
 
 
+def lets_in(request: AuthorizationRequest, policies: Policies) -> bool:
+    """Whether the resource's side allows the request, whatever the caller's own side and denials say."""
+    return any(_resource_side(request, policies))
+
+
 # -------------------------------------------------------------- 4. rules of the service
 
 

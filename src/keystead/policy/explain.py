@@ -69,7 +69,7 @@ _HIDDEN_REASON: Final = (
     "because the resource does not exist in this Region, no resource-based policies allow access, "
     "or a resource-based policy explicitly denies access"
 )
-_TELLING: Final = frozenset({"resource", "grant", "service"})
+TELLING: Final = frozenset({"resource", "grant", "service"})
 """Policy types whose naming would tell something about another account's key."""
 
 
@@ -87,11 +87,6 @@ def implicit_deny(request: AuthorizationRequest, policy_type: PolicyType) -> str
     )
 
 
-def missing_resource(request: AuthorizationRequest) -> str:
-    """The text for a key of another account that does not exist: the same as for one that is closed."""
-    return _denied(request, "resource", "")
-
-
 def _denied(request: AuthorizationRequest, policy_type: PolicyType, reason: str) -> str:
     principal = request.principal
     if principal.type == "webIdentity":  # it is not told who it is, nor what there is
@@ -99,7 +94,7 @@ def _denied(request: AuthorizationRequest, policy_type: PolicyType, reason: str)
     caller = f"User: {principal.arn or principal.service} is not authorized to perform: {request.action}"
     foreign = bool(principal.account) and principal.account != request.account
     hiding = foreign and request.action[:4].lower() == "kms:"
-    if hiding and policy_type in _TELLING:
+    if hiding and policy_type in TELLING:
         where = (
             "on the resource associated with this ciphertext"
             if request.from_ciphertext
