@@ -172,6 +172,14 @@ def test_what_holds_of_the_key_is_no_obstacle(inside):
     assert someone not in str(inside.access(key))
 
 
+def test_a_variable_that_nothing_else_speaks_of_has_a_value(inside):
+    same = {"StringEquals": {"kms:EncryptionContext:session": "${aws:userid}"}}
+    role = inside.server.role("own", {"use": policy(DECRYPT | {"Condition": same})}).arn
+    inside.comes_to(
+        inside.key(), {(role, ("kms:EncryptionContext:session", "${aws:userid}")): ["kms:Decrypt"]}
+    )
+
+
 def test_a_change_is_followed_without_being_asked(inside):
     key = inside.key()
     inside.server.user("reader", {"use": policy(DECRYPT)})

@@ -9,7 +9,7 @@ from typing import Final
 from keystead import arn
 from keystead.analysis.actions import spelt
 from keystead.analysis.budget import Budget
-from keystead.analysis.condition_keys import has_key, of_caller
+from keystead.analysis.condition_keys import absent_for, examples, has_key, of_caller
 from keystead.analysis.solver import Box
 from keystead.analysis.space import ACTION, CALLER, RESOURCE, Space
 from keystead.errors import AnalysisFault, Undecided
@@ -112,14 +112,26 @@ def _joined(
     pinned = {**space.universe.known, **space.universe.facts}
     options = [[one for members in chosen[name] for one in members[:2]] for name in names]
     for caller, resource in itertools.product(callers[:8], resources[:8]):
+        beside = _beside(space, action, resource, caller)
         for picked in itertools.islice(itertools.product(*options), 64):
             context = {key: members[0][0] for key, members in chosen.items()}
             context |= {**dict(zip(names, picked, strict=True)), **pinned}
+            context = {**beside, **context}
             yield _request(caller, action, resource, context)
             for target in _expanded_resources(space, context, caller):
                 yield _request(caller, action, target, context)
             for changed in _equalled(space, context, caller):
                 yield _request(caller, action, resource, {**changed, **pinned})
+
+
+def _beside(space: Space, action: str, resource: str, caller: Principal) -> dict[str, Value | None]:
+    """Some value of each key that stands in variables only, where such a request can have it."""
+    named = {name for test in space.open_tests for name in _variables(test.condition)}
+    return {
+        name: next(iter(examples(name)), "a")
+        for name in sorted(named - set(of_caller(caller)))
+        if has_key(action, resource, name) and caller.type not in absent_for(name)
+    }
 
 
 def _variables(condition: Condition) -> set[str]:

@@ -62,7 +62,7 @@ def create_analyzer(
         raise errors.AnalyzerConflict(f"An analyzer of the name {name} exists already.", arn, ANALYZER)
     if sum(one.type == kind for one in others) >= _MOST[kind]:
         raise errors.AnalyzerQuotaExceeded(
-            f"The account has {_MOST[kind]} analyzers of the type {kind} in this Region already.",
+            f"The account has as many analyzers of the type {kind} in this Region as it may: {_MOST[kind]}.",
             arn,
             ANALYZER,
         )
