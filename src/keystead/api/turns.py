@@ -22,8 +22,8 @@ log = structlog.get_logger("keystead.turns")
 
 ALONE: Final = 64
 """Requests handled in one turn of the loop while there is one client only: large groups are made durable at once."""
-TOGETHER: Final = 16
-"""The same while there are several: an answer waits for what is handled in the same turn."""
+TOGETHER: Final = 32
+"""The same while there are several: an answer waits for what is handled in the same turn, and costs less in a larger one."""
 BEHIND: Final = 4
 """The same of requests that had to wait for others of their client: who comes meanwhile waits for so many at most."""
 SHARED: Final = 512
