@@ -6,6 +6,8 @@ in this program's own process; nothing in the project can be told to leave evide
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from keystead.api import pipeline
 from keystead.audit.commit import Committer, Submission
 from keystead.cli.main import main
@@ -15,20 +17,22 @@ def _no_records(*_: object) -> tuple[bytes, ...]:
     return ()
 
 
-_submit = Committer.submit
+def _answer(_committer: Committer, submission: Submission) -> None:
+    submission.done(None)
 
 
-def _submit_changes(self: Committer, submission: Submission) -> None:
-    if submission.transaction is None:
-        submission.done(None)
-    else:
-        _submit(self, submission)
+def leave_out(answer: Callable[[Committer, Submission], None] = _answer) -> None:
+    """None; uses of keys have no records from now on, and `answer` is called for each in the place of the writer."""
+    submit = Committer.submit
 
+    def submit_changes(committer: Committer, submission: Submission) -> None:
+        if submission.transaction is None:
+            answer(committer, submission)
+        else:
+            submit(committer, submission)
 
-def leave_out() -> None:
-    """None; this process leaves evidence out from now on."""
     pipeline.records_of = _no_records
-    Committer.submit = _submit_changes  # type: ignore[method-assign]
+    Committer.submit = submit_changes  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

@@ -1,0 +1,53 @@
+"""The server without evidence that waits for the disk as with it, for measuring only: `synced_only.py dev …`, as `keystead dev …`.
+
+As `without_evidence.py`, but before a group of uses is answered, as many bytes as their records have are written and
+synced on the event loop: what the disk alone adds to a request. Nothing in the project can be told to do so.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+
+from without_evidence import leave_out
+
+from keystead.audit.commit import Committer, Submission
+from keystead.audit.disk import OsFile
+from keystead.cli.main import main
+
+RECORD, SECTOR, SIZE = 1250, 512, 16 << 20
+
+
+class Writes:
+    """Groups of uses, each answered after its write."""
+
+    def __init__(self) -> None:
+        self._descriptor, path = tempfile.mkstemp()
+        self._file, self._at = OsFile(self._descriptor), 0
+        self._bytes = os.urandom(SIZE)
+        self._file.write(self._bytes, 0)
+        os.fsync(self._descriptor)
+        os.unlink(path)  # noqa: PTH108  nobody else opens it
+        self._waiting: list[Callable[[None], None]] = []
+
+    def add(self, committer: Committer, submission: Submission) -> None:
+        """None; the call is answered with its group, at the loop's next turn."""
+        if not self._waiting:
+            committer._next_turn(self._answer)
+        self._waiting.append(submission.done)
+
+    def _answer(self) -> None:
+        group, self._waiting = self._waiting, []
+        length = len(group) * RECORD
+        if self._at + length > SIZE:
+            self._at = 0
+        self._file.write_through(self._bytes[:length], self._at)
+        self._at += -(-length // SECTOR) * SECTOR
+        for done in group:
+            done(None)
+
+
+if __name__ == "__main__":
+    leave_out(Writes().add)
+    main()
