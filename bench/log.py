@@ -43,11 +43,12 @@ KINDS = {
 }
 
 
-def fill(root: Path, records: int) -> None:
-    """None; the journal of worker w0 has so many events."""
-    chance, journal = random.Random(1), Journal.open(root, "w0")
-    for start in range(0, records, GROUP):
-        journal.append([event(start + number, chance) for number in range(min(GROUP, records - start))])
+def fill(root: Path, first: int, records: int) -> None:
+    """None; the journal of worker w0 has so many more events."""
+    chance, journal = random.Random(first), Journal.open(root, "w0")
+    for start in range(first, first + records, GROUP):
+        some = min(GROUP, first + records - start)
+        journal.append([event(start + number, chance) for number in range(some)])
     journal.abandon()
 
 
@@ -61,14 +62,18 @@ class Process:
         self._index = Filling(Index(root), handed.parts)
 
     def run(self, records: int, at_once: int) -> tuple[float, float]:
-        """The CPU time of log and index, in seconds."""
+        """The CPU time that log and index take for so many records, in seconds."""
         log = index = 0.0
+        records += self._limit
         while self._limit < records:
             self._limit += at_once
             log += spent(self._sequencer.run)
             index += spent(lambda: self._index.catch_up(at_once))
-        self._index.close()
         return log, index
+
+    def close(self) -> None:
+        """None; files are closed."""
+        self._index.close()
 
 
 def spent(work: Callable[[], object]) -> float:
@@ -82,8 +87,12 @@ def round_of(records: int, at_once: int) -> tuple[float, ...]:
     """The CPU time of log, index and index in bulk, in microseconds a record."""
     with tempfile.TemporaryDirectory(prefix="keystead-bench-") as name:
         root = Path(name)
-        fill(root, records)
-        live = Process(root).run(records, at_once)
+        process = Process(root)
+        fill(root, 0, 1)
+        process.run(1, 1)  # files are made
+        fill(root, 1, records)
+        live = process.run(records, at_once)
+        process.close()
         Index(root).path.unlink()
         return tuple(each / records * 1e6 for each in (*live, spent(Index(root).catch_up)))
 

@@ -11,8 +11,6 @@ from keystead.audit.index import Source
 
 _MOST: Final = 8 << 20
 """Bytes of a journal that are kept for an index which gives way to calls; what it takes up later it reads by itself."""
-_LEFT: Final = 256 << 10
-"""Bytes, about and at most, of a part that is the end of its segment."""
 
 
 class Handed:
@@ -26,12 +24,15 @@ class Handed:
 
     def hand(self, worker: str, part: Part) -> None:
         """None; the part of the worker's journal was read, all of it, behind the one before."""
-        begin = self._read.get(worker)
-        self._read[worker] = part.cursor
-        if begin is None:
+        before, cursor = self._read.get(worker), part.cursor
+        self._read[worker] = cursor
+        if part.records is not None:
+            sequence, first, texts = part.sequence, part.records.first, part.records.texts
+        elif before is not None:
+            sequence, first, texts = before.sequence, before.index, []
+        else:
             return
-        within = part.cursor.sequence == begin.sequence
-        kept = _Kept(begin, part, part.cursor.offset - begin.offset if within else _LEFT)
+        kept = _Kept(part, sequence, first, sum(map(len, texts)))
         self._kept.setdefault(worker, deque()).append(kept)
         self._bytes += kept.size
         while self._bytes > _MOST:
@@ -64,14 +65,14 @@ class Handed:
 
 
 class _Kept(NamedTuple):
-    begin: Cursor
     part: Part
+    sequence: int
+    first: int
     size: int
 
     def has(self, cursor: Cursor) -> bool:
         """Whether the place is in the part: what a segment has under a number stays, what another has may differ."""
-        same = cursor.sequence == self.begin.sequence and cursor.index >= self.begin.index
-        return same and self.part.gone is None
+        return cursor.sequence == self.sequence and cursor.index >= self.first and self.part.gone is None
 
 
 def _order(cursor: Cursor) -> tuple[int, int]:

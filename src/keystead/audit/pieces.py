@@ -9,7 +9,7 @@ where they are whole, and the last piece is looked for from the end. An event of
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -82,19 +82,10 @@ class Piece:
         self.places: list[int] = []
 
 
-class Call(NamedTuple):
-    """What stands before an event's parameters; the time is in epoch seconds."""
-
-    time: int
-    pieces: tuple[Piece, ...]
-
-
-class Cut(NamedTuple):
-    """An event's time, what it is made of, and the short form of its id."""
-
-    time: int
-    pieces: tuple[Piece, ...]
-    short: int
+Call = tuple[int, tuple[Piece, ...]]
+"""What stands before an event's parameters: its time in epoch seconds, and its pieces."""
+Cut = tuple[int, tuple[Piece, ...], int]
+"""An event's time, what it is made of, and the short form of its id."""
 
 
 class Pieces:
@@ -127,9 +118,8 @@ class Pieces:
             middle = _known(self._middles, written, self._parameters)
         if middle is None or not event.startswith(_EVENT_ID, last - _ID_MEMBER):
             return self._whole(event)
-        return Cut(
-            called.time, called.pieces + middle + affected, short_id(event[last - _ID_BEGIN : last - 1])
-        )
+        time, pieces = called
+        return time, pieces + middle + affected, short_id(event[last - _ID_BEGIN : last - 1])
 
     def _cut_head(self, event: bytes) -> int:
         """Where the parameters begin; what stands before them is `_last_call`."""
@@ -163,7 +153,7 @@ class Pieces:
             read = read_event(event)
             words = {*read.called_words(), *asked_words(read.requestParameters), *read.affected_words()}
             terms = {*self._numbers(words), *map(pair_term, texts_of(read.requestParameters))}
-            return Cut(read.time, (Piece(tuple(terms)),), short_id(read.eventID.encode()))
+            return read.time, (Piece(tuple(terms)),), short_id(read.eventID.encode())
         except (msgspec.MsgspecError, ValueError):
             return None
 
@@ -171,7 +161,7 @@ class Pieces:
         call = _read_called(written[: -len(_ASKED)] + b"}")
         what = call.eventName, call.eventSource, call.awsRegion, call.errorCode
         caller = _remembered(self._callers, bytes(call.userIdentity), self._caller)
-        return Call(seconds_of(call.eventTime), (caller, _remembered(self._calls, what, self._what)))
+        return seconds_of(call.eventTime), (caller, _remembered(self._calls, what, self._what))
 
     def _caller(self, written: bytes) -> Piece:
         return Piece(self._numbers(set(caller_words(read_identity(written)))))
@@ -183,16 +173,13 @@ class Pieces:
         found: list[Piece] = []
         asked = _read_contexts(written)
         if asked is not None and _CONTEXT in written:
-            known = self._pairs
-            for context in (
+            contexts = (
                 asked.encryptionContext,
                 asked.sourceEncryptionContext,
                 asked.destinationEncryptionContext,
-            ):
-                found += [
-                    known[pair] if pair in known else _remembered(known, pair, self._pair)
-                    for pair in (context or {}).items()
-                ]
+            )
+            pairs = [pair for context in contexts if context for pair in context.items()]
+            found = [_remembered(self._pairs, pair, self._pair) for pair in pairs]
         if _ALIAS in written:
             found.append(Piece(self._numbers(set(asked_words(_read_parameters(written)))), loose=True))
         return tuple(found)
