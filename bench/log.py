@@ -23,7 +23,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import audit_query
-from audit_query import GROUP, event
+from audit_query import event
 
 from keystead.audit.filling import Filling
 from keystead.audit.follow import parts
@@ -34,6 +34,8 @@ from keystead.audit.log import Sequencer
 from keystead.audit.logkeys import LogKeys
 
 KEYS = LogKeys("11111111-1111-4111-8111-111111111111", bytes(32), bytes(32))
+GROUP = 32
+"""Events that are written together."""
 COLLECTOR = (50_000, 20, 100)
 """When the collector looks, as in the process."""
 KINDS = {

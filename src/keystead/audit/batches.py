@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from keystead.audit.follow import Part
-from keystead.audit.pieces import Cut, Piece, Pieces, Terms
+from keystead.audit.pieces import Piece, Pieces, Terms
 from keystead.audit.terms import Word
 
 SIZE: Final = 4096
@@ -109,35 +109,27 @@ class Gathering:
         """None; the part's events, those before record number `following` aside, will be in the index after `write`."""
         if part.records is None:
             return
-        cut = self._pieces.cut
-        for index, offset, event in part.records.events():
-            if index < following:
+        events = [each for each in part.records.events() if each[0] >= following]
+        self.events += len(events)
+        cuts = self._pieces.cut([event for _, _, event in events])
+        sequence, number = part.sequence, self._there + len(self._ids)
+        for (index, offset, event), found in zip(events, cuts, strict=True):
+            if found is None:
                 continue
-            self.events += 1
-            found = cut(event)
-            if found is not None:
-                self._place(part.sequence, index, offset, len(event))
-                self._note(found)
-
-    def _place(self, sequence: int, index: int, offset: int, length: int) -> None:
-        """None; the next event is in a batch, at this place."""
-        distance = index - self._first
-        if self._there + len(self._ids) == SIZE or sequence != self._sequence or distance >> 32:
-            self.close()
-            self._begin(0, sequence, index, 0)
-            distance = 0
-        self._places += (offset, distance << 32 | length)
-
-    def _note(self, found: Cut) -> None:
-        """None; the next event has these pieces."""
-        time, pieces, short = found
-        number = self._there + len(self._ids)
-        self._times.append(time)
-        self._ids.append(short)
-        for piece in pieces:
-            if not piece.places:
-                self._met.append(piece)
-            piece.places.append(number)
+            distance = index - self._first
+            if number == SIZE or sequence != self._sequence or distance >> 32:
+                self.close()
+                self._begin(0, sequence, index, 0)
+                number = distance = 0
+            time, pieces, short = found
+            self._times.append(time)
+            self._places += (offset, distance << 32 | len(event))
+            self._ids.append(short)
+            for piece in pieces:
+                if not piece.places:
+                    self._met.append(piece)
+                piece.places.append(number)
+            number += 1
 
     def write(self) -> None:
         """None; what was added is in the index, and may be added to."""

@@ -8,7 +8,7 @@ where they are whole, and the last piece is looked for from the end. An event of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -99,54 +99,72 @@ class Pieces:
         self._callers: dict[bytes, Piece] = {}
         self._calls: dict[tuple[str, ...], Piece] = {}
         self._pairs: dict[tuple[str, str], Piece] = {}
-        self._head, self._end = _NEVER, _NEVER
-        self._last_call: Call | None = None
-        self._last_effect: tuple[Piece, ...] | None = None
 
-    def cut(self, event: bytes) -> Cut | None:
-        """The event's pieces; None if it is none that can be told apart, so that no other waits for it."""
-        asked = self._cut_head(event)
-        answered = event.find(_ANSWERED, asked)
-        last = self._cut_end(event)
-        called, affected = self._last_call, self._last_effect
-        if called is None or affected is None or not 0 < asked < answered < last - _ID_MEMBER:
-            return self._whole(event)
-        written = event[asked:answered]
-        try:
-            middle = self._middles[written]
-        except KeyError:
-            middle = _known(self._middles, written, self._parameters)
-        if middle is None or not event.startswith(_EVENT_ID, last - _ID_MEMBER):
-            return self._whole(event)
-        time, pieces = called
-        return time, pieces + middle + affected, short_id(event[last - _ID_BEGIN : last - 1])
+    def cut(self, events: Sequence[bytes]) -> list[Cut | None]:
+        """The events' pieces; None for one that cannot be told apart, so that no other waits for it.
 
-    def _cut_head(self, event: bytes) -> int:
-        """Where the parameters begin; what stands before them is `_last_call`."""
-        if event.startswith(self._head):
-            return len(self._head)
-        end = event.find(_ASKED)
-        if end < 0:
-            self._head, self._last_call = _NEVER, None
-            return 0
-        head = self._head = event[: end + len(_ASKED)]
-        self._last_call = _known(self._heads, head, self._call)
-        return len(head)
+        All events take each step together: what a step uses stays in the processor's caches.
+        """
+        heads = self._cut_heads(events)
+        ends = self._cut_ends(events)
+        middles = self._cut_middles(events, heads, ends)
+        found = list[Cut | None]()
+        for event, (_, called), middle, (last, affected) in zip(events, heads, middles, ends, strict=True):
+            if called is None or middle is None or affected is None:
+                found.append(self._whole(event))
+                continue
+            time, pieces = called
+            short = short_id(event[last - _ID_BEGIN : last - 1])
+            found.append((time, pieces + middle + affected, short))
+        return found
 
-    def _cut_end(self, event: bytes) -> int:
-        """Where the part behind the event's id begins; what stands there is `_last_effect`."""
-        if event.endswith(self._end):
-            return len(event) - len(self._end)
-        last = event.rfind(_READ_ONLY)
-        if last < 0:
-            self._end, self._last_effect = _NEVER, None
-            return 0
-        self._end = event[last:]
-        end = event.find(_SHARED, last)
-        if end < 0:
-            end = event.find(_CATEGORY, last)  # if there is none either, the brace at the end is left out
-        self._last_effect = _known(self._ends, event[last:end], self._effect)
-        return last
+    def _cut_heads(self, events: Sequence[bytes]) -> list[tuple[int, Call | None]]:
+        """Of each event where its parameters begin, and what stands before them."""
+        head = _NEVER
+        found: tuple[int, Call | None] = 0, None
+        heads = list[tuple[int, Call | None]]()
+        for event in events:
+            if not event.startswith(head):
+                end = event.find(_ASKED)
+                head = event[: end + len(_ASKED)] if end > 0 else _NEVER
+                found = (len(head), _known(self._heads, head, self._call)) if end > 0 else (0, None)
+            heads.append(found)
+        return heads
+
+    def _cut_middles(
+        self,
+        events: Sequence[bytes],
+        heads: Sequence[tuple[int, Call | None]],
+        ends: Sequence[tuple[int, tuple[Piece, ...] | None]],
+    ) -> list[tuple[Piece, ...] | None]:
+        """What the parameters of each event tell; None where it is not of the usual form."""
+        known = self._middles
+        middles = list[tuple[Piece, ...] | None]()
+        for event, (asked, _), (last, _) in zip(events, heads, ends, strict=True):
+            answered = event.find(_ANSWERED, asked)
+            if not (0 < asked < answered < last and event.startswith(_EVENT_ID, last - _ID_MEMBER)):
+                middles.append(None)
+                continue
+            written = event[asked:answered]
+            middles.append(known[written] if written in known else _known(known, written, self._parameters))
+        return middles
+
+    def _cut_ends(self, events: Sequence[bytes]) -> list[tuple[int, tuple[Piece, ...] | None]]:
+        """Of each event where the part behind its id begins, and what that tells."""
+        behind, affected = _NEVER, None
+        ends = list[tuple[int, tuple[Piece, ...] | None]]()
+        for event in events:
+            if not event.endswith(behind):
+                last = event.rfind(_READ_ONLY)
+                end = event.find(_SHARED, last)
+                if end < 0:
+                    end = event.find(
+                        _CATEGORY, last
+                    )  # if there is none either, the brace at the end is left out
+                behind = event[last:] if last > 0 else _NEVER
+                affected = _known(self._ends, event[last:end], self._effect) if last > 0 else None
+            ends.append((len(event) - len(behind), affected))
+        return ends
 
     def _whole(self, event: bytes) -> Cut | None:
         try:
