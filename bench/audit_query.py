@@ -92,6 +92,7 @@ def event(number: int, chance: random.Random) -> bytes:
         "awsRegion": REGION,
         "sourceIPAddress": "192.0.2.0",
         "userAgent": "Boto3/1.44",
+        **({"errorCode": "AccessDenied"} if chance.random() < REFUSALS else {}),
         "requestParameters": {
             "keyId": key,
             "encryptionContext": {"tenant": str(chance.randrange(TENANTS))},
@@ -105,8 +106,6 @@ def event(number: int, chance: random.Random) -> bytes:
         "managementEvent": True,
         "recipientAccountId": ACCOUNT,
     }
-    if chance.random() < REFUSALS:
-        members["errorCode"] = "AccessDenied"
     return json.dumps(members, separators=(",", ":")).encode()
 
 
@@ -117,7 +116,7 @@ COPY = (
     + """INSERT INTO batch SELECT id + :batches * k, worker, sequence, first + :count * k, count,
         oldest + :span * k, newest + :span * k, 1 FROM n CROSS JOIN one.batch""",
     _TIMES
-    + """INSERT INTO packed SELECT batch + :batches * k, kind, later(kind, data, k)
+    + """INSERT INTO packed SELECT batch + :batches * k, kind, chunk, later(kind, data, k)
         FROM n CROSS JOIN one.packed""",
     _TIMES + "INSERT INTO posting SELECT batch + :batches * k, term, data FROM n CROSS JOIN one.posting",
 )
@@ -185,7 +184,7 @@ class World:
             "account": ACCOUNT,
             "region": REGION,
             "keyring": self.keyring,
-            "trails": Trails(self.index, None),
+            "trails": Trails(self.index, None, lambda _tx, _arn: False),
         }
         answer = lookup_events.perform(Call(**given), wire.LookupEventsRequest(**asked), None)
         return answer.events

@@ -253,6 +253,29 @@ def test_rows_of_one_second_go_on_behind_a_place_in_the_middle_of_a_batch(root):
     assert paged(index, Filter(event_id="4711"), 10, newest_first=True) == ["4711"]
 
 
+@pytest.mark.parametrize("behind", ["recipientAccountId", "eventID", "eventName"])
+def test_what_stands_elsewhere_than_it_is_written_counts_too(root, behind):
+    journal = Journal.open(root, "w0", prepare_ahead=False)
+    usual = {
+        "eventTime": "2026-03-01T10:00:00Z",
+        "eventName": "E",
+        "requestParameters": None,
+        "responseElements": None,
+        "requestID": "r",
+        "eventID": "00000001-0000-4000-8000-000000000000",
+        "readOnly": True,
+        "recipientAccountId": ACCOUNT,
+    }
+    pairs = list(usual.items())
+    at = list(usual).index(behind) + 1
+    odd = dict([*pairs[:at], ("errorCode", "AccessDenied"), *pairs[at:]])
+    journal.append([json.dumps(odd, separators=(",", ":")).encode()])
+    journal.abandon()
+    index = Index(root)
+    index.catch_up()
+    assert paged(index, Filter(outcome="error"), 10, newest_first=True) == [usual["eventID"]]
+
+
 def test_an_index_of_an_older_form_is_made_anew(root):
     journal = Journal.open(root, "w0", prepare_ahead=False)
     journal.append([b'{"eventTime":"2026-03-01T10:00:00Z","eventName":"E","eventID":"1"}'])

@@ -13,6 +13,7 @@ import sys
 from array import array
 from collections import defaultdict
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Final
 
 from keystead.audit.follow import Part
@@ -25,10 +26,12 @@ TIMES, PLACES, IDS = range(3)
 """Packed columns, native integers: `q` epoch seconds; two `Q`, offset and `distance << 32 | length`; `I` short ids.
 
 The distance is that of the event's index from the batch's first."""
+CHUNK: Final = 256
+"""Events of which a column has one row: a few of them are read without the others."""
 BUCKETS: Final = 64
 """Short ids are kept by their lowest bits."""
 
-_FORM: Final = 2
+_FORM: Final = 3
 VERSION: Final = _FORM << 1 | (sys.byteorder == "big")
 """Of what is written here: a file from a machine with the other order of bytes is made anew."""
 
@@ -44,16 +47,20 @@ SCHEMA: Final = (
     "CREATE INDEX batch_newest ON batch (newest)",
     "CREATE INDEX batch_oldest ON batch (oldest)",
     "CREATE INDEX batch_open ON batch (worker) WHERE open",
-    "CREATE TABLE packed (batch INTEGER, kind INTEGER, data BLOB, PRIMARY KEY (batch, kind)) WITHOUT ROWID",
+    """CREATE TABLE packed (
+        batch INTEGER, kind INTEGER, chunk INTEGER, data BLOB, PRIMARY KEY (batch, kind, chunk)
+    ) WITHOUT ROWID""",
     "CREATE TABLE posting (batch INTEGER, term INTEGER, data BLOB, PRIMARY KEY (batch, term)) WITHOUT ROWID",
     "CREATE TABLE short (bucket INTEGER, batch INTEGER, data BLOB, PRIMARY KEY (bucket, batch)) WITHOUT ROWID",
 )
 TABLES: Final = ("worker", "word", "batch", "packed", "posting", "short")
 
 # Two blobs joined by || are a text, whose bytes are theirs.
-_ADD: Final = "INSERT INTO {table} VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET data = CAST(data || excluded.data AS BLOB)"
-_ADD_PACKED: Final = _ADD.format(table="packed")
-_ADD_POSTING: Final = _ADD.format(table="posting")
+_ADD: Final = "INSERT INTO {table} VALUES ({marks}) ON CONFLICT DO UPDATE SET data = CAST(data || excluded.data AS BLOB)"
+_ADD_PACKED: Final = _ADD.format(table="packed", marks="?, ?, ?, ?")
+_ADD_POSTING: Final = _ADD.format(table="posting", marks="?, ?, ?")
+_COLUMNS: Final = {TIMES: ("q", 8), PLACES: ("Q", 16), IDS: ("I", 4)}
+"""The form of each, and bytes of an event in it."""
 _OPEN: Final = "SELECT id, sequence, first, count FROM batch WHERE worker = ? AND open"
 
 
@@ -144,10 +151,8 @@ class Gathering:
                 (count, oldest, newest, self._batch),
             )
         batch = self._batch
-        columns = ((TIMES, "q", self._times), (PLACES, "Q", self._places), (IDS, "I", self._ids))
-        self._connection.executemany(
-            _ADD_PACKED, [(batch, kind, array(form, column).tobytes()) for kind, form, column in columns]
-        )
+        for kind, values in ((TIMES, self._times), (PLACES, self._places), (IDS, self._ids)):
+            _pack(self._connection, batch, kind, self._there, array(_COLUMNS[kind][0], values).tobytes())
         self._connection.executemany(
             _ADD_POSTING, [(batch, term, numbers) for term, numbers in sorted(_postings(self._met).items())]
         )
@@ -209,7 +214,7 @@ def close(connection: sqlite3.Connection, batch: int) -> None:
         " (SELECT count * 2 FROM batch WHERE id = ?1)",
         (batch,),
     )
-    ids = array("I", column(connection, batch, IDS))
+    ids = column(connection, batch, IDS)
     buckets = defaultdict[int, list[int]](list)
     for short in ids:
         buckets[short % BUCKETS].append(short)
@@ -220,13 +225,35 @@ def close(connection: sqlite3.Connection, batch: int) -> None:
     connection.execute("UPDATE batch SET open = 0 WHERE id = ?", (batch,))
 
 
-def column(connection: sqlite3.Connection, batch: int, kind: int) -> bytes:
+def _pack(connection: sqlite3.Connection, batch: int, kind: int, there: int, data: bytes) -> None:
+    """None; the data are in the column behind those of so many events that are there."""
+    size = _COLUMNS[kind][1]
+    whole = size * CHUNK
+    first, ends = there // CHUNK, size * (there % CHUNK)
+    cuts = [0, *range(whole - ends, len(data), whole), len(data)]
+    rows = [(batch, kind, first + number, data[at:end]) for number, (at, end) in enumerate(pairwise(cuts))]
+    connection.executemany(_ADD_PACKED, rows)
+
+
+def column(connection: sqlite3.Connection, batch: int, kind: int) -> array[int]:
     """One of a batch's packed columns."""
-    data: bytes
-    (data,) = connection.execute(
-        "SELECT data FROM packed WHERE batch = ? AND kind = ?", (batch, kind)
-    ).fetchone()
-    return data
+    rows = connection.execute(
+        "SELECT data FROM packed WHERE batch = ? AND kind = ? ORDER BY chunk", (batch, kind)
+    )
+    return array(_COLUMNS[kind][0], b"".join([data for (data,) in rows]))
+
+
+def some(
+    connection: sqlite3.Connection, batch: int, kind: int, numbers: Iterable[int]
+) -> dict[int, array[int]]:
+    """Those parts of a column that tell of the events with these numbers, by number // `CHUNK`."""
+    chunks = {number // CHUNK for number in numbers}
+    marks = ",".join("?" * len(chunks))
+    rows = connection.execute(
+        f"SELECT chunk, data FROM packed WHERE batch = ? AND kind = ? AND chunk IN ({marks})",  # noqa: S608  only marks
+        (batch, kind, *chunks),
+    )
+    return {chunk: array(_COLUMNS[kind][0], data) for chunk, data in rows}
 
 
 def drop(connection: sqlite3.Connection, batch: int) -> None:
@@ -255,16 +282,14 @@ def forget(connection: sqlite3.Connection, worker: int, gone: int) -> None:
 
 def _shorten(connection: sqlite3.Connection, batch: int, distance: int) -> None:
     """None; the batch is closed, with those of its events that are nearer than this to its first record."""
-    distances = [each >> 32 for each in array("Q", column(connection, batch, PLACES))[1::2]]
-    count = sum(each < distance for each in distances)
-    if count == len(distances):
+    columns = {kind: column(connection, batch, kind) for kind in _COLUMNS}
+    count = sum(each >> 32 < distance for each in columns[PLACES][1::2])
+    if count == len(columns[TIMES]):
         return
-    times = array("q", column(connection, batch, TIMES))[:count]
-    for kind, size in ((TIMES, 8), (PLACES, 16), (IDS, 4)):
-        connection.execute(
-            "UPDATE packed SET data = substr(data, 1, ?) WHERE batch = ? AND kind = ?",
-            (count * size, batch, kind),
-        )
+    connection.execute("DELETE FROM packed WHERE batch = ?", (batch,))
+    for kind, each in columns.items():
+        _pack(connection, batch, kind, 0, each.tobytes()[: count * _COLUMNS[kind][1]])
+    times = columns[TIMES][:count]
     lists = connection.execute("SELECT term, data FROM posting WHERE batch = ? AND data <> x''", (batch,))
     for term, data in lists.fetchall():
         left = [number for number in array("H", data) if number < count]

@@ -38,15 +38,26 @@ _NEVER: Final = b"\0"
 """With which no event begins or ends."""
 
 
-class _Called(msgspec.Struct, gc=False):
-    """The members of an event before its parameters."""
+class _Called(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """The members of an event before its parameters; if there are others the event has not the usual form."""
 
     eventTime: str  # noqa: N815  CloudTrail's names, here and below
     eventName: str  # noqa: N815
+    eventVersion: str = ""  # noqa: N815
     eventSource: str = ""  # noqa: N815
     awsRegion: str = ""  # noqa: N815
+    sourceIPAddress: str = ""  # noqa: N815
+    userAgent: str = ""  # noqa: N815
     errorCode: str = ""  # noqa: N815
+    errorMessage: str = ""  # noqa: N815
     userIdentity: msgspec.Raw = msgspec.Raw(b"{}")  # noqa: N815
+
+
+class _Affected(Affected, gc=False, kw_only=True, forbid_unknown_fields=True):
+    """The members behind its id, as above."""
+
+    eventType: str = ""  # noqa: N815
+    serviceEventDetails: msgspec.Raw = msgspec.Raw(b"")  # noqa: N815
 
 
 class _Asked(msgspec.Struct, gc=False):
@@ -60,7 +71,7 @@ class _Asked(msgspec.Struct, gc=False):
 _read_called: Final = msgspec.json.Decoder(_Called).decode
 _read_contexts: Final = msgspec.json.Decoder(_Asked | None).decode
 _read_parameters: Final = msgspec.json.Decoder(dict[str, Any] | None).decode
-_read_affected: Final = msgspec.json.Decoder(Affected).decode
+_read_affected: Final = msgspec.json.Decoder(_Affected).decode
 
 Terms = tuple[int, ...]
 Numbers = Callable[[Iterable[Word]], Terms]

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from keystead.audit.batches import BUCKETS, IDS, PLACES, TIMES, column
+from keystead.audit.batches import BUCKETS, CHUNK, IDS, PLACES, TIMES, column, some
 from keystead.audit.index import WORKER_BITS
 from keystead.audit.terms import (
     ACCESS_KEY,
@@ -196,15 +196,15 @@ class Search:
         numbers = self._numbers(batch, lists)
         if not numbers:
             return []
-        times = array("q", column(self._connection, batch.id, TIMES))
+        chunks = some(self._connection, batch.id, TIMES, numbers)
+        timed = [(chunks[each // CHUNK][each % CHUNK], each) for each in numbers]
         if batch.oldest < self._since or batch.newest > self._until:
-            numbers = [each for each in numbers if self._since <= times[each] <= self._until]
+            timed = [each for each in timed if self._since <= each[0] <= self._until]
         if self._after is not None and batch.oldest <= self._after.time <= batch.newest:
-            numbers = self._behind(self._after, batch, numbers, times)
-        # As it stands it is in the order of numbers, which equal times keep.
-        ordered = sorted(numbers, key=times.__getitem__)
-        some = ordered[-most:] if self._newest_first else ordered[:most]
-        return [_Candidate(times[each], batch.worker, batch.first, each, batch) for each in some]
+            timed = self._behind(self._after, batch, timed)
+        timed.sort()
+        chosen = timed[-most:] if self._newest_first else timed[:most]
+        return [_Candidate(time, batch.worker, batch.first, number, batch) for time, number in chosen]
 
     def _numbers(self, batch: _Batch, lists: list[bytes]) -> Sequence[int]:
         """Which of the batch's events have all the terms."""
@@ -212,7 +212,7 @@ class Search:
         if self._one_of:
             sets.append(self._any(batch))
         if self._short is not None:
-            ids = array("I", column(self._connection, batch.id, IDS))
+            ids = column(self._connection, batch.id, IDS)
             sets.append([number for number, short in enumerate(ids) if short == self._short])
         sets.sort(key=len)
         found: Sequence[int] = sets[0] if sets else range(batch.size)
@@ -231,35 +231,41 @@ class Search:
             return range(batch.size)
         return sorted({number for (data,) in rows for number in array("H", data)})
 
-    def _behind(self, after: Place, batch: _Batch, numbers: Sequence[int], times: Sequence[int]) -> list[int]:
-        """Those that come behind the place."""
-        places = array("Q", column(self._connection, batch.id, PLACES))
-        rows = [(times[each], _row(batch, places, each), each) for each in numbers]
-        told = after.time, after.row
-        return [
-            each for *row, each in rows if (tuple(row) < told if self._newest_first else tuple(row) > told)
-        ]
+    def _behind(self, after: Place, batch: _Batch, timed: list[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Those that come behind the place, of times and numbers."""
+        same = [each for each in timed if each[0] == after.time]
+        rows = self._places(batch, [number for _, number in same])
+        if self._newest_first:
+            behind = [each for each in timed if each[0] < after.time]
+            return behind + [each for each in same if rows[each[1]][0] < after.row]
+        behind = [each for each in timed if each[0] > after.time]
+        return behind + [each for each in same if rows[each[1]][0] > after.row]
+
+    def _places(self, batch: _Batch, numbers: Sequence[int]) -> dict[int, tuple[int, int, int]]:
+        """Row number, offset and length of the batch's events with these numbers."""
+        chunks = some(self._connection, batch.id, PLACES, numbers)
+        base = (batch.worker << WORKER_BITS) + batch.first
+        found = {}
+        for number in numbers:
+            at = 2 * (number % CHUNK)
+            offset, told = chunks[number // CHUNK][at : at + 2]
+            found[number] = base + (told >> 32), offset, told & _LENGTH
+        return found
 
     def _located(self, found: list[_Candidate]) -> list[Hit]:
         """The events with their places in the journals."""
-        columns: dict[int, array[int]] = {}
+        numbers: dict[_Batch, list[int]] = {}
+        for each in found:
+            numbers.setdefault(each.batch, []).append(each.number)
+        places = {batch.id: self._places(batch, some_of_it) for batch, some_of_it in numbers.items()}
         hits = []
         for time, _, _, number, batch in found:
-            if batch.id not in columns:
-                columns[batch.id] = array("Q", column(self._connection, batch.id, PLACES))
-            places = columns[batch.id]
-            length = places[2 * number + 1] & _LENGTH
-            place = Place(time, _row(batch, places, number))
-            hits.append(Hit(place, batch.sequence, places[2 * number], length))
+            row, offset, length = places[batch.id][number]
+            hits.append(Hit(Place(time, row), batch.sequence, offset, length))
         return hits
 
 
 _LENGTH: Final = (1 << 32) - 1
-
-
-def _row(batch: _Batch, places: Sequence[int], number: int) -> int:
-    """The row number of the batch's event with this number."""
-    return (batch.worker << WORKER_BITS) + batch.first + (places[2 * number + 1] >> 32)
 
 
 def _met(few: Sequence[int], many: Sequence[int]) -> Sequence[int]:
