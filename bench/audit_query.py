@@ -116,7 +116,7 @@ COPY = (
     + """INSERT INTO batch SELECT id + :batches * k, worker, sequence, first + :count * k, count,
         oldest + :span * k, newest + :span * k, 1 FROM n CROSS JOIN one.batch""",
     _TIMES
-    + """INSERT INTO packed SELECT batch + :batches * k, kind, chunk, later(kind, data, k)
+    + """INSERT INTO packed SELECT id + (:batches * k << 10), later(id >> 8 & 3, data, k)
         FROM n CROSS JOIN one.packed""",
     _TIMES + "INSERT INTO posting SELECT batch + :batches * k, term, data FROM n CROSS JOIN one.posting",
 )

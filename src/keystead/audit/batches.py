@@ -28,10 +28,12 @@ TIMES, PLACES, IDS = range(3)
 The distance is that of the event's index from the batch's first."""
 CHUNK: Final = 256
 """Events of which a column has one row: a few of them are read without the others."""
+_ROWS: Final = 256
+"""Rows that a column has at most."""
 BUCKETS: Final = 64
 """Short ids are kept by their lowest bits."""
 
-_FORM: Final = 3
+_FORM: Final = 4
 VERSION: Final = _FORM << 1 | (sys.byteorder == "big")
 """Of what is written here: a file from a machine with the other order of bytes is made anew."""
 
@@ -47,9 +49,7 @@ SCHEMA: Final = (
     "CREATE INDEX batch_newest ON batch (newest)",
     "CREATE INDEX batch_oldest ON batch (oldest)",
     "CREATE INDEX batch_open ON batch (worker) WHERE open",
-    """CREATE TABLE packed (
-        batch INTEGER, kind INTEGER, chunk INTEGER, data BLOB, PRIMARY KEY (batch, kind, chunk)
-    ) WITHOUT ROWID""",
+    "CREATE TABLE packed (id INTEGER PRIMARY KEY, data BLOB)",
     "CREATE TABLE posting (batch INTEGER, term INTEGER, data BLOB, PRIMARY KEY (batch, term)) WITHOUT ROWID",
     "CREATE TABLE short (bucket INTEGER, batch INTEGER, data BLOB, PRIMARY KEY (bucket, batch)) WITHOUT ROWID",
 )
@@ -57,7 +57,7 @@ TABLES: Final = ("worker", "word", "batch", "packed", "posting", "short")
 
 # Two blobs joined by || are a text, whose bytes are theirs.
 _ADD: Final = "INSERT INTO {table} VALUES ({marks}) ON CONFLICT DO UPDATE SET data = CAST(data || excluded.data AS BLOB)"
-_ADD_PACKED: Final = _ADD.format(table="packed", marks="?, ?, ?, ?")
+_ADD_PACKED: Final = _ADD.format(table="packed", marks="?, ?")
 _ADD_POSTING: Final = _ADD.format(table="posting", marks="?, ?, ?")
 _COLUMNS: Final = {TIMES: ("q", 8), PLACES: ("Q", 16), IDS: ("I", 4)}
 """The form of each, and bytes of an event in it."""
@@ -231,14 +231,21 @@ def _pack(connection: sqlite3.Connection, batch: int, kind: int, there: int, dat
     whole = size * CHUNK
     first, ends = there // CHUNK, size * (there % CHUNK)
     cuts = [0, *range(whole - ends, len(data), whole), len(data)]
-    rows = [(batch, kind, first + number, data[at:end]) for number, (at, end) in enumerate(pairwise(cuts))]
+    begin = _row(batch, kind) + first
+    rows = [(begin + number, data[at:end]) for number, (at, end) in enumerate(pairwise(cuts))]
     connection.executemany(_ADD_PACKED, rows)
+
+
+def _row(batch: int, kind: int) -> int:
+    """The number of a column's first row."""
+    return (batch << 2 | kind) * _ROWS
 
 
 def column(connection: sqlite3.Connection, batch: int, kind: int) -> array[int]:
     """One of a batch's packed columns."""
+    begin = _row(batch, kind)
     rows = connection.execute(
-        "SELECT data FROM packed WHERE batch = ? AND kind = ? ORDER BY chunk", (batch, kind)
+        "SELECT data FROM packed WHERE id >= ? AND id < ? ORDER BY id", (begin, begin + _ROWS)
     )
     return array(_COLUMNS[kind][0], b"".join([data for (data,) in rows]))
 
@@ -247,23 +254,29 @@ def some(
     connection: sqlite3.Connection, batch: int, kind: int, numbers: Iterable[int]
 ) -> dict[int, array[int]]:
     """Those parts of a column that tell of the events with these numbers, by number // `CHUNK`."""
+    begin, form = _row(batch, kind), _COLUMNS[kind][0]
     chunks = {number // CHUNK for number in numbers}
     marks = ",".join("?" * len(chunks))
     rows = connection.execute(
-        f"SELECT chunk, data FROM packed WHERE batch = ? AND kind = ? AND chunk IN ({marks})",  # noqa: S608  only marks
-        (batch, kind, *chunks),
+        f"SELECT id, data FROM packed WHERE id IN ({marks})",  # noqa: S608  only marks
+        [begin + chunk for chunk in chunks],
     )
-    return {chunk: array(_COLUMNS[kind][0], data) for chunk, data in rows}
+    return {row - begin: array(form, data) for row, data in rows}
 
 
 def drop(connection: sqlite3.Connection, batch: int) -> None:
     """None; the batch is gone."""
     connection.execute("DELETE FROM batch WHERE id = ?", (batch,))
-    for table in ("packed", "posting"):
-        connection.execute(f"DELETE FROM {table} WHERE batch = ?", (batch,))  # noqa: S608  names from above
+    connection.execute("DELETE FROM posting WHERE batch = ?", (batch,))
+    _unpack(connection, batch)
     connection.executemany(
         "DELETE FROM short WHERE bucket = ? AND batch = ?", [(bucket, batch) for bucket in range(BUCKETS)]
     )
+
+
+def _unpack(connection: sqlite3.Connection, batch: int) -> None:
+    """None; the batch's columns are gone."""
+    connection.execute("DELETE FROM packed WHERE id >= ? AND id < ?", (_row(batch, 0), _row(batch + 1, 0)))
 
 
 def forget(connection: sqlite3.Connection, worker: int, gone: int) -> None:
@@ -286,7 +299,7 @@ def _shorten(connection: sqlite3.Connection, batch: int, distance: int) -> None:
     count = sum(each >> 32 < distance for each in columns[PLACES][1::2])
     if count == len(columns[TIMES]):
         return
-    connection.execute("DELETE FROM packed WHERE batch = ?", (batch,))
+    _unpack(connection, batch)
     for kind, each in columns.items():
         _pack(connection, batch, kind, 0, each.tobytes()[: count * _COLUMNS[kind][1]])
     times = columns[TIMES][:count]
