@@ -129,7 +129,7 @@ def test_every_permission_that_a_service_asks_for_is_in_the_catalogue(service):
 
 ACTION = re.compile(r"[a-z-]+:[A-Z][A-Za-z]+")
 CONDITIONS = {
-    "iam:AWSServiceName", "iam:PermissionsBoundary", "iam:PolicyARN", "iam:ResourceTag",
+    "iam:AWSServiceName", "iam:PassedToService", "iam:PermissionsBoundary", "iam:PolicyARN", "iam:ResourceTag",
     "organizations:PolicyType", "sts:ExternalId", "sts:RoleSessionName", "sts:SourceIdentity",
     "sts:TransitiveTagKeys",
 }  # fmt: skip

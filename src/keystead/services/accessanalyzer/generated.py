@@ -101,18 +101,18 @@ def _permissions(event: _Event) -> Iterator[str]:
     """The permissions that the call took, as far as its name and parameters tell."""
     service = event.event_source.removesuffix(_SOURCE_END)
     name = f"{service}:{event.event_name}"
-    yield from _INSTEAD.get(name, (name,))
+    yield from _INSTEAD.get((service, event.event_name), (name,))
     if name in {"kms:CreateKey", "kms:ReplicateKey"}:
         asked = _read_parameters(event.request_parameters)
         yield from (_TAGGING,) if asked is not None and asked.tags else ()
 
 
 _INSTEAD: Final = {
-    "kms:ReEncrypt": ("kms:ReEncryptFrom", "kms:ReEncryptTo"),
-    "kms:ReplicateKey": ("kms:ReplicateKey", "kms:CreateKey"),
-    "access-analyzer:GetFindingV2": ("access-analyzer:GetFinding",),
-    "access-analyzer:ListFindingsV2": ("access-analyzer:ListFindings",),
-    "access-analyzer:StartPolicyGeneration": ("access-analyzer:StartPolicyGeneration", "iam:PassRole"),
+    ("kms", "ReEncrypt"): ("kms:ReEncryptFrom", "kms:ReEncryptTo"),
+    ("kms", "ReplicateKey"): ("kms:ReplicateKey", "kms:CreateKey"),
+    ("access-analyzer", "GetFindingV2"): ("access-analyzer:GetFinding",),
+    ("access-analyzer", "ListFindingsV2"): ("access-analyzer:ListFindings",),
+    ("access-analyzer", "StartPolicyGeneration"): ("access-analyzer:StartPolicyGeneration", "iam:PassRole"),
 }
 
 

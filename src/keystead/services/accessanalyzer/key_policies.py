@@ -16,7 +16,7 @@ _PAIR = "kms:encryptioncontext:"
 _NAMES = "kms:encryptioncontextkeys"
 
 
-def on_key_policy(whole: CompiledPolicy, listed: dict[Path, Span]) -> Iterator[Issue]:
+def of_key_policy(whole: CompiledPolicy, listed: dict[Path, Span]) -> Iterator[Issue]:
     """The issues of a key's policy; none of one that speaks of other services, too."""
     document = whole.document
     allows = [one for one in document.statements if one.effect == "Allow"]

@@ -20,7 +20,7 @@ from keystead.policy.document import Document, parse
 from keystead.policy.issues import Issue, Kind, issues
 from keystead.policy.spans import Path, Span, spans
 from keystead.services.accessanalyzer.access import on_any
-from keystead.services.accessanalyzer.key_policies import on_key_policy
+from keystead.services.accessanalyzer.key_policies import of_key_policy
 from keystead.wire.models import accessanalyzer as wire
 
 _MOST: Final = 1000
@@ -65,7 +65,7 @@ def _proven(text: str) -> Iterator[Issue]:
     """Statements without which the policy would let in the same; nothing where that is not decided."""
     document = parse(text)
     listed, whole = spans(text), compile_policy(document)
-    yield from on_key_policy(whole, listed)
+    yield from of_key_policy(whole, listed)
     for index, statement in enumerate(document.statements):
         path: Path = ("Statement", index) if ("Statement", index) in listed else ("Statement",)
         rest = compile_policy(_without(document, index))
