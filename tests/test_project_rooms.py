@@ -88,3 +88,10 @@ def test_the_commands_that_contributors_are_told_exist():
 
 def test_ci_can_be_run():
     assert (ROOT / ".ci" / "run").stat().st_mode & 0o111
+
+
+def test_decisions_are_numbered_one_after_the_other():
+    pages = sorted((ROOT / "docs/adr").glob("0*.md"))
+    assert [int(page.name[:4]) for page in pages] == list(range(1, len(pages) + 1))
+    titles = [page.read_text().partition("\n")[0] for page in pages]
+    assert all(title.startswith(f"# {number}. ") for number, title in enumerate(titles, 1))

@@ -9,6 +9,7 @@ from keystead.api.recorded import Gatherer, Told
 from keystead.audit.alike import cut, is_sound
 
 KEY = "arn:aws:kms:us-east-1:000000000000:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+OTHER = f"{KEY[:-1]}c"
 MEMBERS = ["eventTime", "sourceIPAddress", "requestParameters", "responseElements", "readOnly", "eventType",
            "errorCode", "resources", "x"]  # fmt: skip
 names = st.one_of(
@@ -18,7 +19,7 @@ names = st.one_of(
 )
 
 
-def event(number, context, *, user="ann", error="", agent="a"):
+def event(number, context, *, user="ann", error="", agent="a", key=KEY):
     return {
         "eventVersion": "1.11",
         "userIdentity": {"type": "IAMUser", "principalId": f"AIDA{user}", "arn": f"arn:aws:iam::000000000000:user/{user}",
@@ -26,19 +27,19 @@ def event(number, context, *, user="ann", error="", agent="a"):
         "eventTime": f"2026-01-01T00:00:{number % 60:02d}Z",
         "eventSource": "kms.amazonaws.com", "eventName": "Decrypt", "awsRegion": "us-east-1",
         "sourceIPAddress": "192.0.2.1", "userAgent": agent, **({"errorCode": error} if error else {}),
-        "requestParameters": {"encryptionContext": context, "keyId": KEY}, "responseElements": None,
+        "requestParameters": {"encryptionContext": context, "keyId": key}, "responseElements": None,
         "requestID": f"r{number}", "eventID": f"e{number}", "readOnly": True,
-        "resources": [{"accountId": "000000000000", "type": "AWS::KMS::Key", "ARN": KEY}],
+        "resources": [{"accountId": "000000000000", "type": "AWS::KMS::Key", "ARN": key}],
         "eventType": "AwsApiCall", "managementEvent": True, "recipientAccountId": "000000000000",
         "eventCategory": "Management",
     }  # fmt: skip
 
 
-def found(payloads, spoken):
-    gatherer = Gatherer([KEY], Told(frozenset(spoken)), contexts=True)
+def found(payloads, spoken, *, contexts=True):
+    gatherer = Gatherer([KEY, OTHER], Told(frozenset(spoken)), contexts=contexts)
     gatherer.take(payloads)
     return sorted(
-        (one.recorded.caller.arn, one.count, one.first, one.last, one.event_id, str(sorted((one.common or {}).items())))
+        (one.recorded.key, one.recorded.caller.arn, one.count, one.first, one.last, one.event_id, str(sorted((one.common or {}).items())))
         for one in gatherer.uses
     )  # fmt: skip
 
@@ -51,6 +52,7 @@ EVENTS = st.lists(
         user=st.sampled_from(["ann", "bob"]),
         error=st.sampled_from(["", "", "AccessDenied"]),
         agent=names,
+        key=st.sampled_from([KEY, OTHER]),
     ),
     max_size=12,
 )
@@ -84,3 +86,10 @@ def test_what_is_cut_within_a_member_is_not_sound():
     payload = json.dumps(odd, separators=(",", ":")).encode()
     alike, _, _ = cut(payload)
     assert not is_sound(payload, alike)
+
+
+def test_a_context_with_the_names_of_what_stands_behind_it_hides_no_use_of_another_key():
+    context = {"a": "b", "responseElements": "c", "readOnly": "d", "eventType": "e"}
+    uses = [event(1, context), event(2, context, key=OTHER)]
+    written = [json.dumps(one, separators=(",", ":")).encode() for one in uses]
+    assert [use[0] for use in found(written, (), contexts=False)] == [KEY, OTHER]

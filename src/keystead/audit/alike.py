@@ -29,7 +29,7 @@ def cut(event: bytes) -> tuple[Alike, bytes, bytes] | None:
     peer = event.find(_SOURCE_IP, time + _BEHIND)
     asked = event.find(_ASKED, peer)
     answered = event.find(_ANSWERED, asked)
-    read_only = event.find(_READ_ONLY, answered)
+    read_only = event.rfind(_READ_ONLY, answered)  # the last one: behind it, no name is a caller's own
     end = event.find(_TYPE, read_only)
     if not 0 < time < peer < asked < answered < read_only < end or event.find(_ERROR, peer, asked) > 0:
         return None
