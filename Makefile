@@ -128,12 +128,12 @@ lock: .venv/.dev
 
 .venv/.dev: requirements/dev.txt requirements/clients.txt .venv/.run
 	@echo "Installing what checks and tests need into .venv"
-	@$(BIN)/python $(INSTALL) -r requirements/dev.txt -r requirements/clients.txt
+	@$(BIN)/python $(INSTALL) --no-compile -r requirements/dev.txt -r requirements/clients.txt
 	@touch $@
 
 .venv-compiled/.tests: requirements/run.txt requirements/dev.txt .venv-compiled/bin/python
 	@echo "Installing what tests of a compiled wheel need into .venv-compiled"
-	@.venv-compiled/bin/python $(INSTALL) -r requirements/run.txt -r requirements/dev.txt
+	@.venv-compiled/bin/python $(INSTALL) --no-compile -r requirements/run.txt -r requirements/dev.txt
 	@touch $@
 
 .venv-compiled/.compiled: $(shell find src -name '*.py') pyproject.toml tools/hatch_build.py .venv/.dev \

@@ -28,7 +28,7 @@ class Chunks:
 
 def pieces(chunks: Chunks) -> tuple[Pieces, FairPool, Queue[Any]]:
     pool = FairPool(2, 100)
-    return Pieces(iter(chunks), pool, lambda do: do(), "lane", None), pool, Queue()
+    return Pieces(iter(chunks), pool, lambda do: do(), "lane"), pool, Queue()
 
 
 def test_pieces_come_in_order_and_then_nothing() -> None:
