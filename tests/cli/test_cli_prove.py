@@ -76,7 +76,7 @@ def test_what_is_asked_for_is_opened(keystead, vkey, event, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [
-        (("2", "--open", "/resources"), 1, "entry 2 commits to nothing at /resources, but to /caller, /requestParam"),
+        (("2", "--open", "/resources"), 1, "entry 2 commits to nothing at /resources, but to /caller, /req"),
         (("2", "--open", "everything"), 2, "'everything' is neither `event`, nor `all`, nor a pointer"),
         (("99",), 1, "the log has 4 entries, the last of them is number 3"),
         (("00000000-0000-4000-8000-000000000000",), 1, "the log does not show event 00000000"),
