@@ -21,6 +21,8 @@ from dev_process import ACCESS_KEY_ID, SECRET, DevServer
 from load import Load
 from signed_http import Client
 
+pytestmark = pytest.mark.slow
+
 KEYSTEAD = Path(sys.executable).with_name("keystead")
 WORKERS = 3
 CONNECTIONS = 12

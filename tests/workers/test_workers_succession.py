@@ -14,6 +14,8 @@ import pytest
 from processes import children
 from signed_http import Client, get, read_answer
 
+pytestmark = pytest.mark.slow
+
 KEYSTEAD = Path(sys.executable).with_name("keystead")
 PASSPHRASE = "correct horse battery staple"
 

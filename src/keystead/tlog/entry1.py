@@ -84,13 +84,7 @@ def event_leaf(
     writes: Sequence[Write] = (),
     commit: Mapping[str, int] = MappingProxyType({}),
 ) -> bytes:
-    """The leaf of an event, record number `index` of a worker's `journal`.
-
-    An event of more than 200 values, or that would make the leaf longer than 65,535 bytes, is *folded*: there is only
-    the commitment to the whole of it. So is one that has not the form of an event, and it shows nothing. `writes`
-    that do not fit even then are told by the SHA-256 of their JSON. `commit` says which commit of the store
-    they were made by: `commit`, or `commitUpTo` where only that is known.
-    """
+    """The leaf of an event, folded where `entry2.event_leaf` says so."""
     seen = seen_in(event)
     alike = _alike_of(seen)
     values = _values(seen, alike)
