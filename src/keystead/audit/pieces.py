@@ -168,10 +168,8 @@ class Pieces:
             if not event.endswith(behind):
                 last = event.rfind(_READ_ONLY)
                 end = event.find(_SHARED, last)
-                if end < 0:
-                    end = event.find(
-                        _CATEGORY, last
-                    )  # if there is none either, the brace at the end is left out
+                if end < 0:  # if there is no category either, the brace at the end is left out
+                    end = event.find(_CATEGORY, last)
                 behind = event[last:] if last > 0 else _NEVER
                 affected = _known(self._ends, event[last:end], self._effect) if last > 0 else None
             ends.append((len(event) - len(behind), affected))
