@@ -325,7 +325,7 @@ def test_a_killed_worker_takes_nothing_with_it_and_is_replaced(tmp_path):
             load.wait_for(60)
             os.kill(sorted(before)[round_], signal.SIGKILL)
             load.wait_for(60)  # the others go on
-            wait_until(lambda: len(children(server)) == WORKERS and children(server) != before)  # noqa: B023
+            wait_until(lambda: len(children(server) - before) == 1)  # noqa: B023
             client = server.client()
             for known in list(load.keys):
                 assert client.must("DescribeKey", {"KeyId": known.id})
@@ -354,7 +354,7 @@ def test_workers_are_replaced_without_a_refused_connection(tmp_path):
         for thread in asking:
             thread.start()
         server.process.send_signal(signal.SIGHUP)
-        wait_until(lambda: len(children(server)) == 2 and not children(server) & before)
+        wait_until(lambda: len(children(server) - before) == 2)
         count = len(answers)
         wait_until(lambda: len(answers) > count + 20)
         stopping.set()
@@ -387,7 +387,7 @@ def test_kept_connections_lose_no_request_while_workers_are_replaced(tmp_path):
         for thread in asking:
             thread.start()
         server.process.send_signal(signal.SIGHUP)
-        wait_until(lambda: len(children(server)) == 2 and not children(server) & before)
+        wait_until(lambda: len(children(server) - before) == 2)
         stopping.set()
         for thread in asking:
             thread.join(60)

@@ -93,7 +93,7 @@ def _serve(settings: Settings, options: dict[str, Any], directory: Path, tls: ss
     sock = listening_socket(settings) if successor is None else successor.socket
     store = open_store(directory, seal_with(directory, ask))
     told = ask() if settings.seal == PassphraseSeal.name else ""
-    renew = functools.partial(_renew, options, directory, told)
+    renew = _Renewal(options, directory, told)
     announce = functools.partial(_announce, settings)
     if settings.workers > 1 and successor is None:
         store.close()  # opened to tell a wrong passphrase now
@@ -110,16 +110,25 @@ def _passphrase_file(settings: Settings) -> Path | None:
     return None if settings.passphrase_file is None else Path(settings.passphrase_file)
 
 
-def _renew(options: dict[str, Any], directory: Path, told: str) -> str:
-    """The passphrase for a process that starts now, which it can with the settings as they are now.
+class _Renewal:
+    """The passphrase for a process that starts now; once it was found in its file, it need not stay there."""
 
-    Raises:
-        errors.SettingsError: one has a bad value, or its file cannot be used.
-        errors.SealError: no passphrase that is known opens the seal as it is now.
-    """
-    settings = _settings(options, directory)
-    tls_context(settings)
-    return passphrase_now(directory, told, _passphrase_file(settings))
+    def __init__(self, options: dict[str, Any], directory: Path, told: str) -> None:
+        self._options = options
+        self._directory = directory
+        self._told = told
+
+    def __call__(self) -> str:
+        """The passphrase, with which such a process can start with the settings as they are now.
+
+        Raises:
+            errors.SettingsError: one has a bad value, or its file cannot be used.
+            errors.SealError: no passphrase that is known opens the seal as it is now.
+        """
+        settings = _settings(self._options, self._directory)
+        tls_context(settings)
+        self._told = passphrase_now(self._directory, self._told, _passphrase_file(settings))
+        return self._told
 
 
 def _announce(settings: Settings, port: int) -> None:
