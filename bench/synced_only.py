@@ -6,6 +6,7 @@ synced on the event loop: what the disk alone adds to a request. Nothing in the 
 
 from __future__ import annotations
 
+import asyncio
 import os
 import tempfile
 from collections.abc import Callable
@@ -31,10 +32,10 @@ class Writes:
         os.unlink(path)  # noqa: PTH108  nobody else opens it
         self._waiting: list[Callable[[None], None]] = []
 
-    def add(self, committer: Committer, submission: Submission) -> None:
+    def add(self, _committer: Committer, submission: Submission) -> None:
         """None; the call is answered with its group, at the loop's next turn."""
         if not self._waiting:
-            committer._next_turn(self._answer)
+            asyncio.get_running_loop().call_soon(self._answer)
         self._waiting.append(submission.done)
 
     def _answer(self) -> None:

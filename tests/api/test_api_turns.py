@@ -139,8 +139,6 @@ def test_one_client_alone_is_served_in_large_groups():
     played.arrive(*(signed("A", number=number) for number in range(ALONE + 10)))
     assert played.handled == []
     played.loop.turn()
-    assert played.handled == [], "the sockets are read once more: what comes together costs less each"
-    played.loop.turn()
     assert len(played.handled) == ALONE
     played.loop.turn()
     played.loop.turn()
@@ -148,6 +146,25 @@ def test_one_client_alone_is_served_in_large_groups():
     played.loop.turn()
     assert not played.loop.soon
     assert [request.target for request in played.handled] == [f"/{n}" for n in range(ALONE + 10)]
+
+
+def test_one_client_alone_waits_for_those_who_were_there_last_time_while_somebody_comes():
+    played = Played()
+    played.arrive(*(signed("A") for _ in range(8)))
+    played.loop.turn()
+    assert len(played.handled) == 8
+    played.arrive(*(signed("A") for _ in range(5)))
+    played.loop.turn()
+    assert played.turns.gathering
+    played.arrive(*(signed("A") for _ in range(3)))
+    played.loop.turn()
+    assert len(played.handled) == 16, "all are there: nobody is waited for"
+    assert not played.turns.gathering
+    played.arrive(signed("A"))
+    played.loop.turn()
+    assert len(played.handled) == 16
+    played.loop.turn()
+    assert len(played.handled) == 17, "a turn brought nobody"
 
 
 def test_a_modest_client_waits_for_no_more_than_one_request_of_a_greedy_one():

@@ -57,11 +57,18 @@ class Turns:
         self._overloaded = False
         self._last = ""
         self._shared = 0  # turns left in which several clients are expected
+        self._expected = 0  # requests that the turn before had
+        self._seen = 0  # requests that waited when the sockets had been read before
 
     @property
     def waiting(self) -> int:
         """How many requests wait for their turn."""
         return len(self._lanes)
+
+    @property
+    def gathering(self) -> bool:
+        """Whether requests of a client that is alone wait for others of its own, and are handled within few turns."""
+        return self._going and not self._shared
 
     def handle(self, request: Request, done: Done) -> None:
         """None; `request` is handled, or refused, when it is its turn."""
@@ -77,22 +84,28 @@ class Turns:
             self._call_soon(self._look_again)
 
     def _look_again(self) -> None:
-        """None; for one client alone the sockets are read once more first: what comes together costs less each."""
-        if self._shared:
+        """None; for one client alone the sockets are read until all are there who were last time, or nobody comes.
+
+        What comes together costs less each, and who waits for the same sync is answered at the same time.
+        """
+        waiting = len(self._lanes)
+        if self._shared or waiting >= self._expected or waiting == self._seen:
             self._go()
         else:
-            self._call_soon(self._go)
+            self._seen = waiting
+            self._call_soon(self._look_again)
 
     def _go(self) -> None:
         lanes = self._lanes
         if self._shared:
             self._shared -= 1
         if not self._shared:
-            count = min(len(lanes), ALONE)
+            count = self._expected = min(len(lanes), ALONE)
         elif lanes.fresh:  # whoever asks little does not even wait for what is handled in the same turn
             count = min(lanes.fresh, TOGETHER)
         else:
             count = min(len(lanes), BEHIND)
+        self._seen = 0
         self._handle(lanes.take(count))
         if lanes:
             self._call_soon(self._look_again)

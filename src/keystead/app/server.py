@@ -175,6 +175,7 @@ class App:
             self.journal,
             loop.call_soon_threadsafe,
             next_turn=loop.call_soon,
+            coming=lambda: self._turns.gathering,
             on_group=self.figures.measures.group,
             digests=log_keys.digests,
         )

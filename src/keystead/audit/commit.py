@@ -21,6 +21,7 @@ import msgspec
 
 from keystead.audit import outbox
 from keystead.audit.change import digests_of, join
+from keystead.audit.gathering import ENOUGH, Gathering
 from keystead.audit.journal import Journal
 from keystead.errors import JournalError, OperatorError, StorageError, StorageUnavailable
 from keystead.storage.store import Store
@@ -53,6 +54,11 @@ class Submission(msgspec.Struct, frozen=True, gc=False):
     transaction: Transaction | None
     done: Done
     note: bool = False
+
+
+def _never() -> bool:
+    """What tells that nothing is coming where nobody knows."""
+    return False
 
 
 def _unseen(_calls: int, _seconds: float) -> None:
@@ -89,6 +95,7 @@ class Committer:
         *,
         limit: int = LARGEST_LIMIT,
         next_turn: Callable[[Callable[[], None]], object] | None = None,
+        coming: Callable[[], bool] = _never,
         on_group: Callable[[int, float], None] = _unseen,
         digests: StateDigests | None = None,
     ) -> None:
@@ -100,8 +107,9 @@ class Committer:
             call_soon: runs a callable on the loop's thread (`loop.call_soon_threadsafe`).
             limit: how many submissions may wait; beyond it they are refused. At most `LARGEST_LIMIT`.
             next_turn: runs a callable when the loop has gone through what is ready (`loop.call_soon`), for
-                submissions on the thread that calls `start`: what one turn of the loop brings wakes the
-                writer once. Without it each submission wakes it.
+                submissions on the thread that calls `start`, which gather before they wake the writer. Without it
+                each submission wakes it.
+            coming: as in `Gathering`.
             on_group: hears, on the writer's thread, of each group how many calls it had and how many seconds it
                 took to make it durable.
             digests: what tells beside the event of a change which records it wrote; without it nothing does.
@@ -111,13 +119,16 @@ class Committer:
         self._call_soon = call_soon
         self._limit = min(limit, LARGEST_LIMIT)
         self._longest = journal.longest_record
-        self._next_turn = next_turn
         self._on_group = on_group
         self._digests = digests
         self._home = 0
-        self._waking = False
         self._waiting: deque[Submission] = deque()
         self._wake: SimpleQueue[bool] = SimpleQueue()  # True: something waits; False: it was the last
+        self._gathering = (
+            None
+            if next_turn is None
+            else Gathering(partial(self._wake.put, True), self._waiting.__len__, next_turn, coming)  # noqa: FBT003  as of the queue
+        )
         self._thread: Thread | None = None
         self._failed: _Failure | None = None
         self._attempting = False
@@ -206,17 +217,10 @@ class Committer:
                 self._hand_back([submission], [misfit])
                 return
         self._waiting.append(submission)
-        if self._waking:
-            return  # the loop's next turn wakes the writer, for whatever thread
-        if self._next_turn is None or get_ident() != self._home:
+        if self._gathering is None or get_ident() != self._home:
             self._wake.put(True)
         else:
-            self._waking = True
-            self._next_turn(self._wake_writer)
-
-    def _wake_writer(self) -> None:
-        self._waking = False
-        self._wake.put(True)
+            self._gathering.handed_in()
 
     def probe(self) -> None:
         """Nothing; while failed, one attempt to recover is made without a call (for readiness checks)."""
@@ -246,7 +250,12 @@ class Committer:
             started = time.perf_counter()
             answers = self._answers(group)
             self._on_group(len(group), time.perf_counter() - started)
+            if len(self._waiting) >= ENOUGH:
+                self._wake.put(True)
             self._hand_back(group, answers)
+        if self._gathering is not None:
+            with suppress(RuntimeError):  # as for the answers
+                self._call_soon(self._gathering.written)
         return more
 
     def _answers(self, group: Sequence[Submission]) -> Sequence[Exception | None]:
