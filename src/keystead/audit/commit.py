@@ -127,7 +127,7 @@ class Committer:
         self._gathering = (
             None
             if next_turn is None
-            else Gathering(partial(self._wake.put, True), self._waiting.__len__, next_turn, coming)  # noqa: FBT003  as of the queue
+            else Gathering(partial(self._wake.put, True), self._waiting.__len__, next_turn, coming)
         )
         self._thread: Thread | None = None
         self._failed: _Failure | None = None

@@ -57,7 +57,7 @@ class Gathering:
 
     def _look(self) -> None:
         waiting = self._waiting()
-        if not self._coming() and (waiting >= self._expected or waiting == self._seen) or waiting >= ENOUGH:
+        if (not self._coming() and (waiting >= self._expected or waiting == self._seen)) or waiting >= ENOUGH:
             self._looking, self._writing, self._expected = False, True, min(waiting, ENOUGH)
             self._wake()
         else:
