@@ -36,7 +36,7 @@ class JsonEncoding:
     _TYPE = ("Content-Type", json.CONTENT_TYPE)
 
     def decode(self, service: model.Service, operation: str, request: Request) -> Any:
-        return json.decode(service, operation, request.body)
+        return json.receive(service, operation, request.body)
 
     def answer(self, _service: model.Service, _operation: str, answer: Any, request_id: str) -> Response:
         return Response(200, (("x-amzn-RequestId", request_id), self._TYPE, NO_STORE), json.encode(answer))

@@ -23,6 +23,8 @@ class Shape(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """
 
     MEMBERS: ClassVar[tuple[Member, ...]] = ()
+    KEPT: ClassVar[bool] = False
+    """Whether every value of this very class keeps the constraints of its members: only a decoder makes such."""
 
     def __repr__(self) -> str:
         """The shape's name only: members hold plaintext and secrets."""

@@ -48,7 +48,7 @@ def validate(value: Shape) -> None:
     Raises:
         Validation: naming every constraint that is broken (the first hundred).
     """
-    if _predicate(type(value))(value):
+    if value.KEPT or _predicate(type(value))(value):
         return
     broken = violations(value)
     noun = "error" if len(broken) == 1 else "errors"
@@ -57,7 +57,7 @@ def validate(value: Shape) -> None:
 
 def violations(value: Shape) -> list[Violation]:
     """Every constraint of its shape that `value` breaks, the first hundred of them."""
-    if _predicate(type(value))(value):
+    if value.KEPT or _predicate(type(value))(value):
         return []
     return list(islice(_violations(value, ""), MOST_TOLD))
 
@@ -148,6 +148,11 @@ def _together(constraints: tuple[Constraint, ...]) -> tuple[list[Test], str]:
 def _constraints(rule: Rule) -> tuple[Constraint, ...]:
     """A value's constraints, those of a structure within it aside."""
     return (*_bounds(rule), *_forms(rule), *_parts(rule))
+
+
+def allowed(rule: Rule) -> tuple[str, ...]:
+    """The strings that an enumeration allows, those aside that its other constraints do not."""
+    return tuple(each for each in rule.enum if all(one.test(each) for one in _constraints(rule)))
 
 
 # ----------------------------------------------------------------------- the whole shape

@@ -7,11 +7,13 @@ last counts. No message says anything of the values that came: they may be plain
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import cache
 
 import msgspec
 
 from keystead.errors import AccessDenied, ApiError, Serialization, UnknownOperation
+from keystead.wire.kept import kept
 from keystead.wire.model import Service, Shape
 
 CONTENT_TYPE = "application/x-amz-json-1.1"
@@ -53,11 +55,28 @@ def decode(service: Service, operation: str, body: bytes) -> Shape:
     try:
         if not body.isascii():
             body.decode()  # the decoder does not look into strings of members that it skips
-        return _decoder(shape.input).decode(body or b"{}")
+        return _reader(shape.input)(body or b"{}")
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         said = _explain(error)
     # Raised out here, so that no traceback leads to an exception that holds the body.
     raise Serialization(said)
+
+
+def receive(service: Service, operation: str, body: bytes) -> Shape:
+    """The same; a request that keeps the constraints of its shape is of a class that says so (`Shape.KEPT`).
+
+    Raises:
+        UnknownOperation, Serialization: as `decode`.
+    """
+    shape = service.operations.get(operation)
+    if shape is not None:
+        try:
+            if not body.isascii():
+                body.decode()
+            return _kept_reader(shape.input)(body or b"{}")
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            pass  # what is wrong, and how that is said, is found out below
+    return decode(service, operation, body)
 
 
 def encode(answer: Shape | None) -> bytes:
@@ -80,8 +99,13 @@ def encode_error(error: ApiError, label: str = "message") -> bytes:
 
 
 @cache
-def _decoder(shape: type[Shape]) -> msgspec.json.Decoder[Shape]:
-    return msgspec.json.Decoder(shape)
+def _reader(shape: type[Shape]) -> Callable[[bytes], Shape]:
+    return msgspec.json.Decoder(shape).decode
+
+
+@cache
+def _kept_reader(shape: type[Shape]) -> Callable[[bytes], Shape]:
+    return msgspec.json.Decoder(kept(shape)).decode
 
 
 def _explain(error: Exception) -> str:
