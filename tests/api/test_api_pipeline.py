@@ -110,6 +110,41 @@ def test_changes_in_one_group_are_each_made(server):
     assert sorted(alias["AliasName"] for alias in listed) == sorted(names)
 
 
+def test_keys_that_nobody_has_read_yet_are_found_together(tmp_path):
+    with RunningServer(tmp_path) as before:
+        kms = before.client("kms")
+        keys = [kms.create_key()["KeyMetadata"]["KeyId"] for _ in range(12)]
+        for number, key in enumerate(keys[:6]):
+            kms.create_alias(AliasName=f"alias/{number}", TargetKeyId=key)
+        kms.disable_key(KeyId=keys[9])
+    asked = [*(f"alias/{number}" for number in range(6)), *keys[6:], keys[6], "alias/none", "alias/nul\0"]
+    asked.append("1234abcd-12ab-34cd-56ef-1234567890ab")
+    with RunningServer(tmp_path) as server:
+        server.store.checkpoint()
+        statements = []
+        server._loop.call_soon_threadsafe(trace, server, statements)
+        documents = [("Encrypt", {"KeyId": name, "Plaintext": "eA=="}) for name in asked]
+        answers = [answer_of(answer) for answer in together(server, documents)]
+        uses = [event for event in server.events() if event["eventName"] == "Encrypt"]
+    assert [answer["KeyId"].rpartition("/")[2] for answer in answers[:9]] == keys[:9]
+    assert [answer.get("__type") for answer in answers[9:]] == [
+        "DisabledException",
+        None,
+        None,
+        None,
+        *["NotFoundException"] * 3,
+    ]
+    assert len({event["requestID"] for event in uses}) == len(asked)
+    assert len(statements) <= 6, (
+        "one for the aliases, one for the keys, and those of who asks for what is not there"
+    )
+
+
+def trace(server, statements):
+    """Has the loop's thread note what it asks of the database."""
+    server.store.backend._reader().set_trace_callback(statements.append)
+
+
 def answer_of(answer):
     return json.loads(answer.body)
 

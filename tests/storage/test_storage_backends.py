@@ -34,10 +34,19 @@ def test_reads_what_was_written(backend):
     assert backend.get(b"b") is None
 
 
-def test_two_values_are_read_at_once(backend):
+def test_several_values_are_read_at_once(backend):
     write(backend, a=b"1", b=b"")
-    assert backend.get_both(b"a", b"b") == (b"1", b"")
-    assert backend.get_both(b"c", b"a") == (None, b"1")
+    assert backend.get_each([b"a", b"b"]) == [b"1", b""]
+    assert backend.get_each([b"c", b"a", b"a"]) == [None, b"1", b"1"]
+    assert backend.get_each([]) == []
+
+
+def test_any_number_of_values_is_read_at_once(backend):
+    stored = {b"k%d" % number: b"v%d" % number for number in range(0, 140, 2)}
+    backend.commit(Batch({}, stored))
+    asked = [b"k%d" % number for number in range(140)]
+    for count in (1, 2, 3, 8, 9, 31, 32, 33, 64, 65, 140):
+        assert backend.get_each(asked[:count]) == [stored.get(key) for key in asked[:count]]
 
 
 def test_scan_is_ordered_by_unsigned_bytes_and_half_open(backend):

@@ -33,6 +33,7 @@ from keystead.api.call import Call
 from keystead.api.calls import Known, call_of, lane_of
 from keystead.api.evidence import records_of
 from keystead.api.failures import internal, note_refusal, translate, unavailable, unsupported
+from keystead.api.finding import find_all
 from keystead.api.forms import taken_over
 from keystead.api.guarding import overriding
 from keystead.api.parts import Attempt, Done, Parts, Settled, Turn, nobody
@@ -250,7 +251,8 @@ class Pipeline:
 
     def _admit(self, attempts: Sequence[Attempt]) -> None:
         """Steps 3 to 7."""
-        for step in (self._read, self._find, self._permit, self._perform, self._record):
+        attempts = find_all(self._through, self._through(self._read, attempts), self._parts.store)  # 3, 4
+        for step in (self._permit, self._perform, self._record):
             attempts = self._through(step, attempts)
         for attempt in attempts:
             note_use(attempt.call, attempt.route.offered, attempt.targets)
@@ -274,13 +276,6 @@ class Pipeline:
         if attempt.request is not None:
             attempt.input = route.decode(attempt.request)
         route.service.check(attempt.input)
-        return True
-
-    def _find(self, attempt: Attempt) -> bool:
-        """Step 4."""
-        operation = attempt.route.offered
-        assert operation is not None
-        attempt.targets = operation.acted_on(attempt.call, attempt.input)
         return True
 
     def _permit(self, attempt: Attempt) -> bool:

@@ -15,6 +15,7 @@ import msgspec
 from keystead.storage.backend import Backend, Batch, digest
 from keystead.storage.cache import Recent
 from keystead.storage.memory import MemoryBackend
+from keystead.storage.rows import NotInMemoryError
 from keystead.storage.sqlite import SqliteBackend
 from keystead.storage.store import Store
 from keystead.storage.table import Table, join, split
@@ -43,6 +44,7 @@ __all__ = [
     "BackendKind",
     "Batch",
     "MemoryBackend",
+    "NotInMemoryError",
     "Recent",
     "SqliteBackend",
     "Store",

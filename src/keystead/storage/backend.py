@@ -7,7 +7,7 @@ change that Keystead did not make. What a backend must give is stated here, and
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from hashlib import sha256
 from pathlib import Path
@@ -62,8 +62,10 @@ class Backend(Protocol):
         """
         ...
 
-    def get_both(self, first: bytes, second: bytes) -> tuple[bytes | None, bytes | None]:
-        """The values at two keys (None: there is none), for less than two calls of `get`.
+    def get_each(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        """The value at each of `keys` (None: there is none), for less than as many calls of `get`.
+
+        Another process may commit in between, so they need not all be of one commit.
 
         Raises:
             StorageUnavailable: the database cannot be read.

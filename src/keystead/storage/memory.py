@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import threading
 from bisect import bisect_left, insort
+from collections.abc import Sequence
 from pathlib import Path
 
 from keystead.errors import StorageConflict, StorageError
@@ -26,8 +27,8 @@ class MemoryBackend:
         with self._lock:  # never the half of a batch
             return self._values.get(key)
 
-    def get_both(self, first: bytes, second: bytes) -> tuple[bytes | None, bytes | None]:
-        return self.get(first), self.get(second)
+    def get_each(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        return [self.get(key) for key in keys]
 
     def scan(
         self, start: bytes, end: bytes, limit: int | None, reverse: bool = False

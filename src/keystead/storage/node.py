@@ -14,7 +14,7 @@ from __future__ import annotations
 import struct
 import sys
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from itertools import accumulate, chain, pairwise
 
@@ -87,16 +87,20 @@ class Leaf:
         first = start + skip
         if packed[start:first] != key[:skip]:
             return None
-        rest, low, high = key[skip:], 0, count
-        while low < high:
-            middle = (low + high) // 2
-            if packed[first + ends[2 * middle] : first + ends[2 * middle + 1]] < rest:
-                low = middle + 1
-            else:
-                high = middle
-        if low == count or packed[first + ends[2 * low] : first + ends[2 * low + 1]] != rest:
+        rest = key[skip:]
+        found = packed.find(rest, first) - first
+        if found < 0:
             return None
-        return packed[first + ends[2 * low + 1] : first + ends[2 * low + 2]]
+        # The first place where it stands is nearly always the key itself. Where it is not, whoever chose the keys could
+        # have let it stand at thousands of places, so they are not looked at one after the other.
+        index = bisect_right(ends, found) - 1 if rest else 0
+        if index % 2 or index >= 2 * count or ends[index] != found or ends[index + 1] != found + len(rest):
+            index = 2 * bisect_left(
+                range(count), rest, key=lambda at: packed[first + ends[2 * at] : first + ends[2 * at + 1]]
+            )
+            if index == 2 * count or packed[first + ends[index] : first + ends[index + 1]] != rest:
+                return None
+        return packed[first + ends[index + 1] : first + ends[index + 2]]
 
 
 def read(packed: bytes) -> Node | Leaf:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from threading import get_ident
 from typing import Any, NamedTuple
+
+import msgspec
 
 from keystead.errors import StorageTampered
 from keystead.storage.backend import Backend, digest
@@ -27,6 +31,15 @@ class Ranges(NamedTuple):
     places: dict[tuple[bytes, bytes], list[bytes]]
 
 
+class NotInMemoryError(Exception):
+    """A record would have to be read from the database, and is to be read together with others: `table`, `key`."""
+
+    def __init__(self, table: Table[Any], key: str) -> None:
+        super().__init__(table, key)
+        self.table = table
+        self.key = key
+
+
 class Rows:
     """Reads for any thread; `settle` is told of this process's own commits by the one that made them."""
 
@@ -37,11 +50,13 @@ class Rows:
         self._nodes = nodes
         self._records: Recent[tuple[str, str], Entry] = Recent(most)
         self._ranges = Ranges(view.state, {}, {})
+        self._interrupted = 0  # the thread that is not to wait for single records
 
     def lookup(self, table: Table[Any], key: str) -> Entry:
         """The record with this key as it is committed now; what `Transaction.get` asks.
 
         Raises:
+            NotInMemoryError: this thread is `interrupting`, and the record would have to be read.
             StorageTampered: the stored record is not the one that was written.
             StorageUnavailable: the database cannot be read.
         """
@@ -52,7 +67,49 @@ class Rows:
             entry = self._records.hot.get((table.name, key))
             if entry is not None and entry.era == view.era:
                 return entry
+        # One that is in memory only has to be found in its leaf again.
+        interrupted = table.together and self._interrupted == get_ident()
+        if interrupted and self._records.peek((table.name, key)) is None:
+            raise NotInMemoryError(table, key)
         return view.consistent(lambda state: self.read_entry(state, table, key))
+
+    @contextlib.contextmanager
+    def interrupting(self) -> Iterator[None]:
+        """A block in which this thread does not read single records of tables that are read `together`.
+
+        One thread at a time can do so; the others read as always.
+        """
+        self._interrupted = get_ident()
+        try:
+            yield
+        finally:
+            self._interrupted = 0
+
+    def fetch(self, wanted: Iterable[NotInMemoryError]) -> None:
+        """None; the records that were wanted are in memory, if they are there and proved: else whoever asks hears of it."""
+        # Whatever is wrong, even a defect, is no business of those who want something else.
+        with contextlib.suppress(Exception):
+            state = self._view.fresh()
+            self._fetch(state, {each.table.place(each.key): each.table for each in wanted})
+
+    def _fetch(self, state: State, wanted: Mapping[bytes, Table[Any]]) -> None:
+        nodes, barrier = self._nodes, state.barrier
+        leaves = [nodes.leaf(state.root, place, barrier) for place in wanted]
+        unknown = [reference for reference in dict.fromkeys(leaves) if nodes.known(reference) is None]
+        asked = [node_place(reference[:NUMBER_BYTES]) for reference in unknown]
+        stored = self._backend.get_each([*asked, *wanted])
+        read = {
+            reference: nodes.opened(reference, sealed, barrier)
+            for reference, sealed in zip(unknown, stored, strict=False)
+        }
+        for (place, table), reference, sealed in zip(
+            wanted.items(), leaves, stored[len(unknown) :], strict=True
+        ):
+            version = (read.get(reference) or nodes.load(reference, barrier)).at(place)
+            with contextlib.suppress(StorageTampered, msgspec.MsgspecError):
+                entry = self._verified(state, table, place, version, sealed)
+                if sealed is not None:
+                    self._remember(state, table, [entry])
 
     def read_entry(self, state: State, table: Table[Any], key: str) -> Entry:
         """The record with this key in `state`.
@@ -65,7 +122,7 @@ class Rows:
         reference, known = nodes.leaf(state.root, place, state.barrier), self._records.peek((table.name, key))
         if known is None and nodes.known(reference) is None:
             # Both are needed: asked for together they take two thirds of the time.
-            node, sealed = self._backend.get_both(node_place(reference[:NUMBER_BYTES]), place)
+            node, sealed = self._backend.get_each((node_place(reference[:NUMBER_BYTES]), place))
             version = nodes.opened(reference, node, state.barrier).at(place)
         else:
             version = nodes.load(reference, state.barrier).at(place)

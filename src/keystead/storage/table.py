@@ -71,9 +71,12 @@ class Table(Generic[R]):
 
     With `remembered` false, records are read from the database each time: large ones would take the memory that many
     small ones share. Such a table has no indexes, which would have to read what is replaced.
+
+    With `together` true, who asks for a record that is not in memory may be interrupted, and asks again when it is read
+    together with what others asked for (`Rows.interrupting`).
     """
 
-    __slots__ = ("_decode", "_rows", "evident", "indexes", "name", "record", "remembered")
+    __slots__ = ("_decode", "_rows", "evident", "indexes", "name", "record", "remembered", "together")
 
     def __init__(
         self,
@@ -83,6 +86,7 @@ class Table(Generic[R]):
         *,
         evident: bool = True,
         remembered: bool = True,
+        together: bool = False,
     ) -> None:
         assert remembered or not indexes
         self.name = name
@@ -90,6 +94,7 @@ class Table(Generic[R]):
         self.indexes = indexes
         self.evident = evident
         self.remembered = remembered
+        self.together = together
         self._decode = msgspec.msgpack.Decoder(record).decode
         self._rows = b"r" + text(name) + _SEPARATOR
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from enum import Enum
 from pathlib import Path
@@ -34,8 +35,8 @@ class FaultyBackend:
     def get(self, key: bytes) -> bytes | None:
         return self.inner.get(key)
 
-    def get_both(self, first: bytes, second: bytes) -> tuple[bytes | None, bytes | None]:
-        return self.inner.get_both(first, second)
+    def get_each(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        return self.inner.get_each(keys)
 
     def scan(
         self, start: bytes, end: bytes, limit: int | None, reverse: bool = False

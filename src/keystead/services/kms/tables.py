@@ -28,10 +28,10 @@ def _grant_retirers(_where: str, grant: Grant) -> list[str]:
 DUE_ROTATION = "rotate-key"
 """The kind of the due rows of automatic rotations; their subject is a key's place."""
 
-KEYS: Table[Key] = Table("key", Key)
+KEYS: Table[Key] = Table("key", Key, together=True)
 """account/region/key id"""
 
-ALIASES: Table[Alias] = Table("alias", Alias, indexes={"target": _alias_target})
+ALIASES: Table[Alias] = Table("alias", Alias, indexes={"target": _alias_target}, together=True)
 """account/region/alias name; index `target`: account/region/key id/alias name"""
 
 GRANTS: Table[Grant] = Table("grant", Grant, indexes={"retirer": _grant_retirers})
