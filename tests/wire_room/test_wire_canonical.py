@@ -8,7 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from keystead.wire.canonical import canonical_headers, canonical_path, canonical_query
+from keystead.wire.canonical import canonical_path, canonical_query, canonical_request, form_of
+from keystead.wire.http import Request
 
 
 @given(st.text(max_size=8), st.text(max_size=8))
@@ -53,6 +54,13 @@ def test_queries(query: str, expected: str) -> None:
 )
 def test_paths(path: str, expected: str) -> None:
     assert canonical_path(path) == expected
+
+
+def canonical_headers(names: tuple[str, ...], headers: dict[str, str]) -> str:
+    """The part of a canonical request that is about headers."""
+    request = Request("POST", "/", headers, b"", "192.0.2.1", secure=True)
+    whole = canonical_request(request, form_of(names), "hash", path_as_sent=False).decode("latin-1")
+    return whole.removeprefix("POST\n/\n\n").removesuffix("hash")
 
 
 @pytest.mark.parametrize(

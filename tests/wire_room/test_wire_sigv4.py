@@ -320,7 +320,9 @@ def claim_at(request: Request, expires: int | None = None) -> sigv4.Claim:
     old = sigv4.parse(request)
     scope = msgspec.structs.replace(old.scope, day="20150830", text="20150830/us-east-1/kms/aws4_request")
     claim = msgspec.structs.replace(old, scope=scope, date="20150830T123600Z", time=AT, expires=expires)
-    return msgspec.structs.replace(claim, signature=sigv4.signature(claim, request, key_for(claim)))
+    return msgspec.structs.replace(
+        claim, signature=sigv4.signature(claim, request, key_for(claim).begin(claim))
+    )
 
 
 @pytest.mark.parametrize("now", [AT - 300, AT - 0.5, AT, AT + 300])
@@ -390,9 +392,10 @@ def test_a_presigned_request_lives_as_long_as_it_says(expires: int) -> None:
 
 def test_a_signing_key_stays_where_it_is() -> None:
     key = sigv4.SigningKey(b"k" * 32)
-    assert repr(key) == "<SigningKey>"
-    with pytest.raises(TypeError):
-        pickle.dumps(key)
+    for each in (key, key.begin(sigv4.parse(signed()))):
+        assert repr(each) == "<SigningKey>"
+        with pytest.raises(TypeError):
+            pickle.dumps(each)
 
 
 def test_a_claim_prints_neither_signature_nor_token() -> None:

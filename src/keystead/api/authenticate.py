@@ -7,6 +7,7 @@ computed with a secret that nobody has, and the answer comes after the compariso
 from __future__ import annotations
 
 import hmac
+import math
 from typing import Final
 
 from keystead import errors
@@ -21,7 +22,7 @@ from keystead.api.forward import (
     read_forwarded,
 )
 from keystead.api.sessions import barred, open_session
-from keystead.api.signer import Holder, Moment, Signer
+from keystead.api.signer import Familiar, Holder, Moment, Signer
 from keystead.api.standing import Standing, Standings, unrecognized
 from keystead.arn import is_region
 from keystead.entropy import Entropy
@@ -34,6 +35,13 @@ from keystead.wire.http import Request
 _MOST_KEYS: Final = 4096
 _LONGEST: Final = 512
 """Characters of the names of signed headers that are remembered with who signed them."""
+_MOST_FAMILIAR: Final = 2048
+_LONGEST_LIKE: Final = 1024
+"""Characters of what requests have in common that are familiar; with `_MOST_FAMILIAR` of them it is 6 MiB at most."""
+_DIGITS: Final = 64
+"""Of a signature."""
+_MARK: Final = ", Signature="
+"""What SDKs write before it, at the end of the header."""
 
 
 class Authenticator:
@@ -42,7 +50,8 @@ class Authenticator:
     def __init__(self, store: Store, keyring: Keyring, entropy: Entropy, *, v2: bool = False) -> None:
         """With `v2` whoever signs by Signature Version 2 is found, too (`by_version_2`)."""
         self.v2 = v2
-        self._store = store
+        self._generation = store.backend.generation
+        self._view = store.view
         self._keyring = keyring
         self.standings = Standings(store)
         self._nobody = Signer(entropy.random(30).hex(), known=False)
@@ -50,6 +59,7 @@ class Authenticator:
         self._sessions: dict[str, Session] = {}
         self._unknown: dict[str, int] = {}
         self._holders: dict[tuple[sigv4.Scope, str | None], Holder] = {}
+        self._familiar: dict[tuple[str, str | None], Familiar] = {}
 
     def authenticate(
         self,
@@ -73,14 +83,66 @@ class Authenticator:
             errors.InvalidSignature: wrong secret, changed request, wrong service or date.
             errors.AccessDenied: it claims to come from a service, and does not.
         """
+        headers = request.headers
+        authorization, token = headers.get("authorization", ""), headers.get("x-amz-security-token")
+        known = self._familiar.get((authorization[:-_DIGITS], headers.get("x-amz-date")))
+        if known is not None and payload is None:
+            given = authorization[-_DIGITS:]
+            # The generation is asked each time: what was revoked meanwhile is not familiar any more.
+            like = self._generation(), self._view.era, service, request.target, token, [*headers]
+            if (
+                like == known.like
+                and known.first <= wall <= known.last
+                and now < known.expires
+                and "," not in given
+            ):
+                claim = sigv4.Claim(known.scope, given, known.date, known.time, None, token)
+                try:
+                    sigv4.prove(claim, request, known.begun)
+                except errors.InvalidSignature:
+                    self._look(request, tx, wall)
+                    raise
+                return known.standing, claim, None
         moment = Moment(tx, wall, now)
         rules = sigv4.STANDARD if payload is None else sigv4.S3
-        standing, claim = self._identify(request, service, moment, rules, payload)
-        headers = request.headers
+        standing, claim, held = self._identify(request, service, moment, rules, payload)
         if FORWARDED in headers or SOURCE_ARN in headers or SOURCE_ACCOUNT in headers:
             standing, via = self._forwarded(request, standing, claim, moment)
             return standing, claim, via
+        if payload is None and request.target == "/":  # every AWS JSON and Query call
+            self._remember(request, service, claim, held)
         return standing, claim, None
+
+    def _look(self, request: Request, tx: Transaction, wall: float) -> None:
+        """None; what is familiar is looked at as if it was not: a refusal takes all the steps that it takes for others."""
+        claim = sigv4.parse(request)
+        self._holder(claim, tx).key.begin(claim)
+        sigv4.check(claim, request.headers, wall)
+
+    def _remember(self, request: Request, service: str, claim: sigv4.Claim, held: Holder) -> None:
+        """None; of the next request of this second that is like this one, the signature is all that is looked at."""
+        headers, standing = request.headers, held.standing
+        head, names = headers.get("authorization", "")[:-_DIGITS], [*headers]
+        if (
+            standing is None
+            or headers.get("x-amz-date") != claim.date
+            or not (head.endswith(_MARK) and len(claim.signature) == _DIGITS)
+            or len(head) + sum(map(len, names)) > _LONGEST_LIKE
+        ):
+            return
+        if len(self._familiar) >= _MOST_FAMILIAR:
+            self._familiar.clear()  # nearly all are of seconds that are over
+        session = held.signer.session
+        self._familiar[head, claim.date] = Familiar(
+            (*held.stamp, service, request.target, claim.session_token, names),
+            *sigv4.window(claim),
+            math.inf if session is None else session.expires,
+            claim.scope,
+            claim.date,
+            claim.time,
+            held.key.begin(claim),
+            standing,
+        )
 
     def key_of(self, claim: sigv4.Claim, tx: Transaction) -> sigv4.SigningKey:
         """The key that the request with this claim was signed with, for the signatures within its body."""
@@ -128,8 +190,8 @@ class Authenticator:
         moment: Moment,
         rules: sigv4.Rules = sigv4.STANDARD,
         payload: str | None = None,
-    ) -> tuple[Standing, sigv4.Claim]:
-        """Who signed `request` for `service`, and the claim; raises as `authenticate` does."""
+    ) -> tuple[Standing, sigv4.Claim, Holder]:
+        """Who signed `request` for `service`, the claim, and what is kept of them; raises as `authenticate` does."""
         claim = sigv4.parse(request)
         held = self._holder(claim, moment.tx)
         signer = held.signer
@@ -146,12 +208,12 @@ class Authenticator:
         if signer.session is not None:
             _check_lives(signer.session, moment.now)
         standing = held.standing or self._hold(claim, held, moment.tx)
-        return standing, claim
+        return standing, claim, held
 
     def _holder(self, claim: sigv4.Claim, tx: Transaction) -> Holder:
         """Who the claim says has signed, with the key; looked up anew as soon as anything was committed."""
         # The generation before the records: what is committed meanwhile must not pass for known.
-        stamp = self._store.backend.generation(), self._store.view.era
+        stamp = self._generation(), self._view.era
         held = self._holders.get((claim.scope, claim.session_token))
         if held is None or held.stamp != stamp:
             signer = self._signer(claim, tx)
@@ -199,7 +261,7 @@ class Authenticator:
         inner, payload = read_forwarded(headers[FORWARDED], request)
         label = name.split(".", 1)[0]
         rules = sigv4.S3 if label == "s3" else sigv4.STANDARD
-        standing, asked = self._identify(inner, label, moment, rules, payload)
+        standing, asked, _ = self._identify(inner, label, moment, rules, payload)
         if FORWARDED not in inner.headers:
             return standing, Via((name,), asked.region, **source)
         standing, before = self._forwarded(inner, standing, asked, moment, depth + 1)
@@ -237,7 +299,7 @@ class Authenticator:
         return known
 
     def _credential(self, access_key_id: str, tx: Transaction) -> Credential | None:
-        generation = self._store.backend.generation()
+        generation = self._generation()
         if self._unknown.get(access_key_id) == generation:
             return None
         credential = tx.get(CREDENTIALS, access_key_id) if access_key_id.isascii() else None

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import msgspec
 
 from keystead.api.standing import Standing
 from keystead.identity import Credential, Session
 from keystead.storage import Transaction
-from keystead.wire.sigv4 import SigningKey
+from keystead.wire.sigv4 import Begun, Scope, SigningKey
 
 
 class Signer(msgspec.Struct, frozen=True, gc=False, eq=False):
@@ -35,6 +37,32 @@ class Holder(msgspec.Struct, gc=False, eq=False):
 
     def __repr__(self) -> str:
         return "Holder()"
+
+
+Like: TypeAlias = tuple[int, int, str, str, str | None, list[str]]
+"""The store's generation and era, the service, the target, the session token, and the names of all headers."""
+
+
+class Familiar(msgspec.Struct, frozen=True, gc=False, eq=False):
+    """What was found of a request besides its signature, which holds for each that claims the same and is `like` it.
+
+    Attributes:
+        first, last: when it is taken, by the host's clock.
+        expires: when it is not any more, by the service's.
+    """
+
+    like: Like
+    first: float
+    last: float
+    expires: float
+    scope: Scope
+    date: str
+    time: int
+    begun: Begun
+    standing: Standing
+
+    def __repr__(self) -> str:
+        return "Familiar()"
 
 
 class Moment(msgspec.Struct, frozen=True, gc=False):

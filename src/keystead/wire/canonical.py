@@ -6,12 +6,12 @@ Source: IAM User Guide, "Create a signed AWS API request", step 1 ("Create a can
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
 from functools import lru_cache
 from operator import itemgetter
 from urllib.parse import quote, unquote_to_bytes
 
 from keystead.wire.http import Request
+from keystead.wire.signing import Form
 
 UNRESERVED = "-_.~"
 _MEMOISED = 512  # entries, and characters of the longest: what strangers can fill stays small
@@ -20,22 +20,26 @@ _MEMOISED = 512  # entries, and characters of the longest: what strangers can fi
 _SPACES = re.compile("[ \t]+")
 
 
-def canonical_request(
-    request: Request, signed_headers: tuple[str, ...], payload: str, *, path_as_sent: bool
-) -> bytes:
-    """The canonical request; `payload` is the body's SHA-256 in hex, or what stands for it.
+def canonical_request(request: Request, signed: Form, payload: str, *, path_as_sent: bool) -> bytes:
+    """The canonical request.
+
+    `signed` is `form_of` the signed headers, `payload` the body's SHA-256 in hex, or what stands for it.
 
     Raises:
         KeyError: a signed header is not in the request.
         UnicodeEncodeError: a header holds a character that is no byte.
     """
+    values, form = signed
+    # One line for each signed header, runs of white space made one space, an empty line, and the names in one line.
+    lines = form % values(request.headers)
+    if "  " in lines or "\t" in lines:  # no name of a header has any, so they are in values
+        lines = _SPACES.sub(" ", lines)
     target = request.target
     if target == "/":  # every AWS JSON and Query call
         place = "/\n"
     else:
         path, _, query = target.partition("?")
         place = f"{path if path_as_sent else canonical_path(path)}\n{canonical_query(query)}"
-    lines = canonical_headers(signed_headers, request.headers)
     # Doors decode headers as Latin-1, so this gives back the very bytes that came.
     return f"{request.method}\n{place}\n{lines}{payload}".encode("latin-1")
 
@@ -62,21 +66,12 @@ def canonical_query(query: str) -> str:
     return "&".join(f"{name}={value}" for name, value in sorted(pairs))
 
 
-def canonical_headers(names: tuple[str, ...], headers: Mapping[str, str]) -> str:
-    """One line for each signed header, runs of white space made one space, an empty line, and the names in one line.
-
-    Raises:
-        KeyError: a signed header is not in the request.
-    """
-    values, form = (_known_form if sum(map(len, names)) <= _MEMOISED else _form)(names)
-    lines = form % values(headers)
-    if "  " in lines or "\t" in lines:  # no name of a header has any, so they are in values
-        lines = _SPACES.sub(" ", lines)
-    return lines
+def form_of(names: tuple[str, ...]) -> Form:
+    """How the canonical request has the headers with these names, of which there is at least one."""
+    return _known_form(names) if sum(map(len, names)) <= _MEMOISED else _form(names)
 
 
-def _form(names: tuple[str, ...]) -> tuple[Callable[[Mapping[str, str]], str | tuple[str, ...]], str]:
-    """What gets the values of the signed headers, and the text into which they are put."""
+def _form(names: tuple[str, ...]) -> Form:
     spelt = [name.replace("%", "%%") for name in names]
     lines = "".join([f"{name}:%s\n" for name in spelt])
     return itemgetter(*names), f"{lines}\n{';'.join(spelt)}\n"

@@ -16,6 +16,7 @@ from functools import lru_cache
 from urllib.parse import unquote
 
 from keystead.errors import ApiError, IncompleteSignature, InvalidSignature, MissingAuthenticationToken
+from keystead.wire.canonical import form_of
 from keystead.wire.http import Request
 from keystead.wire.signing import Claim, Scope
 
@@ -154,7 +155,7 @@ def _scope(credential: str, signed_headers: str) -> Scope:
         )
     access_key_id, day, region, service, _ = parts
     names = tuple(signed_headers.split(";"))
-    return Scope(access_key_id, day, region, service, names, "/".join(parts[1:]))
+    return Scope(access_key_id, day, region, service, names, "/".join(parts[1:]), form_of(names))
 
 
 def _scope_of(head: str) -> Scope | None:

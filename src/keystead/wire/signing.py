@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
 import msgspec
 
+Form: TypeAlias = tuple[Callable[[Mapping[str, str]], str | tuple[str, ...]], str]
+"""What gets the values of the signed headers, and the text into which they are put."""
 SKEW = 300  # seconds that a clock may be off, either way
+
+
+def _no_values(_headers: Mapping[str, str]) -> tuple[str, ...]:
+    return ()
+
+
+NO_HEADERS: Form = (_no_values, "\n\n")
+"""The form of a signature that is not of headers."""
 
 
 class Scope(msgspec.Struct, frozen=True, gc=False):
@@ -12,6 +25,7 @@ class Scope(msgspec.Struct, frozen=True, gc=False):
 
     Attributes:
         text: day, region, service and terminator, as in the string to sign.
+        form: the signed headers as a canonical request has them.
     """
 
     access_key_id: str
@@ -20,6 +34,7 @@ class Scope(msgspec.Struct, frozen=True, gc=False):
     service: str
     signed_headers: tuple[str, ...]
     text: str
+    form: Form = NO_HEADERS
 
 
 class Claim(msgspec.Struct, frozen=True, gc=False):

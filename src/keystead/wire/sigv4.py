@@ -7,11 +7,11 @@ IAM User Guide, "AWS Signature Version 4" and "Troubleshoot signed requests".
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
+from hashlib import sha256
 from typing import NoReturn
 
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -27,18 +27,23 @@ __all__ = [
     "MISMATCH",
     "S3",
     "STANDARD",
+    "Begun",
     "Claim",
     "Rules",
     "Scope",
     "SigningKey",
+    "check",
     "parse",
+    "prove",
     "signature",
     "signed",
     "signing_key",
     "verify",
+    "window",
 ]
 
 UNSIGNED = "UNSIGNED-PAYLOAD"
+_DECLARED = "x-amz-content-sha256"
 _MEMOISED = 512  # entries, and characters of the longest: what strangers can fill stays small
 
 MISMATCH = (
@@ -48,16 +53,16 @@ MISMATCH = (
 _HOST = "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization."
 
 
-class SigningKey:
-    """A derived key with its HMAC begun, so that each use copies it instead of beginning anew."""
+class Begun:
+    """An HMAC-SHA256 that has begun, so that each use copies it instead of beginning anew."""
 
     __slots__ = ("_begun",)
 
-    def __init__(self, key: bytes) -> None:
-        self._begun = HMAC(key, SHA256())
+    def __init__(self, begun: HMAC) -> None:
+        self._begun = begun
 
     def sign(self, text: bytes) -> str:
-        """The HMAC-SHA256 of `text` in lower-case hex."""
+        """The HMAC of what it began with and `text`, in lower-case hex."""
         mac = self._begun.copy()
         mac.update(text)
         return mac.finalize().hex()
@@ -67,6 +72,21 @@ class SigningKey:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a signing key is not to be copied out")
+
+
+class SigningKey(Begun):
+    """A derived key."""
+
+    __slots__ = ()
+
+    def __init__(self, key: bytes) -> None:
+        super().__init__(HMAC(key, SHA256()))
+
+    def begin(self, claim: Claim) -> Begun:
+        """What is left to sign after it is the hash of a canonical request: the string to sign ends with that."""
+        mac = self._begun.copy()
+        mac.update(f"{ALGORITHM}\n{claim.date}\n{claim.scope.text}\n".encode())
+        return Begun(mac)
 
 
 def signing_key(secret: str, day: str, region: str, service: str) -> bytes:
@@ -95,23 +115,51 @@ def verify(
     Raises:
         InvalidSignature: it was not, or it came too early or too late.
     """
-    lives = rules.skew if claim.expires is None else claim.expires
-    if not claim.time - rules.skew <= now <= claim.time + lives:
-        raise InvalidSignature(_untimely(claim, now, lives, rules.skew))
-    _check_signed(claim.scope.signed_headers, request.headers)
+    check(claim, request.headers, now, rules)
+    prove(claim, request, key.begin(claim), rules, payload)
+
+
+def window(claim: Claim, rules: Rules = STANDARD) -> tuple[int, int]:
+    """When a request with this claim is taken: the first and the last moment, in epoch seconds."""
+    return claim.time - rules.skew, claim.time + (rules.skew if claim.expires is None else claim.expires)
+
+
+def check(claim: Claim, headers: Mapping[str, str], now: float, rules: Rules = STANDARD) -> None:
+    """None if the claim is for now, and is made of all headers that it must be made of.
+
+    Raises:
+        InvalidSignature: it is not.
+    """
+    first, last = window(claim, rules)
+    if not first <= now <= last:
+        raise InvalidSignature(_untimely(claim, now, last - claim.time, rules.skew))
+    _check_signed(claim.scope.signed_headers, headers)
     if claim.scope.day != claim.date[:8]:
         raise InvalidSignature(
             "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
             f"'{claim.day}' != '{claim.date[:8]}', from '{claim.date}'."
         )
-    expected = signature(claim, request, key, rules, payload)
-    # compare_digest refuses text that is not ASCII with an exception of its own
-    if not (claim.signature.isascii() and hmac.compare_digest(expected, claim.signature)):
-        raise InvalidSignature(MISMATCH)
+
+
+def prove(
+    claim: Claim, request: Request, begun: Begun, rules: Rules = STANDARD, payload: str | None = None
+) -> None:
+    """None if `request` was signed with the key that has begun, by `SigningKey.begin`, with this claim.
+
+    Raises:
+        InvalidSignature: it was not.
+    """
+    expected = signature(claim, request, begun, rules, payload)
+    try:
+        if hmac.compare_digest(expected, claim.signature):
+            return
+    except TypeError:  # text that is not ASCII
+        pass
+    raise InvalidSignature(MISMATCH)
 
 
 def signature(
-    claim: Claim, request: Request, key: SigningKey, rules: Rules = STANDARD, payload: str | None = None
+    claim: Claim, request: Request, begun: Begun, rules: Rules = STANDARD, payload: str | None = None
 ) -> str:
     """The signature that `request` should have, in hex.
 
@@ -119,25 +167,23 @@ def signature(
         InvalidSignature: a signed header is missing, or the body is not what its header says.
     """
     if payload is None:
-        payload = _payload(claim, request, rules)
-    signed = claim.scope.signed_headers
+        if rules.unsigned_payload and _is_open(claim, request.headers):
+            payload = UNSIGNED
+        else:  # always the body's own hash
+            payload = sha256(request.body).hexdigest()
+            if request.headers.get(_DECLARED, payload) != payload:
+                raise InvalidSignature(MISMATCH)
     try:
-        canonical = canonical_request(request, signed, payload, path_as_sent=rules.path_as_sent)
+        canonical = canonical_request(request, claim.scope.form, payload, path_as_sent=rules.path_as_sent)
     except (KeyError, UnicodeEncodeError):
         raise InvalidSignature(MISMATCH) from None
-    digest = hashlib.sha256(canonical).hexdigest()
-    return key.sign(f"{ALGORITHM}\n{claim.date}\n{claim.scope.text}\n{digest}".encode())
+    return begun.sign(sha256(canonical).hexdigest().encode())
 
 
-def _payload(claim: Claim, request: Request, rules: Rules) -> str:
-    """What stands for the body: always its own hash, unless the rules let it be left open."""
-    declared = request.headers.get("x-amz-content-sha256")
-    if rules.unsigned_payload and (declared == UNSIGNED or (declared is None and claim.expires is not None)):
-        return UNSIGNED
-    actual = hashlib.sha256(request.body).hexdigest()
-    if declared is not None and declared != actual:
-        raise InvalidSignature(MISMATCH)
-    return actual
+def _is_open(claim: Claim, headers: Mapping[str, str]) -> bool:
+    """Whether the signature is of any body; a presigned request need not say so."""
+    declared = headers.get(_DECLARED)
+    return declared == UNSIGNED or (declared is None and claim.expires is not None)
 
 
 def _untimely(claim: Claim, now: float, lives: int, skew: int) -> str:
