@@ -114,6 +114,13 @@ def test_a_worker_that_never_led_has_no_process(tmp_path):
     assert not (tmp_path / "log").exists()
 
 
+def test_the_process_gives_way_in_its_worker_s_session_but_hears_no_signal_of_its_terminal(leading):
+    wait_until(lambda: leading.pid is not None)
+    # Sessions may share processors alike, however nice their processes are.
+    assert os.getsid(leading.pid) == os.getsid(0)
+    assert os.getpgid(leading.pid) == leading.pid
+
+
 def test_records_that_are_not_acknowledged_are_not_taken_up(tmp_path, journal, leading):
     journal.append(events(0, 5))
     wait_until(lambda: logged(tmp_path) == 5)

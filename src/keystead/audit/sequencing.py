@@ -139,7 +139,9 @@ class Sequencing:
                     pass_fds=(theirs.fileno(),),
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
-                    start_new_session=True,  # what a terminal sends is meant for the server
+                    # What a terminal sends is meant for the server. A session of its own would do, too, but Linux may share
+                    # processors out between sessions first (autogroups), and the process would not give way to calls however nice.
+                    process_group=0,
                 )
         except BaseException:
             ours.close()
