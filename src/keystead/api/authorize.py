@@ -19,7 +19,7 @@ from keystead.api.guardrails import Place
 from keystead.api.permissions import require_known
 from keystead.api.readings import readings
 from keystead.api.standing import Standing
-from keystead.api.verdicts import Noting, keep, said, slot
+from keystead.api.verdicts import Alike, Noting, keep, said, slot
 from keystead.arn import account_in, alias_arn
 from keystead.keys import Key
 from keystead.keys import grant as key_grants
@@ -37,6 +37,7 @@ from keystead.policy import (
     compile_key_policy,
     decide,
 )
+from keystead.policy.alike import resource_tests
 from keystead.policy.context import derive
 from keystead.policy.evaluate import lets_in
 from keystead.policy.explain import TELLING, Outcome
@@ -46,6 +47,7 @@ from keystead.policy.record import record_policies, record_request
 
 _MOST_COMPILED: Final = 4096
 _MOST_TOGETHER: Final = 16_384
+_MOST_ALIKE: Final = 4096
 _MOST_GRANTS: Final = 16_384
 _KEY: Final = ResourceDescription(trust="keyPolicy")
 _DESCRIPTIONS: Final = {
@@ -121,10 +123,17 @@ def _check_key(call: Call, target: Target, key: Key, place: Place) -> None:
             return
         if verdicts.by_grant and verdicts.allow_by(call.relations.grants(call.tx, key), call, target):
             return
+    alike = _alike(call.standing, target.action, place, key_policy(key), key.account, key.manager)
+    if not verdicts.hold(key, place):
+        kept.verdicts = alike.first(key, place, target.resource)
+        if kept.verdicts.allow(call, target):
+            return
     noting = Noting(CheckContext(call, target))
     grants = _decide(call, target, place, noting)
     read = reader(said(target), tuple(noting.asked))
     keep(kept, key, place, target, noting.asked, read, grants=grants)
+    if grants is None:
+        alike.learn(target.resource, kept.verdicts)
 
 
 def _decide(
@@ -232,6 +241,19 @@ def key_policy(key: Key) -> CompiledPolicy:
 def compiled_key_policy(text: str, bound: tuple[tuple[str, str], ...]) -> CompiledPolicy:
     """A key policy with the principals that it is bound to; what is looked at before it is stored is compiled then."""
     return compile_key_policy(text, dict(bound))
+
+
+@lru_cache(_MOST_ALIKE)
+def _alike(
+    standing: Standing,
+    action: str,
+    place: Place,
+    policy: CompiledPolicy,
+    account: str,  # noqa: ARG001  part of the cache's key, as the next one
+    manager: str,  # noqa: ARG001
+) -> Alike:
+    """What was found for keys that this policy is on, as long as neither it nor the caller's policies change."""
+    return Alike(resource_tests(_together(standing, place, policy), action))
 
 
 @lru_cache(_MOST_TOGETHER)

@@ -4,7 +4,7 @@ What is decided follows from the caller with its policies, the resource's and it
 and the condition keys that the evaluator asked for on its way, with their values. A request that agrees in all of
 these goes the same way, so a permission that was found once need not be found again. Each of them is a value that
 a change replaces whole: it is compared by identity, so that what is changed counts at once. Refusals are never
-kept.
+kept. Thousands of keys may have one policy: what was found for one of them is where another one begins.
 """
 
 from __future__ import annotations
@@ -153,4 +153,30 @@ def _with(
     return {**(ways if room else {}), names: Way(names[0], read, known | {values})}
 
 
-__all__ = ["Noting", "Read", "Slot", "Verdicts", "Way", "keep", "said", "slot"]
+class Alike:
+    """Permissions by policies alone, of one caller for one action on keys of one policy, account and manager.
+
+    `tests` are what the policies ask of a key's ARN, None if that cannot be told. Of keys that agree in these, and in the values
+    of the condition keys that were asked for, what was found for one holds for all.
+    """
+
+    __slots__ = ("_tests", "_ways")
+
+    def __init__(self, tests: tuple[Callable[[str], bool], ...] | None) -> None:
+        self._tests = tests
+        self._ways: dict[tuple[bool, ...], _Ways] = {}
+
+    def first(self, key: Key, place: Place, resource: str) -> Verdicts:
+        """The permissions to begin with on a key that nobody has asked for yet, or that has changed."""
+        return Verdicts(key, place, self._ways.get(self._answers(resource), {}), None, {})
+
+    def learn(self, resource: str, verdicts: Verdicts) -> None:
+        """None; what was found for the key with this ARN holds for those like it."""
+        if self._tests is not None:
+            self._ways[self._answers(resource)] = verdicts.ways
+
+    def _answers(self, resource: str) -> tuple[bool, ...]:
+        return tuple([test(resource) for test in self._tests or ()])
+
+
+__all__ = ["Alike", "Noting", "Read", "Slot", "Verdicts", "Way", "keep", "said", "slot"]

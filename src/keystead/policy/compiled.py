@@ -245,12 +245,11 @@ def _resource(entry: str, with_variables: bool) -> _Resource:
 
     The request resource `*` has no parts: only the entry `*` matches it.
     """
-    head, tail = split_resource(entry)
-    template = variables.parse(tail, wild=True) if with_variables else variables.plain(tail, wild=True)
-    fixed = variables.tokens_without_variables(template)
-    if fixed is not None:
-        match = pattern.arn_matcher(pattern.joined((*pattern.tokens(head), *fixed)))
+    match = fixed_match(entry, with_variables)
+    if match is not None:
         return lambda request: match(request.resource)
+    head, tail = split_resource(entry)
+    template = _tail(tail, with_variables)
 
     def expanded(request: AuthorizationRequest) -> bool | None:
         tokens = variables.expand(template, request.context)
@@ -259,6 +258,17 @@ def _resource(entry: str, with_variables: bool) -> _Resource:
         return pattern.arn_matcher(pattern.joined((*pattern.tokens(head), *tokens)))(request.resource)
 
     return expanded
+
+
+def fixed_match(entry: str, with_variables: bool) -> pattern.Match | None:
+    """What tells whether a resource is like the entry, None if that depends on the request (on a variable)."""
+    head, tail = split_resource(entry)
+    fixed = variables.tokens_without_variables(_tail(tail, with_variables))
+    return None if fixed is None else pattern.arn_matcher(pattern.joined((*pattern.tokens(head), *fixed)))
+
+
+def _tail(tail: str, with_variables: bool) -> variables.Template:
+    return variables.parse(tail, wild=True) if with_variables else variables.plain(tail, wild=True)
 
 
 def split_resource(entry: str) -> tuple[str, str]:
