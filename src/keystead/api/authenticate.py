@@ -31,6 +31,7 @@ from keystead.keyring import Keyring
 from keystead.storage import Store, Transaction
 from keystead.wire import sigv2, sigv4
 from keystead.wire.http import Request
+from keystead.wire.signing import Claim
 
 _MOST_KEYS: Final = 4096
 _LONGEST: Final = 512
@@ -40,6 +41,9 @@ _LONGEST_LIKE: Final = 1024
 """Characters of what requests have in common that are familiar; with `_MOST_FAMILIAR` of them it is 6 MiB at most."""
 _DIGITS: Final = 64
 """Of a signature."""
+_HEAD: Final = slice(None, -_DIGITS)
+_GIVEN: Final = slice(-_DIGITS, None)
+_TOKEN: Final = "x-amz-security-token"
 _MARK: Final = ", Signature="
 """What SDKs write before it, at the end of the header."""
 
@@ -69,7 +73,7 @@ class Authenticator:
         wall: float,
         now: float,
         payload: str | None = None,
-    ) -> tuple[Standing, sigv4.Claim, Via | None]:
+    ) -> tuple[Standing, Claim, Via | None]:
         """Who calls, with which policies; what the signature claims (scope, Region, signature); through whom.
 
         `wall` is the time that signatures are dated by, `now` the service's, by which sessions expire. `payload`
@@ -84,19 +88,19 @@ class Authenticator:
             errors.AccessDenied: it claims to come from a service, and does not.
         """
         headers = request.headers
-        authorization, token = headers.get("authorization", ""), headers.get("x-amz-security-token")
-        known = self._familiar.get((authorization[:-_DIGITS], headers.get("x-amz-date")))
+        authorization = headers.get("authorization", "")
+        known = self._familiar.get((authorization[_HEAD], headers.get("x-amz-date")))
         if known is not None and payload is None:
-            given = authorization[-_DIGITS:]
+            token, given = known.token, authorization[_GIVEN]
             # The generation is asked each time: what was revoked meanwhile is not familiar any more.
-            like = self._generation(), self._view.era, service, request.target, token, [*headers]
             if (
-                like == known.like
+                known.like == (self._generation(), self._view.era, service, request.target, [*headers])
+                and (token is None or headers[_TOKEN] == token)  # its name is among those
                 and known.first <= wall <= known.last
                 and now < known.expires
                 and "," not in given
             ):
-                claim = sigv4.Claim(known.scope, given, known.date, known.time, None, token)
+                claim = Claim(known.scope, given, known.date, known.time, None, token)
                 try:
                     sigv4.prove(claim, request, known.begun)
                 except errors.InvalidSignature:
@@ -119,10 +123,10 @@ class Authenticator:
         self._holder(claim, tx).key.begin(claim)
         sigv4.check(claim, request.headers, wall)
 
-    def _remember(self, request: Request, service: str, claim: sigv4.Claim, held: Holder) -> None:
+    def _remember(self, request: Request, service: str, claim: Claim, held: Holder) -> None:
         """None; of the next request of this second that is like this one, the signature is all that is looked at."""
         headers, standing = request.headers, held.standing
-        head, names = headers.get("authorization", "")[:-_DIGITS], [*headers]
+        head, names = headers.get("authorization", "")[_HEAD], [*headers]
         if (
             standing is None
             or headers.get("x-amz-date") != claim.date
@@ -134,7 +138,8 @@ class Authenticator:
             self._familiar.clear()  # nearly all are of seconds that are over
         session = held.signer.session
         self._familiar[head, claim.date] = Familiar(
-            (*held.stamp, service, request.target, claim.session_token, names),
+            (*held.stamp, service, request.target, names),
+            claim.session_token,
             *sigv4.window(claim),
             math.inf if session is None else session.expires,
             claim.scope,
@@ -144,11 +149,11 @@ class Authenticator:
             standing,
         )
 
-    def key_of(self, claim: sigv4.Claim, tx: Transaction) -> sigv4.SigningKey:
+    def key_of(self, claim: Claim, tx: Transaction) -> sigv4.SigningKey:
         """The key that the request with this claim was signed with, for the signatures within its body."""
         return self._signing_key(self._signer(claim, tx), claim)
 
-    def of_form(self, claim: sigv4.Claim, policy: str, moment: Moment) -> Standing:
+    def of_form(self, claim: Claim, policy: str, moment: Moment) -> Standing:
         """Who signed the policy of a form, with which policies of its own.
 
         Raises:
@@ -168,7 +173,7 @@ class Authenticator:
             _check_lives(signer.session, moment.now)
         return self._standing(signer, moment.tx)
 
-    def by_version_2(self, claim: sigv4.Claim, text: str, moment: Moment) -> Standing:
+    def by_version_2(self, claim: Claim, text: str, moment: Moment) -> Standing:
         """Who signed `text`, of a URL or a form, by Signature Version 2.
 
         Raises:
@@ -190,7 +195,7 @@ class Authenticator:
         moment: Moment,
         rules: sigv4.Rules = sigv4.STANDARD,
         payload: str | None = None,
-    ) -> tuple[Standing, sigv4.Claim, Holder]:
+    ) -> tuple[Standing, Claim, Holder]:
         """Who signed `request` for `service`, the claim, and what is kept of them; raises as `authenticate` does."""
         claim = sigv4.parse(request)
         held = self._holder(claim, moment.tx)
@@ -210,7 +215,7 @@ class Authenticator:
         standing = held.standing or self._hold(claim, held, moment.tx)
         return standing, claim, held
 
-    def _holder(self, claim: sigv4.Claim, tx: Transaction) -> Holder:
+    def _holder(self, claim: Claim, tx: Transaction) -> Holder:
         """Who the claim says has signed, with the key; looked up anew as soon as anything was committed."""
         # The generation before the records: what is committed meanwhile must not pass for known.
         stamp = self._generation(), self._view.era
@@ -220,7 +225,7 @@ class Authenticator:
             held = Holder(stamp, signer, self._signing_key(signer, claim))
         return held
 
-    def _hold(self, claim: sigv4.Claim, held: Holder, tx: Transaction) -> Standing:
+    def _hold(self, claim: Claim, held: Holder, tx: Transaction) -> Standing:
         """The standing of who was proven to have signed, who is found at once the next time.
 
         Raises:
@@ -240,7 +245,7 @@ class Authenticator:
         return standing
 
     def _forwarded(
-        self, request: Request, carrier: Standing, claim: sigv4.Claim, moment: Moment, depth: int = 1
+        self, request: Request, carrier: Standing, claim: Claim, moment: Moment, depth: int = 1
     ) -> tuple[Standing, Via]:
         """For whom a service calls, and the services on the way; `carrier` signed `request`."""
         name = carrier.principal.service
@@ -275,7 +280,7 @@ class Authenticator:
             raise unrecognized()
         return self.standings.of_credential(credential, tx)
 
-    def _signer(self, claim: sigv4.Claim, tx: Transaction) -> Signer:
+    def _signer(self, claim: Claim, tx: Transaction) -> Signer:
         if claim.session_token is not None:
             session = self._session(claim.session_token)
             if session is None or session.access_key_id != claim.access_key_id:
@@ -310,7 +315,7 @@ class Authenticator:
         self._unknown[access_key_id] = generation
         return None
 
-    def _signing_key(self, signer: Signer, claim: sigv4.Claim) -> sigv4.SigningKey:
+    def _signing_key(self, signer: Signer, claim: Claim) -> sigv4.SigningKey:
         scope = claim.scope
         place = (scope.access_key_id, scope.day, scope.region, scope.service)
         held = self._signing.get(place)

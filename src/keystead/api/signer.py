@@ -39,19 +39,21 @@ class Holder(msgspec.Struct, gc=False, eq=False):
         return "Holder()"
 
 
-Like: TypeAlias = tuple[int, int, str, str, str | None, list[str]]
-"""The store's generation and era, the service, the target, the session token, and the names of all headers."""
+Like: TypeAlias = tuple[int, int, str, str, list[str]]
+"""The store's generation and era, the service, the target, and the names of all headers."""
 
 
 class Familiar(msgspec.Struct, frozen=True, gc=False, eq=False):
     """What was found of a request besides its signature, which holds for each that claims the same and is `like` it.
 
     Attributes:
+        token: the same for all; one that is None is no header.
         first, last: when it is taken, by the host's clock.
         expires: when it is not any more, by the service's.
     """
 
     like: Like
+    token: str | None
     first: float
     last: float
     expires: float

@@ -67,11 +67,15 @@ class Rows:
             entry = self._records.hot.get((table.name, key))
             if entry is not None and entry.era == view.era:
                 return entry
+        return self._look(table, key)
+
+    def _look(self, table: Table[Any], key: str) -> Entry:
+        """The record whose entry is not there, or perhaps not the newest. Apart: a closure makes a function slower."""
         # One that is in memory only has to be found in its leaf again.
         interrupted = table.together and self._interrupted == get_ident()
         if interrupted and self._records.peek((table.name, key)) is None:
             raise NotInMemoryError(table, key)
-        return view.consistent(lambda state: self.read_entry(state, table, key))
+        return self._view.consistent(lambda state: self.read_entry(state, table, key))
 
     @contextlib.contextmanager
     def interrupting(self) -> Iterator[None]:

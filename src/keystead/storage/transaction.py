@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Protocol
 
 import msgspec
@@ -29,8 +28,7 @@ class Entry:
 class Reader(Protocol):
     """What a transaction reads from: the committed state. `Store` is the one there is."""
 
-    @property
-    def lookup(self) -> Callable[[Table[Any], str], Entry]:
+    def lookup(self, table: Table[Any], key: str) -> Entry:
         """The record with this key, as it is committed now."""
         ...
 
@@ -58,11 +56,10 @@ class Transaction:
     key raises ValueError for a NUL in it.
     """
 
-    __slots__ = ("_lookup", "_reader", "bumps", "conditions", "writes")
+    __slots__ = ("_reader", "bumps", "conditions", "writes")
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
-        self._lookup = reader.lookup
         self.conditions: dict[bytes, bytes | None] = {}
         self.writes: dict[tuple[str, str], Write] = {}
         self.bumps: dict[str, int] = {}
@@ -80,9 +77,8 @@ class Transaction:
             own = self.writes.get((table.name, key))
             if own is not None:
                 return own.record  # type: ignore[return-value]  # a table's key holds its own type only
-        entry = self._lookup(table, key)
-        if entry.place not in self.conditions:
-            self.conditions[entry.place] = entry.digest
+        entry = self._reader.lookup(table, key)
+        self.conditions.setdefault(entry.place, entry.digest)
         return entry.record  # type: ignore[return-value]  # as above
 
     def unproved(self, table: Table[R], key: str) -> R | None:
@@ -181,7 +177,7 @@ class Transaction:
 
     def count(self, name: str) -> int:
         """The counter's committed value (0 if it was never bumped) and this transaction's own bumps."""
-        record = self._lookup(COUNTERS, name).record
+        record = self._reader.lookup(COUNTERS, name).record
         committed = record.value if isinstance(record, Counter) else 0
         return committed + self.bumps.get(name, 0)
 
