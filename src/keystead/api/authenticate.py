@@ -43,7 +43,6 @@ _DIGITS: Final = 64
 """Of a signature."""
 _HEAD: Final = slice(None, -_DIGITS)
 _GIVEN: Final = slice(-_DIGITS, None)
-_TOKEN: Final = "x-amz-security-token"
 _MARK: Final = ", Signature="
 """What SDKs write before it, at the end of the header."""
 
@@ -95,7 +94,7 @@ class Authenticator:
             # The generation is asked each time: what was revoked meanwhile is not familiar any more.
             if (
                 known.like == (self._generation(), self._view.era, service, request.target, [*headers])
-                and (token is None or headers[_TOKEN] == token)  # its name is among those
+                and (token is None or headers["x-amz-security-token"] == token)  # its name is among those
                 and known.first <= wall <= known.last
                 and now < known.expires
                 and "," not in given
