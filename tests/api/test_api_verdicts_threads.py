@@ -37,8 +37,7 @@ class Asked(dict):
 
 def passes(slot, key, context, allowed, names):
     """What authorization does with a slot: let through what is known, else decide, and keep a permission."""
-    kept = slot.verdicts
-    if kept.hold(key, PLACE) and kept.allow(context, TARGET):
+    if slot.verdicts.allow(context, TARGET, key, PLACE):
         return True
     if not allowed(key, context):
         return False

@@ -17,7 +17,7 @@ from keystead.api.condition_keys import CheckContext, facts_of, reader
 from keystead.api.decisions import Refused
 from keystead.api.guardrails import Place
 from keystead.api.permissions import require_known
-from keystead.api.readings import readings
+from keystead.api.readings import is_plain, readings
 from keystead.api.standing import Standing
 from keystead.api.verdicts import Alike, Noting, keep, said, slot
 from keystead.arn import account_in, alias_arn
@@ -72,7 +72,10 @@ def authorize(call: Call, targets: tuple[Target, ...]) -> None:
         errors.AccessDenied: it may not; the message is AWS's.
     """
     for target in targets:
-        check(call, target)
+        if is_plain(target):
+            _check(call, target)
+        else:
+            _check_readings(call, target)
 
 
 def check(call: Call, target: Target) -> None:
@@ -82,11 +85,12 @@ def check(call: Call, target: Target) -> None:
         errors.AccessDenied: it has not.
         errors.Validation: it can be read in too many ways.
     """
-    ways = readings(target)
-    if len(ways) == 1:
-        _check(call, ways[0])
-        return
-    refused = [refusal for reading in ways if (refusal := _refusal(call, reading)) is not None]
+    authorize(call, (target,))
+
+
+def _check_readings(call: Call, target: Target) -> None:
+    """The same for what can be read in several ways."""
+    refused = [refusal for reading in readings(target) if (refusal := _refusal(call, reading)) is not None]
     if refused:
         raise strictest(refused, _effect)
 
@@ -105,28 +109,22 @@ def _effect(refusal: errors.AccessDenied) -> Outcome:
 
 
 def _check(call: Call, target: Target) -> None:
-    place = call.standing.place
+    """The same for one way to read it; a request for a key like one that was let through is let through (see `verdicts`)."""
+    standing, key = call.standing, target.key
+    place = standing.place
     if target.account != call.account:
         place = call.standings.place(target.account, call.tx)
-    if target.key is not None and target.grant is None:
-        _check_key(call, target, target.key, place)
-    else:
+    if key is None or target.grant is not None:
         _decide(call, target, place, CheckContext(call, target))
-
-
-def _check_key(call: Call, target: Target, key: Key, place: Place) -> None:
-    """The same for a key; a request like one that was let through is let through (see `verdicts`)."""
-    kept = slot(call.standing, target.action, target.resource)
+        return
+    kept = slot(standing, target.action, target.resource)
     verdicts = kept.verdicts
-    if verdicts.hold(key, place):
-        if verdicts.allow(call, target):
-            return
-        if verdicts.by_grant and verdicts.allow_by(call.relations.grants(call.tx, key), call, target):
-            return
-    alike = _alike(call.standing, target.action, place, key_policy(key), key.account, key.manager)
+    if verdicts.allow(call, target, key, place):
+        return
+    alike = _alike(standing, target.action, place, key_policy(key), key.account, key.manager)
     if not verdicts.hold(key, place):
         kept.verdicts = alike.first(key, place, target.resource)
-        if kept.verdicts.allow(call, target):
+        if kept.verdicts.allow(call, target, key, place):
             return
     noting = Noting(CheckContext(call, target))
     grants = _decide(call, target, place, noting)

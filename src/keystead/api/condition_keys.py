@@ -67,10 +67,20 @@ def reader(said: tuple[str, ...], asked: tuple[str, ...]) -> Read:
     gets = [_getter(facts, key) for key in asked]
     alone = [get for get in gets if get is not None]
     if len(alone) == len(gets):
-        return lambda call, target: tuple(
-            [get(call, target) for get in alone]
-        )  # a generator takes twice as long
+        return _read_by(alone)
     return lambda call, target: tuple(map(CheckContext(call, target).get, asked))
+
+
+def _read_by(gets: list[Get]) -> Read:
+    """What finds the values with these; of a few it calls each by its name, which takes half as long as a loop."""
+    match gets:
+        case [one]:
+            return lambda call, target: (one(call, target),)
+        case [one, two]:
+            return lambda call, target: (one(call, target), two(call, target))
+        case [one, two, three]:
+            return lambda call, target: (one(call, target), two(call, target), three(call, target))
+    return lambda call, target: tuple([get(call, target) for get in gets])  # a generator takes twice as long
 
 
 def _getter(facts: Mapping[str, str], key: str) -> Get | None:

@@ -20,15 +20,24 @@ Value = str | list[str]
 _EC_KEYS: Final = "kms:EncryptionContextKeys"
 
 
+def is_plain(target: Target) -> bool:
+    """Whether there is only one way to read it, as it mostly is: no names differ only in case."""
+    context, facts, key = target.context, target.facts, target.key
+    # One name is like no other.
+    return not (
+        (context and len(context) > 1 and ambiguous(context))
+        or (facts and len(facts) > 1 and ambiguous(facts))
+        or (key is not None and key.tags and ambiguous(key.tags))
+    )
+
+
 def readings(target: Target) -> Sequence[Target]:
-    """The target as it is, or once for each choice between names that are one condition key.
+    """The target once for each choice between names that are one condition key.
 
     Raises:
         errors.Validation: there are more of them than are asked about.
     """
     tags = None if target.key is None else target.key.tags
-    if not (ambiguous(target.context) or ambiguous(target.facts) or ambiguous(tags)):
-        return (target,)
     ways = itertools.product(_ways(target.context), _ways(_said(target, tags)))
     try:
         return bounded(

@@ -81,19 +81,23 @@ class Verdicts(msgspec.Struct, gc=False):
         """Whether they speak of the key and its account as they are now."""
         return self.key is key and self.place is place
 
-    def allow(self, call: Call, target: Target) -> bool:
-        """Whether this request is let through by policies alone."""
-        names = said(target)
-        for way in self.ways.values():  # noqa: SIM110 - any() over a generator takes twice as long
+    def allow(self, call: Call, target: Target, key: Key, place: Place) -> bool:
+        """Whether this request for the key, as it and its account are now, is let through."""
+        if self.key is not key or self.place is not place:
+            return False
+        names = tuple(target.facts) if target.facts else ()
+        for way in self.ways.values():
             if way.said == names and way.read(call, target) in way.values:
                 return True
-        return False
+        return bool(self.by_grant) and self._allow_by(
+            call.relations.grants(call.tx, key), names, call, target
+        )
 
-    def allow_by(self, grants: Grants, call: Call, target: Target) -> bool:
-        """Whether this request is let through by these grants."""
+    def _allow_by(self, grants: Grants, names: tuple[str, ...], call: Call, target: Target) -> bool:
+        """Whether it is let through by these grants."""
         if self.grants is not grants:
             return False
-        names, pairs = said(target), pairs_of(target)
+        pairs = pairs_of(target)
         for way in self.by_grant.values():
             if way.said == names and (*way.read(call, target), *pairs) in way.values:
                 return True

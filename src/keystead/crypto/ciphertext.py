@@ -80,9 +80,18 @@ def parse(blob: bytes) -> tuple[Header, bytes]:
     Raises:
         DecryptionFailed: Too short, another version, or a field that no encoder writes.
     """
+    return header_of(blob), blob[HEADER_BYTES:]
+
+
+def header_of(blob: bytes) -> Header:
+    """The header of `blob`, which is not authentic before `decrypt` has answered.
+
+    Raises:
+        DecryptionFailed: as `parse`.
+    """
     if len(blob) < OVERHEAD:
         raise DecryptionFailed
-    return _header_in(blob[:HEADER_BYTES]), blob[HEADER_BYTES:]
+    return _header_in(blob[:HEADER_BYTES])
 
 
 @lru_cache(maxsize=4096)

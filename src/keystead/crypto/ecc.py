@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from keystead.crypto import der
-from keystead.crypto.message import hashing
+from keystead.crypto.message import RAW, hashing
 from keystead.crypto.secret import Opaque
 from keystead.errors import BadKeyMaterial, BadPublicKey, VerificationFailed
 
@@ -26,6 +26,7 @@ CURVES: MappingProxyType[str, ec.EllipticCurve] = MappingProxyType(
 SIGNING: MappingProxyType[str, hashes.HashAlgorithm] = MappingProxyType(
     {"ECDSA_SHA_256": hashes.SHA256(), "ECDSA_SHA_384": hashes.SHA384(), "ECDSA_SHA_512": hashes.SHA512()}
 )
+_RAW = MappingProxyType({name: ec.ECDSA(algorithm) for name, algorithm in SIGNING.items()})
 
 
 class EccKey(Opaque):
@@ -50,8 +51,7 @@ class EccKey(Opaque):
             KeyError: `algorithm` is not in `SIGNING`.
             ValueError: Another message type.
         """
-        how = hashing(message, message_type, SIGNING[algorithm])
-        return self._private.sign(message, ec.ECDSA(how))
+        return self._private.sign(message, _ecdsa(message, algorithm, message_type))
 
     def verify(self, message: bytes, signature: bytes, algorithm: str, message_type: str) -> None:
         """Nothing, if `signature` (DER) is the message's.
@@ -62,9 +62,9 @@ class EccKey(Opaque):
             KeyError: `algorithm` is not in `SIGNING`.
             ValueError: Another message type.
         """
-        how = hashing(message, message_type, SIGNING[algorithm])
+        how = _ecdsa(message, algorithm, message_type)
         try:
-            self._public.verify(signature, message, ec.ECDSA(how))
+            self._public.verify(signature, message, how)
         except InvalidSignature:
             raise VerificationFailed from None
 
@@ -80,6 +80,13 @@ class EccKey(Opaque):
         if peer.curve.name != self._private.curve.name:
             raise BadPublicKey("the public key lies on another curve")
         return self._private.exchange(ec.ECDH(), peer)
+
+
+def _ecdsa(message: bytes, algorithm: str, message_type: str) -> ec.ECDSA:
+    """How to sign or verify `message`; what raw messages take is made once."""
+    if message_type == RAW:
+        return _RAW[algorithm]
+    return ec.ECDSA(hashing(message, message_type, SIGNING[algorithm]))
 
 
 def generate(spec: str) -> bytes:

@@ -61,7 +61,10 @@ class Keyring:
         self._naming = subkey(root, "keyring material id")
         self._tokens = Aead(subkey(root, "keyring tokens"))
         self._entropy = entropy
-        self._loaded: dict[str, Any] = {}
+        self._loaded: dict[tuple[Path, str], Any] = {}
+        self.loaded = self._loaded.get
+        """The ability by its key's path and its material's id, for who could have it lent by `lend_named`; None if it is not at
+        hand."""
 
     def __repr__(self) -> str:
         return "Keyring()"
@@ -119,16 +122,15 @@ class Keyring:
         Raises:
             errors.KeyUnavailable: the material is not stored (destroyed, expired, never imported).
         """
-        place = _place(path, material_id)
-        backing = tx.get(MATERIALS, place)
+        backing = tx.get(MATERIALS, _place(path, material_id))
         if backing is None:
-            self._loaded.pop(place, None)
+            self._loaded.pop((path, material_id), None)
             raise errors.KeyUnavailable("The key material is not available.")
         # An id belongs to one material for ever, so what was loaded is what is stored.
-        loaded = self._loaded.get(place)
+        loaded = self.loaded((path, material_id))
         if loaded is not None:
             return loaded
-        return self._load(place, spec, self._unwrap(backing.wrapped, path, spec, material_id))
+        return self._load(path, spec, material_id, self._unwrap(backing.wrapped, path, spec, material_id))
 
     def lend_named(
         self, tx: Transaction, path: Path, spec: str, material_id: str, wrapped: bytes | None
@@ -142,16 +144,16 @@ class Keyring:
         Raises:
             errors.KeyUnavailable: the material is not stored.
         """
-        place = _place(path, material_id)
-        loaded = self._loaded.get(place)
+        loaded = self.loaded((path, material_id))
         if loaded is not None:
             return loaded
         if wrapped is not None:
-            return self._load(place, spec, self._unwrap(wrapped, path, spec, material_id))
-        material = self._named(tx.unproved(MATERIALS, place), path, spec, material_id)
+            return self._load(path, spec, material_id, self._unwrap(wrapped, path, spec, material_id))
+        backing = tx.unproved(MATERIALS, _place(path, material_id))
+        material = self._named(backing, path, spec, material_id)
         if material is None:
             return self.lend(tx, path, spec, material_id)  # it knows what is wrong
-        return self._load(place, spec, material)
+        return self._load(path, spec, material_id, material)
 
     def copy(
         self,
@@ -181,7 +183,7 @@ class Keyring:
         """Delete the material's record; its bytes leave the store with the next scrub."""
         tx.delete(MATERIALS, _place(path, material_id))
         tx.put(SCRUBS, PENDING, Scrub())
-        self._loaded.pop(_place(path, material_id), None)
+        self._loaded.pop((path, material_id), None)
 
     def forget(self) -> None:
         """Drop every loaded ability, for a server that is being sealed."""
@@ -208,11 +210,11 @@ class Keyring:
         aad = _aad(path, spec, material_id)
         return material_id, self._wrapping.seal(material, aad, self._entropy.random(SALT))
 
-    def _load(self, place: str, spec: str, material: bytes) -> Any:
+    def _load(self, path: Path, spec: str, material_id: str, material: bytes) -> Any:
         ability = KEY_TYPES[spec].load(material)
         if len(self._loaded) >= _MOST_LOADED:
             self._loaded.pop(next(iter(self._loaded)), None)
-        self._loaded[place] = ability
+        self._loaded[path, material_id] = ability
         return ability
 
     def _named(self, backing: Backing | None, path: Path, spec: str, material_id: str) -> bytes | None:

@@ -19,13 +19,17 @@ _MOST_KEPT = 4096  # identifiers, of which the API takes 2,048 characters at mos
 
 
 class KeyRef(msgspec.Struct, frozen=True):
-    """Where a caller's identifier points: a key id or an alias name, in an account and Region."""
+    """Where a caller's identifier points: a key id or an alias name, in an account and Region.
+
+    `place` is the key's in the store; empty for an alias, which may name another key at any time.
+    """
 
     account: str
     region: str
     key_id: str | None
     alias: str | None
     by_arn: bool
+    place: str = ""
 
 
 def is_key_id(text: str) -> bool:
@@ -47,7 +51,7 @@ def parse_key_ref(text: str, account: str, region: str) -> KeyRef:
         return KeyRef(account, region, None, text, by_arn=False)
     if not is_key_id(text):
         raise errors.NotFound(f"Invalid keyId '{text}'")
-    return KeyRef(account, region, text, None, by_arn=False)
+    return KeyRef(account, region, text, None, by_arn=False, place=f"{account}/{region}/{text}")
 
 
 def _parse_arn(text: str, region: str) -> KeyRef:
@@ -66,4 +70,5 @@ def _parse_arn(text: str, region: str) -> KeyRef:
         raise errors.InvalidArn(f"Invalid arn {text}")
     if not is_key_id(key_id):
         raise errors.NotFound(f"Invalid keyId '{key_id}'")
-    return KeyRef(parts.account, parts.region, key_id, None, by_arn=True)
+    place = f"{parts.account}/{parts.region}/{key_id}"
+    return KeyRef(parts.account, parts.region, key_id, None, by_arn=True, place=place)

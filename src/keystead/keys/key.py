@@ -159,10 +159,11 @@ class Key(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dict=Tr
 
     def material(self, material_id: str) -> Material | None:
         """The material with that id, None if the key never had it."""
-        for material in self.materials:
-            if material.id == material_id:
-                return material
-        return None
+        return self._by_id.get(material_id)
+
+    @cached_property
+    def _by_id(self) -> dict[str, Material]:
+        return {material.id: material for material in reversed(self.materials)}  # of two the older one
 
     def wrapped(self, material_id: str) -> bytes | None:
         """That material as the key ring wraps it; None if it has a record of its own."""

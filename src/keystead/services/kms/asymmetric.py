@@ -15,29 +15,28 @@ from keystead.services.kms.lending import lend_current
 from keystead.services.kms.metadata import algorithm_members
 from keystead.services.kms.recipient import attested, delivered
 from keystead.services.kms.targets import on_key
-from keystead.services.kms.use import check_dry_run, check_grant_tokens, check_usable, is_slow
+from keystead.services.kms.use import check_dry_run, check_grant_tokens, check_use, is_slow
 from keystead.wire.models import kms as wire
 
 # ------------------------------------------------------------------------- Sign, Verify
 
 
-def _message_type(request: Any) -> str:
-    return request.message_type or messages.RAW
-
-
 def _signing_facts(_call: Call, request: Any) -> dict[str, str | list[str]]:
-    return {"kms:SigningAlgorithm": request.signing_algorithm, "kms:MessageType": _message_type(request)}
+    return {
+        "kms:SigningAlgorithm": request.signing_algorithm,
+        "kms:MessageType": request.message_type or messages.RAW,
+    }
 
 
-def _signer(call: Call, key: Key, request: Any) -> Any:
-    """What signs and verifies, once the request's algorithm and message type are known to fit the key."""
-    check_grant_tokens(call, request.grant_tokens)
-    check_usable(key, call.operation, specs.SIGN_VERIFY, request.signing_algorithm)
-    if _message_type(request) not in MESSAGE_TYPES[request.signing_algorithm]:
+def _signer(call: Call, key: Key, request: Any) -> tuple[Any, str]:
+    """What signs and verifies, and the message type, once it and the algorithm are known to fit the key."""
+    check_use(call, request.grant_tokens, key, call.operation, specs.SIGN_VERIFY, request.signing_algorithm)
+    kind = request.message_type or messages.RAW
+    if kind not in MESSAGE_TYPES[request.signing_algorithm]:
         raise errors.Validation(
-            f"MessageType {_message_type(request)} is incompatible with algorithm {request.signing_algorithm}."
+            f"MessageType {kind} is incompatible with algorithm {request.signing_algorithm}."
         )
-    return lend_current(call, key)
+    return lend_current(call, key), kind
 
 
 def _bad_digest(request: Any) -> errors.ApiError:
@@ -53,13 +52,14 @@ def _bad_digest(request: Any) -> errors.ApiError:
 def sign(call: Call, request: wire.SignRequest, target: Target) -> wire.SignResponse:
     """Sign a message, or a digest that the caller made of it."""
     key = target.found
-    signer = _signer(call, key, request)
+    signer, kind = _signer(call, key, request)
+    algorithm = request.signing_algorithm
     try:
-        signature = signer.sign(request.message, request.signing_algorithm, _message_type(request))
+        signature = signer.sign(request.message, algorithm, kind)
     except errors.BadDigestLength:
         raise _bad_digest(request) from None
     check_dry_run(request.dry_run)
-    return wire.SignResponse(key_id=key.arn, signature=signature, signing_algorithm=request.signing_algorithm)
+    return wire.SignResponse(key_id=key.arn, signature=signature, signing_algorithm=algorithm)
 
 
 @operation(
@@ -71,9 +71,9 @@ def sign(call: Call, request: wire.SignRequest, target: Target) -> wire.SignResp
 def verify(call: Call, request: wire.VerifyRequest, target: Target) -> wire.VerifyResponse:
     """Answer that a signature is the message's; any other is an error."""
     key = target.found
-    signer = _signer(call, key, request)
+    signer, kind = _signer(call, key, request)
     try:
-        signer.verify(request.message, request.signature, request.signing_algorithm, _message_type(request))
+        signer.verify(request.message, request.signature, request.signing_algorithm, kind)
     except errors.BadDigestLength:
         raise _bad_digest(request) from None
     except errors.VerificationFailed:
@@ -128,18 +128,20 @@ def derive_shared_secret(
 ) -> wire.DeriveSharedSecretResponse:
     """Return the raw secret (the x-coordinate) that the key shares with a peer's public key."""
     key = target.found
-    check_grant_tokens(call, request.grant_tokens)
-    check_usable(key, "DeriveSharedSecret", specs.KEY_AGREEMENT, request.key_agreement_algorithm)
+    algorithm = request.key_agreement_algorithm
+    check_use(call, request.grant_tokens, key, "DeriveSharedSecret", specs.KEY_AGREEMENT, algorithm)
     try:
         secret = lend_current(call, key).derive(request.public_key)
     except errors.BadPublicKey:
         raise errors.Validation from None
     check_dry_run(request.dry_run)
+    plain, enveloped = delivered(call, target, secret)
     return wire.DeriveSharedSecretResponse(
         key_id=key.arn,
-        key_agreement_algorithm=request.key_agreement_algorithm,
+        key_agreement_algorithm=algorithm,
         key_origin=key.origin,
-        **delivered(call, target, "shared_secret", secret),
+        shared_secret=plain,
+        ciphertext_for_recipient=enveloped,
     )
 
 

@@ -13,11 +13,11 @@ from keystead.keyring.keyring import SALT
 from keystead.keys import Key
 from keystead.keys import spec as specs
 from keystead.keys.state import check_state
-from keystead.services.kms.lending import lend_material
+from keystead.services.kms.lending import lend_current, lend_material
 from keystead.services.kms.recipient import attested, delivered
 from keystead.services.kms.tables import KEYS
 from keystead.services.kms.targets import named_key, on_key
-from keystead.services.kms.use import check_dry_run, check_grant_tokens, check_usable, is_slow
+from keystead.services.kms.use import check_dry_run, check_grant_tokens, check_usable, check_use, is_slow
 from keystead.wire.models import kms as wire
 
 DEFAULT_ALGORITHM = specs.SYMMETRIC_DEFAULT
@@ -39,13 +39,11 @@ def seal(call: Call, key: Key, algorithm: str, plaintext: bytes, context: Mappin
         errors.Validation: the plaintext does not fit the algorithm, or a context where none is allowed.
         errors.KeyUnavailable: the material is gone.
     """
-    material = key.current
-    if material is None:
-        raise errors.KeyUnavailable("The key has no key material.")
-    ability = lend_material(call, key, material)
+    ability, material = lend_current(call, key), key.current
     if key.key_spec.is_encryption_key:
+        assert material is not None
         header = Header(key.account, key.id, material.id)
-        return ciphertext.encrypt(ability, header, plaintext, context or {}, call.entropy.random(SALT))
+        return ciphertext.encrypt(ability, header, plaintext, context, call.entropy.random(SALT))
     _refuse_context(context)
     try:
         sealed: bytes = ability.encrypt(plaintext, algorithm)
@@ -66,12 +64,12 @@ def unseal(
     """
     try:
         if key.key_spec.is_encryption_key:
-            header, _ = ciphertext.parse(blob)
+            header = ciphertext.header_of(blob)
             material = key.material(header.material_id)
             if header.key_id != key.id or header.account != key.account or material is None:
                 raise errors.DecryptionFailed  # noqa: TRY301  one answer for whatever is wrong
             ability = lend_material(call, key, material)
-            return ciphertext.decrypt(ability, blob, context or {}), material.id
+            return ciphertext.decrypt(ability, blob, context), material.id
         _refuse_context(context)
         assert key.current is not None
         return lend_material(call, key, key.current).decrypt(blob, algorithm), None
@@ -102,8 +100,7 @@ def encrypt(call: Call, request: wire.EncryptRequest, target: Target) -> wire.En
     """Encrypt up to 4,096 bytes (less for RSA) under a KMS key."""
     key = target.found
     algorithm = request.encryption_algorithm or DEFAULT_ALGORITHM
-    check_grant_tokens(call, request.grant_tokens)
-    check_usable(key, "Encrypt", specs.ENCRYPT_DECRYPT, algorithm)
+    check_use(call, request.grant_tokens, key, "Encrypt", specs.ENCRYPT_DECRYPT, algorithm)
     assert request.plaintext is not None
     blob = seal(call, key, algorithm, request.plaintext, request.encryption_context)
     check_dry_run(request.dry_run)
@@ -141,7 +138,7 @@ def _maker(call: Call, blob: bytes) -> Key | None:
     which keys there are: the answer is the one for any other damage.
     """
     try:
-        header, _ = ciphertext.parse(blob)
+        header = ciphertext.header_of(blob)
     except errors.DecryptionFailed:
         return None
     key = call.tx.get(KEYS, f"{header.account}/{call.region}/{header.key_id}")
@@ -172,11 +169,13 @@ def given_blob(request: wire.DecryptRequest | wire.ReEncryptRequest, named: str 
     Raises:
         errors.Validation: it is missing, or nothing else names a key.
     """
-    if request.ciphertext_blob is None and not ignores_ciphertext(request):
+    if request.ciphertext_blob is not None:
+        return request.ciphertext_blob
+    if not ignores_ciphertext(request):
         raise errors.Validation(_ABSENT.format("ciphertextBlob"))
-    if request.ciphertext_blob is None and named is None:
+    if named is None:
         raise errors.Validation(_ABSENT.format("keyId"))
-    return request.ciphertext_blob or b""
+    return b""
 
 
 def _decrypt_targets(call: Call, request: wire.DecryptRequest) -> tuple[Target, ...]:
@@ -191,20 +190,22 @@ def decrypt(call: Call, request: wire.DecryptRequest, target: Target) -> wire.De
     key = target.found
     algorithm = request.encryption_algorithm or DEFAULT_ALGORITHM
     check_grant_tokens(call, request.grant_tokens)
-    check_state("Decrypt", key.state, key.arn)
     blob = given_blob(request, request.key_id)
     if request.key_id is not None:
+        check_state("Decrypt", key.state, key.arn)
         check_ciphertext_key(call, target, blob)
     check_usable(key, "Decrypt", specs.ENCRYPT_DECRYPT, algorithm)
     if ignores_ciphertext(request):
         check_dry_run(dry_run=True)
     plaintext, material_id = unseal(call, key, algorithm, blob, request.encryption_context)
     check_dry_run(request.dry_run)
+    plain, enveloped = delivered(call, target, plaintext)
     return wire.DecryptResponse(
         key_id=key.arn,
+        plaintext=plain,
         encryption_algorithm=algorithm,
+        ciphertext_for_recipient=enveloped,
         key_material_id=material_id,
-        **delivered(call, target, "plaintext", plaintext),
     )
 
 

@@ -17,7 +17,7 @@ from keystead.keys import spec as specs
 from keystead.services.kms.cryptography import DEFAULT_ALGORITHM, seal
 from keystead.services.kms.recipient import attested, delivered
 from keystead.services.kms.targets import on_key
-from keystead.services.kms.use import check_dry_run, check_grant_tokens, check_usable
+from keystead.services.kms.use import check_dry_run, check_use
 from keystead.wire.models import kms as wire
 
 DATA_KEY_BYTES = {"AES_128": 16, "AES_256": 32}
@@ -38,8 +38,7 @@ def _length(request: Any) -> int:
 
 
 def _check(call: Call, key: Key, request: Any) -> None:
-    check_grant_tokens(call, request.grant_tokens)
-    check_usable(key, call.operation, specs.ENCRYPT_DECRYPT, DEFAULT_ALGORITHM)
+    check_use(call, request.grant_tokens, key, call.operation, specs.ENCRYPT_DECRYPT, DEFAULT_ALGORITHM)
 
 
 def _data_key(call: Call, key: Key, request: Any) -> tuple[bytes, bytes]:
@@ -66,12 +65,14 @@ def generate_data_key(
 ) -> wire.GenerateDataKeyResponse:
     """Return a fresh data key, in plaintext and encrypted under the key."""
     key = target.found
-    plaintext, sealed = _data_key(call, key, request)
+    data_key, sealed = _data_key(call, key, request)
+    plain, enveloped = delivered(call, target, data_key)
     return wire.GenerateDataKeyResponse(
         ciphertext_blob=sealed,
+        plaintext=plain,
         key_id=key.arn,
+        ciphertext_for_recipient=enveloped,
         key_material_id=_material_id(key),
-        **delivered(call, target, "plaintext", plaintext),
     )
 
 
@@ -126,13 +127,15 @@ def generate_data_key_pair(
     """Return a fresh key pair: public, private, and private encrypted under the key."""
     key = target.found
     pair, sealed = _pair(call, key, request)
+    plain, enveloped = delivered(call, target, pair.private.expose(SECRET_ACCESS))
     return wire.GenerateDataKeyPairResponse(
         private_key_ciphertext_blob=sealed,
         public_key=pair.public_der,
         key_id=key.arn,
         key_pair_spec=request.key_pair_spec,
         key_material_id=_material_id(key),
-        **delivered(call, target, "private_key_plaintext", pair.private.expose(SECRET_ACCESS)),
+        private_key_plaintext=plain,
+        ciphertext_for_recipient=enveloped,
     )
 
 

@@ -10,13 +10,19 @@ from keystead.keys import Key
 from keystead.keys import spec as specs
 from keystead.services.kms.lending import lend_current
 from keystead.services.kms.targets import on_key
-from keystead.services.kms.use import check_dry_run, check_grant_tokens, check_usable, is_slow
+from keystead.services.kms.use import check_dry_run, check_use, is_slow
 from keystead.wire.models import kms as wire
 
 
 def _ability(call: Call, key: Key, request: Any) -> Any:
-    check_grant_tokens(call, request.grant_tokens)
-    check_usable(key, call.operation, specs.ENCAPSULATE_DECAPSULATE, request.encapsulation_algorithm)
+    check_use(
+        call,
+        request.grant_tokens,
+        key,
+        call.operation,
+        specs.ENCAPSULATE_DECAPSULATE,
+        request.encapsulation_algorithm,
+    )
     return lend_current(call, key)
 
 

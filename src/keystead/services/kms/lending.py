@@ -10,7 +10,7 @@ from keystead import errors
 from keystead.api import Call
 from keystead.keyring import Keyring
 from keystead.keys import Key
-from keystead.keys.key import Material
+from keystead.keys.key import PENDING_IMPORT, Material
 from keystead.storage import Transaction
 
 _LONGEST_BACKING: Final = 256
@@ -35,8 +35,11 @@ def lend_material(call: Call, key: Key, material: Material) -> Any:
     Raises:
         errors.KeyUnavailable: the material is gone.
     """
-    if not material.present:
+    if material.import_state == PENDING_IMPORT:
         return call.keyring.lend(call.tx, key.path, key.spec, material.id)
+    loaded = call.keyring.loaded((key.path, material.id))
+    if loaded is not None:
+        return loaded
     return call.keyring.lend_named(call.tx, key.path, key.spec, material.id, key.wrapped(material.id))
 
 

@@ -10,7 +10,7 @@ from keystead.keys import Key
 from keystead.keys import spec as specs
 from keystead.services.kms.lending import lend_current
 from keystead.services.kms.targets import on_key
-from keystead.services.kms.use import check_dry_run, check_grant_tokens, check_usable
+from keystead.services.kms.use import check_dry_run, check_use
 from keystead.wire.models import kms as wire
 
 
@@ -19,8 +19,9 @@ def _facts(_call: Call, request: Any) -> dict[str, str | list[str]]:
 
 
 def _ability(call: Call, key: Key, request: Any) -> Any:
-    check_grant_tokens(call, request.grant_tokens)
-    check_usable(key, call.operation, specs.GENERATE_VERIFY_MAC, request.mac_algorithm)
+    check_use(
+        call, request.grant_tokens, key, call.operation, specs.GENERATE_VERIFY_MAC, request.mac_algorithm
+    )
     return lend_current(call, key)
 
 

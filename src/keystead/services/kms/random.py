@@ -19,7 +19,8 @@ def generate_random(
     if request.number_of_bytes is None:
         raise errors.Validation("NumberOfBytes is required.")
     fresh = call.entropy.random(request.number_of_bytes)
-    return wire.GenerateRandomResponse(**delivered(call, target, "plaintext", fresh))
+    plain, enveloped = delivered(call, target, fresh)
+    return wire.GenerateRandomResponse(plaintext=plain, ciphertext_for_recipient=enveloped)
 
 
 OPERATIONS = (generate_random,)

@@ -39,11 +39,11 @@ def attested(targets: Targets) -> Targets:
     return with_document
 
 
-def delivered(call: Call, target: Target, member: str, secret: bytes) -> dict[str, Any]:
-    """The member of an answer that holds `secret`: `member` itself, or for an attested caller its envelope."""
+def delivered(call: Call, target: Target, secret: bytes) -> tuple[bytes | None, bytes | None]:
+    """How an answer holds `secret`: as it is, or (`ciphertext_for_recipient`) for an attested caller in an envelope."""
     if target.attestation is None:
-        return {member: secret}
-    return {"ciphertext_for_recipient": cms.envelop(target.attestation.public_key, secret, call.entropy)}
+        return secret, None
+    return None, cms.envelop(target.attestation.public_key, secret, call.entropy)
 
 
 def _verified(call: Call, recipient: wire.RecipientInfo) -> Attestation:

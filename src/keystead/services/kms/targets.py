@@ -17,6 +17,7 @@ from keystead.keys import Key
 from keystead.keys.identifiers import KeyRef, parse_key_ref
 from keystead.services.kms.managed_keys import default_key
 from keystead.services.kms.tables import ALIASES, KEYS
+from keystead.wire.models import kms as wire
 
 Facts = Callable[[Call, Any], dict[str, str | list[str]]]
 
@@ -40,6 +41,7 @@ def on_key(
     other accounts.
     """
     permission = f"kms:{action}"
+    in_context = hasattr(wire.SERVICE.operations[action].input, "encryption_context")
 
     def targets(call: Call, request: Any) -> tuple[Target, ...]:
         return (
@@ -49,7 +51,7 @@ def on_key(
                 request.key_id,
                 aliases=aliases,
                 cross_account=cross_account,
-                context=getattr(request, "encryption_context", None),
+                context=request.encryption_context if in_context else None,
                 facts=facts(call, request) if facts else None,
             ),
         )
@@ -76,10 +78,12 @@ def named_key(
         errors.InvalidArn: the ARN names something else than a key (or alias, where allowed).
     """
     ref = parse_key_ref(identifier, call.account, call.region)
-    crosses = ref.account == call.account or cross_account
-    if crosses and ref.alias is not None and not aliases:
-        raise _alias_refused(identifier)
-    key = _find_key(call, ref) if crosses else None
+    crosses = cross_account or ref.account == call.account
+    key = call.tx.get(KEYS, ref.place) if crosses and ref.place else None
+    if key is None and crosses:
+        if ref.alias is not None and not aliases:
+            raise _alias_refused(identifier)
+        key = _find_key(call, ref)
     if key is None:
         asked = Target(permission, _named_arn(ref), ref.account, None, ref.alias, context, facts)
         raise hidden(call, asked)
@@ -100,7 +104,7 @@ def _alias_refused(identifier: str) -> errors.ApiError:
 
 
 def _find_key(call: Call, ref: KeyRef) -> Key | None:
-    """The key that `ref` points to, None if there is none in another account.
+    """The key that `ref` points to, which is not there by its id; None if there is none in another account.
 
     Raises:
         errors.NotFound: there is none in the caller's own account.

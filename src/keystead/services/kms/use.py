@@ -5,23 +5,39 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from keystead import errors
 from keystead.api import Call, Target
 from keystead.crypto.spec import KEY_TYPES
 from keystead.keys import Key
-from keystead.keys.state import check_state
+from keystead.keys.state import OPERATION_STATES, check_state
 
 GRANT_TOKEN = "grant"  # noqa: S105  the kind of a sealed token, not a secret
+_SLOW: Final = frozenset(spec for spec, kind in KEY_TYPES.items() if kind.slow)
 
 
 def is_slow(_request: Any, targets: tuple[Target, ...]) -> bool:
     """True when a key of the call has a spec whose operations take milliseconds."""
-    for target in targets:  # noqa: SIM110 - any() over a generator takes twice as long
-        if target.key is not None and KEY_TYPES[target.key.spec].slow:
+    for target in targets:
+        key = target.key
+        if key is not None and key.spec in _SLOW:
             return True
     return False
+
+
+def check_use(
+    call: Call, tokens: Sequence[str] | None, key: Key, operation: str, usage: str, algorithm: str | None
+) -> None:
+    """Return if the grant tokens of a request are ours, and `key` can perform `operation` with `algorithm` now.
+
+    Raises:
+        errors.InvalidGrantToken: one of them is not.
+        errors.Disabled, errors.InvalidState, errors.InvalidKeyUsage: as `check_usable`.
+    """
+    if tokens:
+        check_grant_tokens(call, tokens)
+    check_usable(key, operation, usage, algorithm)
 
 
 def check_usable(key: Key, operation: str, usage: str, algorithm: str | None) -> None:
@@ -31,7 +47,8 @@ def check_usable(key: Key, operation: str, usage: str, algorithm: str | None) ->
         errors.Disabled, errors.InvalidState: the key's state refuses it.
         errors.InvalidKeyUsage: the key has another usage, or its spec lacks the algorithm.
     """
-    check_state(operation, key.state, key.arn)
+    if key.state not in OPERATION_STATES[operation]:
+        check_state(operation, key.state, key.arn)  # it knows why
     if key.usage != usage:
         raise errors.InvalidKeyUsage(
             f"{key.arn} key usage is {key.usage} which is not valid for {operation}."
