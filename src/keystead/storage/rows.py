@@ -8,8 +8,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from threading import get_ident
 from typing import Any, NamedTuple
 
-import msgspec
-
 from keystead.errors import StorageTampered
 from keystead.storage.backend import Backend, digest
 from keystead.storage.barrier import describe
@@ -106,14 +104,25 @@ class Rows:
             reference: nodes.opened(reference, sealed, barrier)
             for reference, sealed in zip(unknown, stored, strict=False)
         }
-        for (place, table), reference, sealed in zip(
-            wanted.items(), leaves, stored[len(unknown) :], strict=True
-        ):
-            version = (read.get(reference) or nodes.load(reference, barrier)).at(place)
-            with contextlib.suppress(StorageTampered, msgspec.MsgspecError):
-                entry = self._verified(state, table, place, version, sealed)
-                if sealed is not None:
-                    self._remember(state, table, [entry])
+        versions = [
+            (read.get(reference) or nodes.load(reference, barrier)).at(place)
+            for place, reference in zip(wanted, leaves, strict=True)
+        ]
+        # Each step for all of them before the next: code that has just run runs two to three times as fast.
+        proved = [
+            (table, place, version, sealed)
+            for (place, table), version, sealed in zip(
+                wanted.items(), versions, stored[len(unknown) :], strict=True
+            )
+            if sealed is not None and _is_version(sealed, version)
+        ]
+        opened = [barrier.open(place, sealed) for _, place, _, sealed in proved]
+        entries = [
+            (table, Entry(place, version, table.decode(value)))
+            for (table, place, version, _), value in zip(proved, opened, strict=True)
+        ]
+        for table in dict.fromkeys(wanted.values()):
+            self._remember(state, table, [entry for of, entry in entries if of is table])
 
     def read_entry(self, state: State, table: Table[Any], key: str) -> Entry:
         """The record with this key in `state`.
@@ -264,7 +273,7 @@ class Rows:
         self, state: State, table: Table[Any], place: bytes, version: bytes | None, sealed: bytes | None
     ) -> Entry:
         """The entry for `sealed`, if the tree knows just that at this place (None: nothing there)."""
-        if (None if sealed is None else digest(sealed)) != version:
+        if not _is_version(sealed, version):
             raise StorageTampered(f"{describe(place)}: not what Keystead wrote there")
         if sealed is None:
             return Entry(place, None, None)
@@ -293,6 +302,11 @@ class Rows:
                     if entry.record is not None:
                         entry.era = self._view.era
                         self._records.put(slot, entry)
+
+
+def _is_version(sealed: bytes | None, version: bytes | None) -> bool:
+    """Whether what is stored is just what the tree knows at its place (None: nothing there)."""
+    return (None if sealed is None else digest(sealed)) == version
 
 
 def _keep(known: dict[tuple[bytes, bytes], list[Any]], place: tuple[bytes, bytes], found: list[Any]) -> None:
