@@ -6,6 +6,7 @@ Run `python fuzz/fuzz_http.py [SECONDS] [SEED]`, or hand `check` to a coverage-g
 from __future__ import annotations
 
 import random
+import re
 import sys
 import time
 
@@ -36,6 +37,11 @@ def read(pieces: list[bytes]) -> list[Arrival | Refusal]:
     reader = Reader(LIMITS, "192.0.2.1", secure=False)
     found: list[Arrival | Refusal] = []
     for piece in pieces:
+        likeness = reader.likeness
+        request = None if likeness is None else likeness.read(piece)
+        if request is not None and likeness is not None:
+            found.append((request, likeness.closing_line))
+            continue
         rest = piece
         while rest and not reader.finished:
             rest = reader.feed(rest)
@@ -45,17 +51,19 @@ def read(pieces: list[bytes]) -> list[Arrival | Refusal]:
 
 
 def check(data: bytes) -> None:
-    """Nothing; `data` is read alike whole and byte by byte, and within the limits.
+    """Nothing; `data` is read alike whole, byte by byte and request by request, and within the limits.
 
     Raises:
         AssertionError: it is not.
     """
     whole = read([data])
     single = read([data[at : at + 1] for at in range(len(data))])
+    apart = read(re.split(rb"(?=POST |GET )", data))
     requests = [item for item in whole if not isinstance(item, Refusal)]
-    assert requests == [item for item in single if not isinstance(item, Refusal)]
+    for found in (single, apart):
+        assert requests == [item for item in found if not isinstance(item, Refusal)]
+        assert len(whole) == len(found)
     assert len(whole) - len(requests) <= 1
-    assert len(whole) == len(single)
     for request, _ in requests:
         assert len(request.body) <= LIMITS.max_body
         assert len(request.headers) <= LIMITS.max_headers
@@ -66,7 +74,8 @@ def check(data: bytes) -> None:
 
 def mutate(chance: random.Random) -> bytes:
     """A stream of a few requests, damaged in a few places."""
-    data = bytearray(b"".join(chance.choices(SEEDS, k=chance.randint(1, 3))))
+    seeds = chance.choices(SEEDS, k=chance.randint(1, 3))
+    data = bytearray(b"".join(seed * chance.choice((1, 1, 3)) for seed in seeds))
     for _ in range(chance.randint(0, 4)):
         at = chance.randrange(len(data) + 1)
         end = at + chance.choice((0, 0, 1, 2, 8))

@@ -229,6 +229,33 @@ def test_what_is_beyond_the_bound_is_refused_from_the_greedy_ones_lane():
     assert played.turns.waiting == 0
 
 
+CLAIMS = [
+    "",
+    "Credential=A",
+    "Credential=A/1",
+    "Credential=A/2",
+    "Credential=B/1",
+    "Credential=A%2F1",
+    "Credential=A/1 Credential=B/1",
+    "Credential=/1",
+    "x Credential=A/1",
+    "Credential=" + "A" * 128 + "/1",
+    "Credential=" + "A" * 129 + "/1",
+    "credential=A/1",
+]
+
+
+@pytest.mark.parametrize("first", CLAIMS)
+def test_a_lane_does_not_depend_on_who_came_before(first):
+    for headers in [{"authorization": text} for text in CLAIMS] + [{}]:
+        for peer in ("192.0.2.1", "192.0.2.2"):
+            turns = Turns(lambda _: None, lambda *_: None, lambda _: None, 10)
+            request = Request("POST", "/?X-Amz-Credential=C/1", headers, b"", peer, False)
+            turns.handle(Request("POST", "/", {"authorization": first}, b"", "192.0.2.1", False), print)
+            turns.handle(request, print)
+            assert turns._last == lane_of(request)
+
+
 def test_who_claims_anothers_access_key_from_elsewhere_is_in_a_lane_of_its_own():
     assert lane_of(signed("A", "192.0.2.1")) != lane_of(signed("A", "192.0.2.2"))
     assert lane_of(signed("A")) != lane_of(signed("B"))

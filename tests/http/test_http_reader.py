@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,12 +17,18 @@ from keystead.wire.http import Request
 
 HEAD = b"POST / HTTP/1.1\r\nHost: x\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+GOOD = HEAD + b"Content-Length: 2\r\n\r\nab"
 
 
 def read(*pieces: bytes, limits: Limits | None = None) -> list[tuple[Request, str] | Refusal]:
     reader = Reader(limits or Limits(), "192.0.2.1", secure=False)
     found = []
     for piece in pieces:
+        likeness = reader.likeness
+        request = None if likeness is None else likeness.read(piece)
+        if request is not None:
+            found.append((request, likeness.closing_line))
+            continue
         rest = piece
         while rest:
             rest = reader.feed(rest)
@@ -133,6 +142,9 @@ def test_refused_whole_and_bytewise(data: bytes, status: int) -> None:
         (refusal,) = read(*pieces)
         assert isinstance(refusal, Refusal)
         assert refusal.status == status
+    first, second, refusal = read(GOOD, GOOD, data)
+    assert first == second
+    assert refusal.status == status
 
 
 def test_a_refusal_comes_after_the_good_requests_before_it() -> None:
@@ -176,6 +188,7 @@ def test_accepted_whole_and_bytewise(
         ((request, line),) = read(*pieces)
         assert (request.method, request.target, request.body, line) == (method, target, body, connection)
         assert (request.peer, request.secure) == ("192.0.2.1", False)
+    assert read(GOOD, data)[1:] == read(data)
 
 
 def test_headers_are_lower_case_in_order_joined_and_trimmed() -> None:
@@ -340,6 +353,105 @@ def test_requests_are_the_same_however_they_are_cut(requests: list, cuts: list[i
 def test_any_bytes_end_in_requests_and_at_most_one_refusal(pieces: list[bytes]) -> None:
     found = read(*pieces)
     assert not any(isinstance(item, Refusal) for item in found[:-1])
+
+
+LINES = (
+    b"Host: x", b"host: x", b"Host: y", b"Content-Length: 2", b"content-length: 2", b"Content-Length: 02",
+    b"Content-Length: 3", b"A: 1", b"A: \xe9 2", b"A:3", b"A: 4 ", b"A: ", b"a: 5", b"B: 1", b"Connection: keep-alive",
+    b"Connection: close", b"Proxy-Connection: close", b"Connection: upgrade", b"Upgrade: h2c", b"Expect: 100-continue",
+    b"Expect: tea", b"Transfer-Encoding: chunked",
+)  # fmt: skip
+ALIKE = (b"Host: x", b"A: 1", b"Content-Length: 2")
+STARTS = (
+    b"POST / HTTP/1.1",
+    b"POST / HTTP/1.0",
+    b"POST /a HTTP/1.1",
+    b"PUT / HTTP/1.1",
+    b"\r\nPOST / HTTP/1.1",
+)
+BODIES = (b"ab", b"cd", b"", b"a", b"abPO", b"ab\r\n", b"\r\n", b"0\r\n\r\n", b"ab" + GOOD)
+
+
+def one(lines: tuple[bytes, ...], start: bytes = STARTS[0], body: bytes = b"ab") -> bytes:
+    return b"\r\n".join([start, *lines, b"", b""]) + body
+
+
+def changed_once(lines: tuple[bytes, ...]) -> Iterator[tuple[bytes, ...]]:
+    """`lines`, one of them left out, moved, replaced, or one added."""
+    yield lines
+    yield from itertools.permutations(lines)
+    for at in range(len(lines)):
+        yield lines[:at] + lines[at + 1 :]
+        for line in LINES:
+            yield (*lines[:at], line, *lines[at + 1 :])
+            yield (*lines[:at], line, *lines[at:])
+
+
+@pytest.mark.parametrize("more", [(), *((line,) for line in LINES)], ids=str)
+def test_requests_apart_are_those_of_one_stream(more: tuple[bytes, ...]) -> None:
+    """Whether what comes is like what came before changes nothing of what is read."""
+    before = (*ALIKE, *more)
+    others = [one(lines) for lines in changed_once(before)]
+    others += [one(before, start, body) for start in STARTS for body in BODIES]
+    for other in others:
+        pieces = [one(before), one(before, body=b"cd"), other, one(before)]
+        assert read(*pieces) == read(*bytewise(b"".join(pieces)))
+
+
+@pytest.mark.parametrize("limits", [Limits(max_body=80), Limits(max_header_bytes=60), Limits(max_body=3)])
+def test_limits_hold_for_what_is_alike(limits: Limits) -> None:
+    reader_ends = set()
+    for length in range(100):
+        body, value = bytes(length), b"A: %s" % (b"a" * length)
+        for lines, sent in ((ALIKE, body), ((ALIKE[0], value, ALIKE[2]), b"ab")):
+            framed = (*lines[:2], b"Content-Length: %d" % len(sent))
+            pieces = [one(ALIKE), one(ALIKE), one(framed, body=sent)]
+            found = read(*pieces, limits=limits)
+            assert found == read(*bytewise(b"".join(pieces)), limits=limits)
+            reader_ends.add(type(found[-1]))
+    assert reader_ends == {tuple, Refusal}
+
+
+def test_a_request_like_the_one_before_needs_no_feeding() -> None:
+    reader = Reader(Limits(), "192.0.2.1", secure=False)
+    assert reader.likeness is None
+    reader.feed(GOOD)
+    for body in (b"ab", b"\r\n\r\n", b""):
+        request = reader.likeness.read(HEAD + b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+        assert request.body == body
+        assert request.headers == {"host": "x", "content-length": str(len(body))}
+    assert reader.likeness.read(GOOD + b"P") is None
+
+
+def test_what_a_client_sent_is_not_kept_while_it_is_silent() -> None:
+    reader = Reader(Limits(), "", secure=False)
+    for _ in range(2):
+        reader.feed(GOOD)
+        reader.ready.clear()
+        assert reader.likeness.read(GOOD)
+        assert not reader.likeness._fields
+        assert not reader.likeness._pieces
+
+
+def test_a_connection_whose_requests_keep_changing_is_read_by_one_reader() -> None:
+    reader = Reader(Limits(), "", secure=False)
+    for _ in range(100):
+        reader.feed(GOOD)
+        reader.ready.clear()
+    assert reader.likeness is None
+    reader.feed(GOOD)
+    assert len(reader.ready) == 1
+
+
+@pytest.mark.parametrize(
+    "begun", [b"P", b"\r", GOOD[:20], GOOD[:-1], GOOD + b"P", GOOD + b"\r\n", GOOD + GOOD]
+)
+def test_nothing_is_alike_in_the_middle(begun: bytes) -> None:
+    reader = Reader(Limits(), "", secure=False)
+    reader.feed(GOOD)
+    reader.ready.clear()
+    reader.feed(begun)
+    assert reader.likeness is None
 
 
 def test_values_keep_to_their_names() -> None:

@@ -49,17 +49,15 @@ class Lanes(Generic[T]):
             given_up = self._lanes[longest].pop()
             self._waiting -= 1
             # The lane keeps its turn: it is the longest of several, so something is left in it.
-        waiting = self._lanes.get(lane)
-        if waiting is None:
-            waiting = self._lanes[lane] = deque()
-            self._fresh.append(lane)
-        self._busy += not waiting
+        waiting = self._lanes.get(lane) or self._begin(lane)
         waiting.append(item)
         self._waiting += 1
         return given_up
 
     def take(self, most: int) -> list[T]:
         """What is next, one from each lane whose turn it is, `most` altogether."""
+        if len(self._lanes) == 1:  # nobody to take turns with
+            return self._take_from_one(most)
         taken: list[T] = []
         while len(taken) < most and self._waiting:
             lane = (self._fresh or self._turns).popleft()
@@ -81,6 +79,28 @@ class Lanes(Generic[T]):
                 else:
                     turns.append(lane)
         return None
+
+    def _begin(self, lane: str) -> deque[T]:
+        """The empty lane, which has something in it from now on."""
+        if lane not in self._lanes:
+            self._lanes[lane] = deque()
+            self._fresh.append(lane)
+        self._busy += 1
+        return self._lanes[lane]
+
+    def _take_from_one(self, most: int) -> list[T]:
+        """The next of the only lane there is, `most` altogether."""
+        ((lane, waiting),) = self._lanes.items()
+        taken = [waiting.popleft() for _ in range(min(most, len(waiting)))]
+        self._waiting -= len(taken)
+        self._fresh.clear()
+        self._turns.clear()
+        if waiting:
+            self._turns.append(lane)
+        else:
+            self._lanes.clear()
+            self._busy = 0
+        return taken
 
     def _take(self, lane: str) -> T:
         waiting = self._lanes[lane]

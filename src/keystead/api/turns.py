@@ -31,6 +31,8 @@ SHARED: Final = 512
 # An access key id has at most 128 characters; a longer claim is nobody's.
 _CLAIM: Final = re.compile("Credential=([^/%]{0,128})").search
 _PRESIGNED: Final = re.compile("X-Amz-Credential=([^/%]{0,128})").search
+_NOBODY: Final = "\n"
+"""What no header begins with."""
 
 Done = Callable[[Response], None]
 Waiting = tuple[Request, Done]
@@ -56,6 +58,9 @@ class Turns:
         self._going = False
         self._overloaded = False
         self._last = ""
+        # How the header of whoever is in the lane `_last` begins, and whence: it is told by these alone next time.
+        self._claim = _NOBODY
+        self._peer = ""
         self._shared = 0  # turns left in which several clients are expected
         self._expected = 0  # requests that the turn before had
         self._seen = 0  # requests that waited when the sockets had been read before
@@ -72,16 +77,21 @@ class Turns:
 
     def handle(self, request: Request, done: Done) -> None:
         """None; `request` is handled, or refused, when it is its turn."""
-        lane = lane_of(request)
-        if lane != self._last:
-            self._shared = SHARED if self._last else 0
-            self._last = lane
-        given_up = self._lanes.put(lane, (request, done))
+        if request.peer != self._peer or not request.headers.get("authorization", "").startswith(self._claim):
+            self._look_at(request)
+        given_up = self._lanes.put(self._last, (request, done))
         if given_up is not None:
             self._give_up(*given_up)
         if not self._going:
             self._going = True
             self._call_soon(self._look_again)
+
+    def _look_at(self, request: Request) -> None:
+        lane = lane_of(request)
+        if lane != self._last:
+            self._shared = SHARED if self._last else 0
+            self._last = lane
+        self._peer, self._claim = request.peer, claim_of(request) or _NOBODY
 
     def _look_again(self) -> None:
         """None; for one client alone the sockets are read until all are there who were last time, or nobody comes.
@@ -124,3 +134,10 @@ def lane_of(request: Request) -> str:
     signed = request.headers.get("authorization")
     claim = _PRESIGNED(request.target) if signed is None else _CLAIM(signed)
     return request.peer if claim is None else f"{request.peer} {claim[1]}"
+
+
+def claim_of(request: Request) -> str:
+    """How the Authorization header begins, up to the end of a claim: what begins so claims the same; empty without one."""
+    signed = request.headers.get("authorization", "")
+    claim = _CLAIM(signed)
+    return "" if claim is None or not signed.startswith("/", claim.end()) else signed[: claim.end() + 1]

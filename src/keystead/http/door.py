@@ -6,17 +6,23 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+import structlog
+
+from keystead import errors
 from keystead.clock import Clock
 from keystead.entropy import Entropy, new_uuid
 from keystead.http.inflow import Inflow
 from keystead.http.limits import Budget, Limits
-from keystead.http.reader import CLOSE
+from keystead.http.peer import address_of, certificate_of, tls_of
+from keystead.http.reader import CLOSE, Reader
 from keystead.http.refusal import Refusal, as_response
 from keystead.http.writer import Writer
 from keystead.wire.http import Handler
 
 if TYPE_CHECKING:
     from keystead.http.protocol import Connection
+
+_log = structlog.get_logger(__name__)
 
 Streams = Callable[[str, str, Mapping[str, str]], bool]
 """Whether a request with this method, target and headers is to be handed over before its body has arrived."""
@@ -51,6 +57,11 @@ class Door:
         self.on_empty: Callable[[], None] = lambda: None
         self._entropy = entropy
 
+    def new_reader(self, transport: asyncio.BaseTransport, secure: bool) -> Reader:
+        """What reads the requests of a connection that was accepted."""
+        peer = address_of(transport.get_extra_info("peername"))
+        return Reader(self.limits, peer, secure, certificate_of(transport), tls_of(transport), self.budget)
+
     def open_stream(
         self,
         wanted: Callable[[], None],
@@ -72,6 +83,14 @@ class Door:
     def new_request_id(self) -> str:
         """The id that joins an error answer with its line in the log."""
         return new_uuid(self._entropy)
+
+    def failed(self, error: Exception) -> str:
+        """The id of a request that failed with `error`; the log has where, but no message: it may quote the request."""
+        request_id, where = self.new_request_id(), errors.places(error)
+        _log.error(
+            "request handler failed", request_id=request_id, error=type(error).__qualname__, where=where
+        )
+        return request_id
 
     def sweep(self) -> None:
         """End every connection whose time is up."""

@@ -7,6 +7,7 @@ read in two ways is refused.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Final
 
 from keystead.http import refusal as refusals
@@ -108,15 +109,20 @@ def join_fields(fields: list[tuple[bytes, bytes]]) -> dict[str, str]:
     if not fields:
         return {}
     names, values = zip(*fields, strict=True)
-    # All values in one step, each with an end of line, which llhttp lets none of them contain.
-    text = b"\n".join(values) + b"\n"
-    if b" \n" in text or b"\t\n" in text:  # llhttp has removed the white space before a value only
-        text = b"\n".join([value.rstrip(b" \t") for value in values]) + b"\n"
-    lines = text.decode("latin-1").split("\n")
+    lines = texts(values)
     if len(lines) != len(names) + 1:
         raise RefusedError(refusals.MALFORMED)
     headers = dict(zip(map(_lower_case, names), lines, strict=False))
     return headers if len(headers) == len(fields) else _join_repeated(names, lines)
+
+
+def texts(values: Collection[bytes]) -> list[str]:
+    """The values as text without white space around them, and one empty text; more if one has a line break."""
+    # All in one step, each with an end of line, which llhttp lets none of them contain.
+    text = b"\n".join(values) + b"\n"
+    if b" \n" in text or b"\t\n" in text:  # llhttp has removed the white space before a value only
+        text = b"\n".join([value.rstrip(b" \t") for value in values]) + b"\n"
+    return text.decode("latin-1").split("\n")
 
 
 def _join_repeated(names: tuple[bytes, ...], lines: list[str]) -> dict[str, str]:

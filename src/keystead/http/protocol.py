@@ -7,26 +7,20 @@ number per connection that `Door.sweep` compares with the clock once a second.
 from __future__ import annotations
 
 import asyncio
-import functools
-import math
 from collections.abc import Sequence
+from functools import partial
+from math import inf
 from typing import Final, cast
 
-import structlog
-
-from keystead import errors
 from keystead.http import refusal as refusals
 from keystead.http.door import Door
 from keystead.http.intake import Intake
 from keystead.http.outflow import Outflow
-from keystead.http.peer import address_of, certificate_of, tls_of
 from keystead.http.phase import Phase
 from keystead.http.reader import CLOSE, Reader
 from keystead.http.refusal import Refusal
 from keystead.http.writer import CONTINUE
 from keystead.wire.http import Buffer, Request, Response
-
-_log = structlog.get_logger(__name__)
 
 _IDLE: Final = Phase.IDLE
 _HEADERS: Final = Phase.HEADERS
@@ -42,6 +36,7 @@ class Connection(asyncio.Protocol):
     """Reads requests one after the other, answers them in that order, and keeps within the limits."""
 
     __slots__ = (
+        "_alone",
         "_backlog",
         "_closing_line",
         "_door",
@@ -65,6 +60,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, door: Door) -> None:
         self._door = door
         self._phase = _IDLE
+        self._alone = False  # nothing came with the request being handled, nor has anything happened since
         self._backlog = b""  # bytes that wait until what came before them is answered
         self._closing_line = ""  # the Connection header of the answer that is due
         self._head = False  # the request being handled is HEAD
@@ -75,7 +71,7 @@ class Connection(asyncio.Protocol):
         self._pumping = False  # answers are taken up by the loop in _pump
         self._secure = False
         self._source: Outflow | None = None  # what the answer that is being sent comes from
-        self.deadline = math.inf
+        self.deadline = inf
 
     # ------------------------------------------------------------ called by the event loop
 
@@ -89,11 +85,8 @@ class Connection(asyncio.Protocol):
             self._transport.close()
             return
         self._secure = transport.get_extra_info("sslcontext") is not None
-        peer = address_of(transport.get_extra_info("peername"))
-        self._reader = Reader(
-            door.limits, peer, self._secure, certificate_of(transport), tls_of(transport), door.budget
-        )
-        self._reader.open_stream = functools.partial(door.open_stream, self._continue, self._go_on)
+        self._reader = door.new_reader(transport, self._secure)
+        self._reader.open_stream = partial(door.open_stream, self._continue, self._go_on)
         door.connections.add(self)
         # One that was accepted just before the door closed is not refused: its client may have sent a request.
         self._enter(_IDLE, door.limits.linger_timeout if door.draining else door.limits.idle_timeout)
@@ -111,6 +104,13 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse what came, unless a request is being handled: then stop reading."""
+        if self._phase is _IDLE and not self._backlog and (likeness := self._reader.likeness) is not None:
+            request = likeness.read(data)
+            if request is not None:
+                self._alone = True
+                self._hand_over(request, likeness.closing_line)
+                return
+        self._alone = False
         if self._phase < _HANDLING and not self._backlog:
             self._backlog = self._reader.feed(data)
             self._pump()
@@ -124,6 +124,7 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """Whether the transport stays open for an answer that is due (never over TLS)."""
         self._eof = True
+        self._alone = False
         if self._reader.inflow is not None:
             self._reader.inflow.fail()
         if not self._secure and (self._phase in _ANSWERING or self._backlog):
@@ -134,6 +135,7 @@ class Connection(asyncio.Protocol):
     def pause_writing(self) -> None:
         """Note that the client is slow to read."""
         self._full = True
+        self._alone = False
 
     def resume_writing(self) -> None:
         """Go on with what waited for the client."""
@@ -193,12 +195,12 @@ class Connection(asyncio.Protocol):
 
     def _hand_over(self, request: Request, closing_line: str) -> None:
         self._phase = _HANDLING
-        self.deadline = math.inf
+        self.deadline = inf
         self._serial += 1
         self._closing_line = closing_line
         self._head = request.method == "HEAD"
         try:
-            self._door.handler(request, functools.partial(self._answer, self._serial))
+            self._door.handler(request, partial(self._answer, self._serial))
         except Exception as error:  # noqa: BLE001 - whatever a handler raises is the client's 500, not the loop's end
             self._fail(error)
 
@@ -206,14 +208,18 @@ class Connection(asyncio.Protocol):
         """Send the answer to request number `serial`; a second answer, or one to a lost client, is dropped."""
         if serial != self._serial or self._phase is not _HANDLING:
             return
-        line = CLOSE if self._door.draining or self._reader.inflow is not None else self._closing_line
+        door = self._door
+        line = CLOSE if door.draining or self._reader.inflow is not None else self._closing_line
         try:
-            data = self._door.writer.encode(response, line, head=self._head)
+            data = door.writer.encode(response, line, head=self._head)
         except Exception as error:  # noqa: BLE001 - a malformed answer must not leave its client waiting
             self._fail(error)
             return
         self._transport.write(data)
-        if response.source is not None and not self._head:
+        if self._alone and response.source is None and line is not CLOSE:  # what most answers come to
+            self._phase = _IDLE
+            self.deadline = door.monotonic() + door.limits.idle_timeout
+        elif response.source is not None and not self._head:
             self._phase, self._closing_line = _SENDING, line
             self._source = Outflow(response.source, response.length, self._transport)
             self._pull()
@@ -234,14 +240,8 @@ class Connection(asyncio.Protocol):
                 self._await_input(_IDLE)
 
     def _fail(self, error: Exception) -> None:
-        """Answer that the request failed; log where, but no message: it may quote the request."""
-        request_id = self._door.new_request_id()
-        _log.error(
-            "request handler failed",
-            request_id=request_id,
-            error=type(error).__qualname__,
-            where=errors.places(error),
-        )
+        """Answer that the request failed."""
+        request_id = self._door.failed(error)
         if self._phase is _HANDLING:
             self._transport.write(self._door.refusal_bytes(refusals.INTERNAL, request_id, head=self._head))
         if self._phase < _LINGERING:
@@ -274,7 +274,7 @@ class Connection(asyncio.Protocol):
     def _pace(self) -> None:
         """Stop reading when the request that is being handled has enough for now, else read on."""
         inflow = self._reader.inflow
-        self.deadline = math.inf
+        self.deadline = inf
         if inflow is None or inflow.full:
             self._stop_reading()
         else:
@@ -308,8 +308,8 @@ class Connection(asyncio.Protocol):
         elif self._full:
             self.deadline = self._door.monotonic() + self._door.limits.body_timeout
         else:
-            self.deadline = math.inf
-            source.pull(functools.partial(self._take_piece, self._serial))
+            self.deadline = inf
+            source.pull(partial(self._take_piece, self._serial))
 
     def _take_piece(self, serial: int, piece: Sequence[Buffer] | None) -> None:
         if serial != self._serial or self._phase is not _SENDING or self._source is None:

@@ -17,6 +17,7 @@ from keystead.http import head
 from keystead.http import refusal as refusals
 from keystead.http.head import RefusedError
 from keystead.http.inflow import Inflow
+from keystead.http.likeness import Likeness, likeness_of
 from keystead.http.limits import SLICE, Budget, Limits
 from keystead.http.refusal import Refusal
 from keystead.wire.http import Request
@@ -24,6 +25,8 @@ from keystead.wire.http import Request
 KEEP: Final = ""
 KEEP_1_0: Final = "Connection: keep-alive\r\n"
 CLOSE: Final = "Connection: close\r\n"
+_MOST_KINDS: Final = 64
+"""How often a connection's requests may change their kind before all of them are read one by one."""
 
 Arrival = tuple[Request, str]
 """A request and the header line that tells its client what becomes of the connection."""
@@ -41,9 +44,12 @@ class Reader:
         continue_due: the client waits for "100 Continue" before it sends its body.
         inflow: where the body goes that arrives now, of a request that is in `ready` or was taken already.
         open_stream: decides that; without it every body is gathered.
+        likeness: reads what is like the request before, None unless a new one begins with the next byte: first ask
+            this; what it did not read is for `feed`.
     """
 
     __slots__ = (
+        "_begun",
         "_body",
         "_budget",
         "_certificate",
@@ -51,6 +57,7 @@ class Reader:
         "_fields",
         "_headers",
         "_held",
+        "_kinds",
         "_known_host",
         "_last",
         "_limits",
@@ -66,6 +73,7 @@ class Reader:
         "finished",
         "in_body",
         "inflow",
+        "likeness",
         "open_stream",
         "ready",
     )
@@ -98,6 +106,9 @@ class Reader:
         self._parser: HttpRequestParser | None = HttpRequestParser(self)
         self.open_stream: OpenStream | None = None
         self.inflow: Inflow | None = None
+        self.likeness: Likeness | None = None
+        self._kinds = 0
+        self._begun = False  # the parser has seen a request's first byte and not its last
         self._start_over()
 
     def _start_over(self) -> None:
@@ -110,12 +121,13 @@ class Reader:
 
     @property
     def begun(self) -> bool:
-        """Whether part of a request has arrived (a few bytes of its first line may not count)."""
-        return self._fed > 0
+        """Whether part of a request has arrived."""
+        return self._begun or self._fed > 0
 
     def release(self) -> None:
         """Drop the parser, which refers back to its reader: memory goes without waiting for the collector."""
         self._parser = None
+        self.likeness = None
         self.finished = True
         if self.inflow is not None:
             self.inflow.fail()
@@ -128,8 +140,12 @@ class Reader:
 
     def feed(self, data: bytes) -> bytes:
         """The bytes of `data` not yet parsed, because what came before them is `ready` to be answered."""
+        self.likeness = None
         if len(data) <= SLICE:
+            apart = not (self._begun or self.ready)
             self._parse(data)
+            if apart and not self._begun and len(self.ready) == 1 and self._kinds < _MOST_KINDS:
+                self._remember(data, self.ready[0])
             return b""
         start = 0
         while start < len(data):
@@ -139,6 +155,15 @@ class Reader:
             self._parse(data[start:end])
             start = end
         return b""
+
+    def _remember(self, data: bytes, arrival: Arrival | Refusal) -> None:
+        """None; the next request may be like this one, if this is all that `data` is."""
+        if self.finished or isinstance(arrival, Refusal):
+            return
+        request, line = arrival
+        if self.open_stream is None or "x-amz-target" in request.headers:
+            self._kinds += 1
+            self.likeness = likeness_of(self._limits, data, request, line)
 
     def _step(self) -> int:
         """How much to parse at once: of a body of known length all that is missing, else a slice."""
@@ -198,6 +223,10 @@ class Reader:
             raise RefusedError(refusals.LARGE_HEADERS)
 
     # ------------------------------------------------------ callbacks of the parser
+
+    def on_message_begin(self) -> None:
+        """Note that a request has begun."""
+        self._begun = True
 
     def on_url(self, url: bytes) -> None:
         """Take (a part of) the request target."""
@@ -277,6 +306,7 @@ class Reader:
             self.finished = self._last
         else:
             self._put_ready(None)
+        self._begun = False
         self._start_over()
 
     def pass_over(self) -> None:

@@ -19,21 +19,22 @@ _DOORS_OWN: Final = frozenset({"connection", "content-length", "date", "transfer
 _BODILESS: Final = frozenset({204, 304})
 _FEW: Final = 4
 """Headers that the answers of most APIs have at most: a request id, and what all of them have alike."""
-_MEMOISED: Final = 256
+_MEMOISED: Final = 256  # forms of answers
 
 
 class Writer:
-    """Writes answers; keeps the Date of the current second.
+    """Writes answers; keeps the Date of the current second, and what answers have alike that were written in it.
 
     The date is the given clock's: AWS SDKs correct a skewed clock by it before they sign again.
     """
 
-    __slots__ = ("_clock", "_date", "_second")
+    __slots__ = ("_clock", "_date", "_forms", "_second")
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._second = -1
         self._date = ""
+        self._forms: dict[tuple[object, ...], tuple[str, str]] = {}
 
     def encode(self, response: Response, connection: str, *, head: bool = False) -> bytes:
         """The bytes of `response`; `connection` is empty or one whole header line.
@@ -44,17 +45,31 @@ class Writer:
         Raises:
             ValueError: a header would end its line or is not Latin-1, or the status is not a final one.
         """
-        headers = response.headers
-        if head or response.source is not None or not 0 < len(headers) <= _FEW:
+        second = int(self._clock.now())
+        if second != self._second:
+            self._begin(second)
+        headers, body = response.headers, response.body
+        if head or response.source is not None or not headers:
             return self._encode(response, connection, head=head)
         name, value = headers[0]
-        around = _around(response.status, name, headers[1:])
-        if around is None or not value.isprintable():
+        form = self._forms.get((response.status, name, headers[1:])) or self._form(response)
+        if form is None or not value.isprintable():
             return self._encode(response, connection, head=head)
-        before, after = around
-        length = f"Content-Length: {len(response.body)}\r\n"
-        lines = f"{before}{value}{after}{self._date_line()}{length}{connection}\r\n"
-        return lines.encode("latin-1") + response.body
+        before, after = form
+        lines = f"{before}{value}{after}{len(body)}\r\n{connection}\r\n"
+        return lines.encode("latin-1") + body
+
+    def _form(self, response: Response) -> tuple[str, str] | None:
+        """What stands around the value of the first header, and from there up to the length of the body."""
+        (name, _), others = response.headers[0], response.headers[1:]
+        around = _around(response.status, name, others) if len(others) < _FEW else None
+        if around is None:
+            return None
+        if len(self._forms) >= _MEMOISED:
+            self._forms.clear()
+        form = around[0], f"{around[1]}{self._date}Content-Length: "
+        self._forms[response.status, name, others] = form
+        return form
 
     def _encode(self, response: Response, connection: str, *, head: bool) -> bytes:
         """The same of any answer."""
@@ -67,15 +82,13 @@ class Writer:
                     length = f"Content-Length: {int(value)}\r\n"
         if response.status in _BODILESS:
             body, length = b"", ""  # RFC 9110 section 8.6
-        lines += f"{self._date_line()}{length}{connection}\r\n"
+        lines += f"{self._date}{length}{connection}\r\n"
         return lines.encode("latin-1") + (b"" if head else body)
 
-    def _date_line(self) -> str:
-        second = int(self._clock.now())
-        if second != self._second:
-            self._date = f"Date: {formatdate(second, usegmt=True)}\r\n"  # RFC 9110 section 5.6.7
-            self._second = second
-        return self._date
+    def _begin(self, second: int) -> None:
+        self._date = f"Date: {formatdate(second, usegmt=True)}\r\n"  # RFC 9110 section 5.6.7
+        self._second = second
+        self._forms.clear()
 
 
 def _status_line(status: int) -> str:
