@@ -298,9 +298,8 @@ class App:
             self._timer.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._timer
-            with contextlib.suppress(
-                errors.OperatorError
-            ):  # the journal has the uses; the next start finds them
+            # The journal has the uses; the next start finds them.
+            with contextlib.suppress(errors.OperatorError):
                 await self.scheduler.flush()
             self.figures.publish()
         for helper in (self._watching, self._tracing):
