@@ -28,7 +28,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from keystead.api.call import Call
+from keystead.api.call import Around, Call
 from keystead.api.trails import Trails
 from keystead.audit.batches import IDS, TIMES, close
 from keystead.audit.event import event_time
@@ -180,12 +180,10 @@ class World:
 
     def lookup(self, **asked: Any) -> Any:
         """A page of LookupEvents."""
-        given = dict.fromkeys(Call.__struct_fields__) | {
-            "account": ACCOUNT,
-            "region": REGION,
-            "keyring": self.keyring,
-            "trails": Trails(self.index, None, lambda _tx, _arn: False),
-        }
+        trails = Trails(self.index, None, lambda _tx, _arn: False)
+        around = Around(**(dict.fromkeys(Around.__struct_fields__) | {"trails": trails}))
+        told = {"account": ACCOUNT, "region": REGION, "keyring": self.keyring, "around": around}
+        given = dict.fromkeys(Call.__struct_fields__) | told
         answer = lookup_events.perform(Call(**given), wire.LookupEventsRequest(**asked), None)
         return answer.events
 

@@ -35,7 +35,7 @@ from signed_http import Client
 
 from keystead import app as apps
 from keystead.api.authorize import authorize
-from keystead.api.calls import Known, call_of
+from keystead.api.calls import around_of, call_of
 from keystead.api.evidence import records_of
 from keystead.audit.segment import Position, encode_group
 from keystead.clock import SystemClock
@@ -158,6 +158,7 @@ class Bench:
         pipeline = app._turns._handle.__self__
         parts, door = pipeline._parts, Door(app.handle, Limits(), app.wall, app.entropy, time.monotonic)
         reader = Reader(Limits(), PEER, secure=False, certificate=b"")
+        around = around_of(parts, pipeline.perform)
 
         def read(case: Case) -> None:
             reader.feed(case.raw)
@@ -176,9 +177,8 @@ class Bench:
             standing, claim, via = case.claimed
             parts.usage.callers.note(standing.caller, case.now, case.route.service.name, claim.region)
             ids = uuid_pair(parts.entropy)
-            known = Known(standing, claim.region, via)
             case.call = call_of(
-                parts, pipeline.perform, case.request, case.route, known, ids, case.tx, case.now
+                around, case.request, case.route, standing, claim.region, ids, case.tx, case.now, via
             )
 
         def decode(case: Case) -> None:

@@ -37,11 +37,12 @@ def keep_nowhere() -> None:
     """None; records of uses are written nowhere from now on."""
     submit, chained = Committer.submit, Chained()
 
-    def submit_changes(committer: Committer, submission: Submission) -> None:
-        if submission.transaction is None and submission.records:
-            chained.add(submission)
-        else:
-            submit(committer, submission)
+    def submit_changes(committer: Committer, *submissions: Submission) -> None:
+        for submission in submissions:
+            if submission.transaction is None and submission.records:
+                chained.add(submission)
+            else:
+                submit(committer, submission)
 
     Committer.submit = submit_changes  # type: ignore[method-assign]
 

@@ -25,11 +25,12 @@ def leave_out(answer: Callable[[Committer, Submission], None] = _answer) -> None
     """None; uses of keys have no records from now on, and `answer` is called for each in the place of the writer."""
     submit = Committer.submit
 
-    def submit_changes(committer: Committer, submission: Submission) -> None:
-        if submission.transaction is None:
-            answer(committer, submission)
-        else:
-            submit(committer, submission)
+    def submit_changes(committer: Committer, *submissions: Submission) -> None:
+        for submission in submissions:
+            if submission.transaction is None:
+                answer(committer, submission)
+            else:
+                submit(committer, submission)
 
     pipeline.records_of = _no_records
     Committer.submit = submit_changes  # type: ignore[method-assign]

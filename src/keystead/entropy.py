@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
+from collections.abc import Callable
 from typing import Protocol
 from weakref import WeakSet
 
@@ -93,9 +94,14 @@ def new_uuid(entropy: Entropy) -> str:
 
 def uuid_pair(entropy: Entropy) -> tuple[str, str]:
     """Two of them, for a fraction of the time of two calls."""
+    return uuid_pairs(entropy)()
+
+
+def uuid_pairs(entropy: Entropy) -> Callable[[], tuple[str, str]]:
+    """What gives two of them each time that it is called."""
     if isinstance(entropy, SystemEntropy):
-        return entropy.uuid_pair()
-    return _pairs(entropy.random(2 * _UUID))[0]
+        return entropy.uuid_pair
+    return lambda: _pairs(entropy.random(2 * _UUID))[0]
 
 
 def _pairs(random: bytes) -> list[tuple[str, str]]:

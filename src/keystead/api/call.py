@@ -85,6 +85,27 @@ class Via(msgspec.Struct, frozen=True, gc=False):
     source_account: str = ""
 
 
+class Around(msgspec.Struct, frozen=True):
+    """What is the same for all calls of a server."""
+
+    keyring: Keyring
+    entropy: Entropy
+    quotas: Quotas
+    usage: UsageTracker
+    relations: Relations
+    attestation: AttestationTrust
+    standings: Standings
+    perform: Perform
+    decisions: Decisions
+    trails: Trails
+    objects: ObjectStore | None = None
+    """Where objects' bytes are kept; None for calls to services that keep none."""
+    analyzed: Sources = ()
+    """What there is for an analyzer to look at."""
+    holdings: tuple[Holdings, ...] = ()
+    """What services hold under keys."""
+
+
 class Call(msgspec.Struct, frozen=True, gc=False):
     """One request of one caller, authenticated. Times are epoch seconds.
 
@@ -108,28 +129,60 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     tx: Transaction
     keyring: Keyring
     entropy: Entropy
-    quotas: Quotas
-    usage: UsageTracker
-    relations: Relations
-    attestation: AttestationTrust
-    standings: Standings
-    perform: Perform
-    decisions: Decisions
-    trails: Trails
+    around: Around
+    """What most calls do not ask for is found there, by the properties below."""
     via: Via | None = None
     proof: Any = None
     tls: tuple[str, str, str] | None = None
     """Version, cipher suite and Host header of the connection, None if it is not encrypted."""
     exchange: Exchange | None = None
     """What a request to S3 brings, and its answer takes, besides the structs."""
-    objects: ObjectStore | None = None
-    """Where objects' bytes are kept; None for calls to services that keep none."""
     overrides: str = ""
     """The token with which the caller overrides its account's guard (see `api.guarding`)."""
-    analyzed: Sources = ()
-    """What there is for an analyzer to look at."""
-    holdings: tuple[Holdings, ...] = ()
-    """What services hold under keys."""
+
+    @property
+    def quotas(self) -> Quotas:
+        return self.around.quotas
+
+    @property
+    def usage(self) -> UsageTracker:
+        return self.around.usage
+
+    @property
+    def relations(self) -> Relations:
+        return self.around.relations
+
+    @property
+    def attestation(self) -> AttestationTrust:
+        return self.around.attestation
+
+    @property
+    def standings(self) -> Standings:
+        return self.around.standings
+
+    @property
+    def perform(self) -> Perform:
+        return self.around.perform
+
+    @property
+    def decisions(self) -> Decisions:
+        return self.around.decisions
+
+    @property
+    def trails(self) -> Trails:
+        return self.around.trails
+
+    @property
+    def objects(self) -> ObjectStore | None:
+        return self.around.objects
+
+    @property
+    def analyzed(self) -> Sources:
+        return self.around.analyzed
+
+    @property
+    def holdings(self) -> tuple[Holdings, ...]:
+        return self.around.holdings
 
 
 class Target(msgspec.Struct, frozen=True, gc=False):

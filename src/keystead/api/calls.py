@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from keystead.api.call import Call, Perform, Via
+from keystead.api.call import Around, Call, Perform, Via
 from keystead.api.standing import Standing
 from keystead.storage import Transaction
 from keystead.wire.http import Request
@@ -17,41 +17,16 @@ if TYPE_CHECKING:
 
 
 class Known(msgspec.Struct, frozen=True):
-    """Who sends a request, to which Region, through whom, and what an unsigned request has proved.
-
-    `overrides` is as in `Call`.
-    """
+    """Who sends a request, to which Region, and through whom."""
 
     standing: Standing
     region: str
     via: Via | None = None
-    proof: Any = None
-    overrides: str = ""
 
 
-def call_of(
-    parts: Parts,
-    perform: Perform,
-    request: Request,
-    route: Route,
-    who: Known,
-    ids: tuple[str, str],
-    tx: Transaction,
-    now: float,
-) -> Call:
-    """The call; `ids` are those of the request and of its event."""
-    return Call(
-        route.operation,
-        who.standing.caller,
-        who.standing.caller.account,
-        who.standing,
-        who.region,
-        now,
-        *ids,
-        request.peer,
-        request.headers.get("user-agent", ""),
-        request.secure,
-        tx,
+def around_of(parts: Parts, perform: Perform) -> Around:
+    """What is the same for all calls of a server that is put together from `parts`."""
+    return Around(
         parts.keyring,
         parts.entropy,
         parts.quotas,
@@ -62,14 +37,48 @@ def call_of(
         perform,
         parts.decisions,
         parts.trails,
-        who.via,
-        who.proof,
-        None if request.tls is None else (*request.tls, request.headers.get("host", "")),
-        route.exchange,
         parts.objects,
-        who.overrides,
-        analyzed=parts.analyzed,
-        holdings=parts.holdings,
+        parts.analyzed,
+        parts.holdings,
+    )
+
+
+def call_of(
+    around: Around,
+    request: Request,
+    route: Route,
+    standing: Standing,
+    region: str,
+    ids: tuple[str, str],
+    tx: Transaction,
+    now: float,
+    via: Via | None = None,
+    proof: Any = None,
+    overrides: str = "",
+) -> Call:
+    """The call; `ids` are those of the request and of its event. `proof` and `overrides` are as in `Call`."""
+    caller, headers, tls, (request_id, event_id) = standing.caller, request.headers, request.tls, ids
+    return Call(
+        route.operation,
+        caller,
+        caller.account,
+        standing,
+        region,
+        now,
+        request_id,
+        event_id,
+        request.peer,
+        headers.get("user-agent", ""),
+        request.secure,
+        tx,
+        around.keyring,
+        around.entropy,
+        around,
+        via,
+        proof,
+        None if tls is None else (*tls, headers.get("host", "")),
+        route.exchange,
+        overrides,
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol
 
 from keystead import errors
@@ -9,20 +11,21 @@ from keystead.wire import model
 from keystead.wire.http import Request, Response
 from keystead.wire.protocols import json, query, rest_json
 
+Decode = Callable[[Request], Any]
+"""Reads a request struct; raises errors.Serialization if the request is not what the operation takes."""
+Answer = Callable[[Any, str], Response]
+"""The response for a success, of an answer struct and the request's id."""
+
 
 class Encoding(Protocol):
     """One AWS protocol over HTTP."""
 
-    def decode(self, service: model.Service, operation: str, request: Request) -> Any:
-        """The request struct.
-
-        Raises:
-            errors.Serialization: the body is not what the operation takes.
-        """
+    def decoding(self, service: model.Service, operation: str) -> Decode:
+        """What reads requests of the operation."""
         ...
 
-    def answer(self, service: model.Service, operation: str, answer: Any, request_id: str) -> Response:
-        """The response for a success."""
+    def answering(self, service: model.Service, operation: str) -> Answer:
+        """What writes its answers."""
         ...
 
     def refusal(self, service: model.Service, error: errors.ApiError, request_id: str) -> Response:
@@ -35,10 +38,14 @@ class JsonEncoding:
 
     _TYPE = ("Content-Type", json.CONTENT_TYPE)
 
-    def decode(self, service: model.Service, operation: str, request: Request) -> Any:
-        return json.receive(service, operation, request.body)
+    def decoding(self, service: model.Service, operation: str) -> Decode:
+        receive = json.receive
+        return lambda request: receive(service, operation, request.body)
 
-    def answer(self, _service: model.Service, _operation: str, answer: Any, request_id: str) -> Response:
+    def answering(self, _service: model.Service, _operation: str) -> Answer:
+        return self._answer
+
+    def _answer(self, answer: Any, request_id: str) -> Response:
         return Response(200, (("x-amzn-RequestId", request_id), self._TYPE, NO_STORE), json.encode(answer))
 
     def refusal(self, service: model.Service, error: errors.ApiError, request_id: str) -> Response:
@@ -51,10 +58,13 @@ class QueryEncoding:
 
     _TYPE = ("Content-Type", query.CONTENT_TYPE)
 
-    def decode(self, service: model.Service, operation: str, request: Request) -> Any:
-        return query.decode(service, operation, query.parameters(request))
+    def decoding(self, service: model.Service, operation: str) -> Decode:
+        return lambda request: query.decode(service, operation, query.parameters(request))
 
-    def answer(self, service: model.Service, operation: str, answer: Any, request_id: str) -> Response:
+    def answering(self, service: model.Service, operation: str) -> Answer:
+        return partial(self._answer, service, operation)
+
+    def _answer(self, service: model.Service, operation: str, answer: Any, request_id: str) -> Response:
         body = query.encode(service, operation, answer, request_id)
         return Response(200, (("x-amzn-RequestId", request_id), self._TYPE, NO_STORE), body)
 
@@ -69,10 +79,13 @@ class RestJsonEncoding:
 
     _TYPE = ("Content-Type", rest_json.CONTENT_TYPE)
 
-    def decode(self, service: model.Service, operation: str, request: Request) -> Any:
-        return rest_json.decode(service, operation, request.body, request.query, request.path)
+    def decoding(self, service: model.Service, operation: str) -> Decode:
+        return lambda request: rest_json.decode(service, operation, request.body, request.query, request.path)
 
-    def answer(self, service: model.Service, operation: str, answer: Any, request_id: str) -> Response:
+    def answering(self, service: model.Service, operation: str) -> Answer:
+        return partial(self._answer, service, operation)
+
+    def _answer(self, service: model.Service, operation: str, answer: Any, request_id: str) -> Response:
         headers = (("x-amzn-RequestId", request_id), self._TYPE, NO_STORE)
         return Response(service.operations[operation].status, headers, rest_json.encode(answer))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -29,9 +29,13 @@ from keystead.audit.stencil import LONGEST, Stencil, Stencils, stencil
 from keystead.crypto.attestation import Attestation
 from keystead.entropy import Entropy, new_uuid
 from keystead.identity.caller import AWS_SERVICE
+from keystead.keys import Key
 from keystead.wire.model import Shape
 
 _STENCILS: Final = Stencils()
+_KEPT: Final[Mapping[Hashable, Stencil | None]] = _STENCILS.kept
+_UNKNOWN: Final = Stencil.__new__(Stencil)
+"""What is found where nothing is kept: no stencil of any event."""
 
 _ON_ALIASES: Final = frozenset({"kms:CreateAlias", "kms:UpdateAlias", "kms:DeleteAlias"})
 
@@ -51,10 +55,58 @@ def records_of(
     the call was denied (AWS KMS Developer Guide, "Logging AWS KMS API calls with AWS CloudTrail"). What the call
     did elsewhere by the way is `also` in the caller's account.
     """
-    if error is None and not also and request is not None:
-        alike = _alike(call, service, answer, targets)
-        if alike is not None:
-            return (alike.event(call.now, request, call.request_id, call.event_id),)
+    if error is None and not also and len(targets) == 1 and request is not None:
+        (target,) = targets
+        key, guard, account = target.key, target.guard, call.account
+        # The event tells nothing else than those of most uses of a key do.
+        if (
+            key is not None
+            and target.account == account
+            and target.attestation is None
+            and call.proof is None
+            and (guard is None or guard.told is None)
+        ):
+            operation, via = call.operation, call.via
+            alike = (
+                call.caller,
+                service,
+                operation,
+                call.region,
+                call.source_ip,
+                call.user_agent,
+                call.tls,
+                None if via is None else via.services,
+                _material(operation, answer, key),
+                target.resource,
+            )
+            known = _KEPT.get(alike, _UNKNOWN)
+            if known is _UNKNOWN:
+                known = _stencil(call, service, answer, targets, alike)
+            if known is not None:
+                return (known.event(call.now, request, call.request_id, call.event_id),)
+    return _one_by_one(call, service, request, answer, targets, error, also)
+
+
+def _stencil(
+    call: Call, service: str, answer: Shape | None, targets: tuple[Target, ...], alike: Hashable
+) -> Stencil | None:
+    """That of calls that have `alike` in common, which is kept; None if there can be none."""
+    if len(call.user_agent) > LONGEST:
+        return None
+    context, resources = _context(call, targets), _resources(targets)
+    made = stencil(context, service, call.operation, resources, _additional(call, answer, targets))
+    return _STENCILS.put(alike, made)
+
+
+def _one_by_one(
+    call: Call,
+    service: str,
+    request: Shape | None,
+    answer: Shape | None,
+    targets: tuple[Target, ...],
+    error: errors.ApiError | None,
+    also: Sequence[Also],
+) -> tuple[bytes, ...]:
     context = _context(call, targets)
     resources = _resources(targets) or _made(answer)
     owners = _owners(context.account, targets, error)
@@ -83,37 +135,6 @@ def records_of(
         *(record(_elsewhere(call, context, owner)) for owner in owners),
         *(_by_the_way(call, context, service, one) for one in also),
     )
-
-
-def _alike(call: Call, service: str, answer: Shape | None, targets: tuple[Target, ...]) -> Stencil | None:
-    """That of the call, if its event tells nothing else than those of most uses of a key do."""
-    if len(targets) != 1 or call.proof is not None:
-        return None
-    target = targets[0]
-    if target.key is None or target.account != call.account or target.attestation is not None:
-        return None
-    if target.guard is not None and target.guard.told is not None:
-        return None
-    alike = (
-        call.caller,
-        service,
-        call.operation,
-        call.region,
-        call.source_ip,
-        call.user_agent,
-        call.tls,
-        None if call.via is None else call.via.services,
-        _material(call, answer, targets),
-        target.resource,
-    )
-    try:
-        return _STENCILS.kept[alike]
-    except KeyError:
-        if len(call.user_agent) > LONGEST:
-            return None
-        context, resources = _context(call, targets), _resources(targets)
-        made = stencil(context, service, call.operation, resources, _additional(call, answer, targets))
-        return _STENCILS.put(alike, made)
 
 
 def _context(call: Call, targets: tuple[Target, ...]) -> EventContext:
@@ -223,7 +244,8 @@ def _additional(call: Call, answer: Any, targets: tuple[Target, ...]) -> dict[st
     if call.operation == "ReEncrypt":
         shown: dict[str, Any] = _re_encrypted(answer)
     else:
-        material = _material(call, answer, targets)
+        key = targets[0].key if targets else None
+        material = _told(answer) if key is None else _material(call.operation, answer, key)
         shown = {} if material is None else {"keyMaterialId": material}
     if call.proof is not None:
         shown.update(call.proof.evidence)
@@ -235,13 +257,17 @@ def _additional(call: Call, answer: Any, targets: tuple[Target, ...]) -> dict[st
     return shown or None
 
 
-def _material(call: Call, answer: Any, targets: tuple[Target, ...]) -> str | None:
+def _material(operation: str, answer: Any, key: Key) -> str | None:
     """The key material that was used, where events tell it. Encrypt's answer does not tell it, its event does."""
-    if call.operation != "Encrypt" or answer is None:
-        material: str | None = getattr(answer, "key_material_id", None)
-        return material
-    key = targets[0].found
-    return key.current.id if key.spec == SYMMETRIC_DEFAULT and key.current is not None else None
+    if operation != "Encrypt" or answer is None:
+        return _told(answer)
+    current = key.current
+    return current.id if current is not None and key.spec == SYMMETRIC_DEFAULT else None
+
+
+def _told(answer: Any) -> str | None:
+    """The key material that the answer names."""
+    return getattr(answer, "key_material_id", None)
 
 
 def _re_encrypted(answer: Any) -> dict[str, Any]:

@@ -6,36 +6,35 @@ second one on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from keystead.api.parts import Attempt
+from keystead.api.parts import Attempt, Step
 from keystead.storage import NotInMemoryError, Store
 
 _LOOKS: Final = 2
 """An alias, then its key. Who needs more, or asks for what is not there, then reads alone."""
 
-Step = Callable[[Attempt], bool]
-Through = Callable[[Step, Sequence[Attempt]], list[Attempt]]
+Through = Callable[[Step, Sequence[Attempt]], Sequence[Attempt]]
 """Takes requests through a step: those that got through it; what failed was answered."""
 
 
-def find_all(through: Through, attempts: Sequence[Attempt], store: Store) -> list[Attempt]:
+def find_all(through: Through, attempts: Sequence[Attempt], store: Store) -> Sequence[Attempt]:
     """The requests whose targets were found, which they hold now.
 
     A request that has to wait for a record is interrupted and begins the step anew: it changes nothing.
     """
     waiting: list[tuple[Attempt, NotInMemoryError]] = []
 
-    def find(attempt: Attempt) -> bool:
-        operation = attempt.route.offered
-        assert operation is not None
-        try:
-            attempt.targets = operation.acted_on(attempt.call, attempt.input)
-        except NotInMemoryError as record:
-            waiting.append((attempt, record))
-            return False
-        return True
+    def find(coming: Iterator[Attempt], out: list[Attempt]) -> None:
+        for attempt in coming:
+            operation = attempt.route.offered
+            assert operation is not None
+            try:
+                attempt.targets = operation.targets(attempt.call, attempt.input) or operation.nothing()
+            except NotInMemoryError as record:
+                waiting.append((attempt, record))
+                out.append(attempt)
 
     found: list[Attempt] = []
     for _ in range(_LOOKS):

@@ -73,10 +73,10 @@ class Measures:
 
     def call(self, service: str, operation: str, outcome: str, seconds: float) -> None:
         """One more call; `outcome` is `ok` or an error code. Called on the event loop's thread only."""
-        place = (service, operation, outcome)
-        cell = self._calls.get(place)
-        if cell is None:
-            cell = self._calls[place] = new_cell(SECONDS)
+        try:
+            cell = self._calls[service, operation, outcome]
+        except KeyError:
+            cell = self._calls[service, operation, outcome] = new_cell(SECONDS)
         cell[bisect_left(SECONDS, seconds)] += 1.0
         cell[-1] += seconds
 

@@ -60,17 +60,15 @@ class Operation(msgspec.Struct, frozen=True):
     undecided: str = ""
     brief: bool = False
 
-    def acted_on(self, call: Call, request: Any) -> tuple[Target, ...]:
-        """What is to be decided before the operation is performed; nothing only if it is declared so.
+    def nothing(self) -> tuple[()]:
+        """What is to be decided where nothing was found to be acted on.
 
         Raises:
-            UndecidedError: nothing, though it is not declared: a defect, and so a refusal.
-            ApiError: the request names what does not exist or is not the caller's.
+            UndecidedError: it is not declared that this is right: a defect, and so a refusal.
         """
-        targets = self.targets(call, request)
-        if not targets and not self.undecided:
+        if not self.undecided:
             raise UndecidedError(self.name)
-        return targets
+        return ()
 
     def identifying(self, request: Request) -> Identify | None:
         """What says who calls by this request, None if its signature must."""

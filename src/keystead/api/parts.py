@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -28,7 +28,7 @@ from keystead.audit.commit import Committer
 from keystead.clock import Clock
 from keystead.entropy import Entropy
 from keystead.keyring import Keyring
-from keystead.storage import Store
+from keystead.storage import Store, Transaction
 from keystead.wire import sigv4
 from keystead.wire.http import Request, Response
 
@@ -98,11 +98,16 @@ class Turn(msgspec.Struct, frozen=True, gc=False):
     wall: float
 
 
-class Attempt(msgspec.Struct, gc=False):
+class Attempt(msgspec.Struct, gc=False, eq=False):
     """One run of one request; a conflict makes another.
 
     A call that a service makes for a caller has no HTTP request: its input is given, and `settled` and
     `again` take what otherwise is answered and started anew.
+
+    Attributes:
+        records: its events, once they are made.
+        tx: what it changes, once that is to be made durable with them; None if it changes nothing.
+        error: why it failed, and then nothing else counts.
     """
 
     request: Request | None
@@ -117,3 +122,10 @@ class Attempt(msgspec.Struct, gc=False):
     settled: Settled | None = None
     again: Callable[[int], None] | None = None
     answer: Any = None
+    records: tuple[bytes, ...] = ()
+    tx: Transaction | None = None
+    error: errors.ApiError | None = None
+
+
+Step = Callable[[Iterator[Attempt], list[Attempt]], None]
+"""Takes each attempt that comes; those that do not go on to the next step, but have not failed, it adds to the list."""

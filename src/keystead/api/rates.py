@@ -91,6 +91,8 @@ class Rates:
         self._monotonic = monotonic
         self._buckets: dict[tuple[str, str, str], Bucket] = {}
         self._lock = threading.Lock()
+        self.limited = bool(accounts or principals)
+        """Whether there is any quota."""
 
     def check(self, call: Call, service: str, targets: tuple[Target, ...]) -> None:
         """None; the request was counted.
@@ -98,7 +100,7 @@ class Rates:
         Raises:
             errors.Throttling: it is beyond a quota.
         """
-        if not self._accounts and not self._principals:
+        if not self.limited:
             return
         names = quotas_of(service, call.operation, targets)
         with self._lock, nullcontext() if self._shared is None else self._shared.turn():

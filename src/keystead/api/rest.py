@@ -6,7 +6,8 @@ parameters that the model fixes (`?acl`, `list-type=2`); query parameters and he
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 from urllib.parse import unquote
 from xml.sax.saxutils import escape
@@ -122,7 +123,13 @@ class RestEncoding:
     def __init__(self, exchange: Exchange) -> None:
         self.exchange = exchange
 
-    def decode(self, service: model.Service, operation: str, request: Request) -> Any:
+    def decoding(self, service: model.Service, operation: str) -> Callable[[Request], Any]:
+        return partial(self._decode, service, operation)
+
+    def answering(self, service: model.Service, operation: str) -> Callable[[Any, str], Response]:
+        return partial(self._answer, service, operation)
+
+    def _decode(self, service: model.Service, operation: str, request: Request) -> Any:
         """The request struct; a body that is a document is read for it.
 
         Raises:
@@ -134,7 +141,7 @@ class RestEncoding:
             body = exchange.payload.whole(summed=not _sums_another(shape))
         return rest_xml.decode(shape, request.headers, exchange.address.labels, exchange.query, body)
 
-    def answer(self, service: model.Service, operation: str, answer: Any, request_id: str) -> Response:
+    def _answer(self, service: model.Service, operation: str, answer: Any, request_id: str) -> Response:
         exchange = self.exchange
         headers = [*_identified(request_id), *exchange.headers]
         if not operation:  # a preflight

@@ -16,7 +16,7 @@ from urllib.parse import unquote
 import msgspec
 
 from keystead import errors
-from keystead.api.encoding import ENCODINGS, Encoding
+from keystead.api.encoding import ENCODINGS, Answer, Decode, Encoding
 from keystead.api.operation import Operation
 from keystead.api.rest import Exchange, RestEncoding, RestRouter, is_for_s3
 from keystead.api.service import Service
@@ -32,11 +32,18 @@ _NAME = re.compile(r"[a-z0-9-]+")
 _ACTION = b"Action="
 
 
+def _undecided(*_: Any) -> Any:
+    """What stands for functions of a route until it is made."""
+    raise NotImplementedError
+
+
 class Route(msgspec.Struct, frozen=True):
     """A service, one of its operations by name, and the encoding that its clients use.
 
     `exchange` is what a request to a service of a REST protocol has besides its struct. `offered` is the operation
-    itself, None if the service does not offer it.
+    itself, None if the service does not offer it. `name` is the service's. `plain`: the operation is offered, only
+    signatures say who asks for it, and there is no `exchange`. `tracked`: its uses of keys are told (`Operation.tracks_use`).
+    `decode` reads its requests, `answer` writes its answers.
     """
 
     service: Service
@@ -44,21 +51,26 @@ class Route(msgspec.Struct, frozen=True):
     encoding: Encoding
     exchange: Exchange | None = None
     offered: Operation | None = None
+    name: str = ""
+    plain: bool = False
+    tracked: bool = False
+    decode: Decode = _undecided
+    answer: Answer = _undecided
 
     def __post_init__(self) -> None:
-        msgspec.structs.force_setattr(self, "offered", self.service.operations.get(self.operation))
-
-    def decode(self, request: Request) -> Any:
-        """The request struct.
-
-        Raises:
-            errors.Serialization: the body is not what the operation takes.
-        """
-        return self.encoding.decode(self.service.model, self.operation, request)
-
-    def answer(self, answer: Any, request_id: str) -> Response:
-        """The response for a success."""
-        return self.encoding.answer(self.service.model, self.operation, answer, request_id)
+        """What follows from the others is worked out once."""
+        offered, described = self.service.operations.get(self.operation), self.service.model
+        signed = offered is not None and offered.identify is None and offered.certified is None
+        follows = {
+            "offered": offered,
+            "name": self.service.name,
+            "plain": signed and self.exchange is None,
+            "tracked": offered is not None and offered.tracks_use,
+            "decode": self.encoding.decoding(described, self.operation),
+            "answer": self.encoding.answering(described, self.operation),
+        }
+        for name, value in follows.items():
+            msgspec.structs.force_setattr(self, name, value)
 
     def refusal(self, error: errors.ApiError, request_id: str) -> Response:
         """The response for an error."""

@@ -21,8 +21,7 @@ from keystead.identity.names import ROLE
 from keystead.storage import Table, Transaction
 
 if TYPE_CHECKING:
-    from keystead.api.call import Call, Target
-    from keystead.api.operation import Operation
+    from keystead.api.parts import Attempt
 
 
 class LastUse(msgspec.Struct, frozen=True, gc=False):
@@ -77,6 +76,18 @@ class UsageTracker:
     def note(self, place: str, use: LastUse) -> None:
         """Remember `use` as the last one of the key at `place`."""
         self._recent[place] = use
+
+    def note_all(self, attempts: Sequence[Attempt]) -> None:
+        """None; each of these counts for GetKeyLastUsage, if its operation is one that does: all have succeeded."""
+        recent = self._recent
+        for attempt in attempts:
+            if attempt.route.tracked:
+                call = attempt.call
+                use = LastUse(call.operation, call.now, call.event_id, call.request_id)
+                for target in attempt.targets:
+                    key = target.key
+                    if key is not None:
+                        recent[key.place] = use
 
     def recent(self, place: str) -> LastUse | None:
         """The last use since the last flush, None if there was none."""
@@ -150,13 +161,3 @@ def _is_there(tx: Transaction, account: str, who: str) -> bool:
 def forget_caller(tx: Transaction, account: str, who: str) -> None:
     """None; the last use of an access key, or of a role by its unique id, will be gone with it."""
     tx.delete(CALLER_USE, f"{account}/{who}")
-
-
-def note_use(call: Call, operation: Operation | None, targets: Sequence[Target]) -> None:
-    """None; a success counts for GetKeyLastUsage, if the operation is one that does."""
-    if operation is None or not operation.tracks_use:
-        return
-    use = LastUse(call.operation, call.now, call.event_id, call.request_id)
-    for target in targets:
-        if target.key is not None:
-            call.usage.note(target.key.place, use)

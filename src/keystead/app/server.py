@@ -377,7 +377,6 @@ def build(
     """The server for a store that is open and a data directory that its journal is to be in.
 
     `worker` names the journal; the first worker also takes up journals that no worker has any more.
-
     `clock` is the service's time, which `--manual-clock` lets a developer move; `wall` dates signatures and
     HTTP answers, as clients' own clocks do.
 

@@ -7,20 +7,24 @@ called yet: a test compiles them all.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
+import msgspec
+
 from keystead.audit.rules import EVERYTHING, HIDDEN, SECRET, Paths, Rule, rule_of
 from keystead.wire.model import Member, Shape
 from keystead.wire.model import Rule as Type
 
 Shown = dict[str, Any]
+Encode = Callable[[Any], bytes]
 _Convert = Callable[[Any], Any]
 
+_encode = msgspec.json.Encoder().encode
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -35,12 +39,22 @@ def event_source(service: str) -> str:
 class Redaction:
     """What one operation's event shows; compiled when its first call comes."""
 
-    __slots__ = ("_rule", "_show_request", "_show_response", "data", "event_source", "read_only", "silent")
+    __slots__ = (
+        "_encode_request",
+        "_rule",
+        "_show_request",
+        "_show_response",
+        "data",
+        "event_source",
+        "read_only",
+        "silent",
+    )
 
     def __init__(self, service: str, rule: Rule) -> None:
         self._rule = rule
         self._show_request: dict[type[Shape], Callable[[Shape], Shown]] = {}
         self._show_response: dict[type[Shape], Callable[[Shape], Shown]] = {}
+        self._encode_request: dict[type[Shape], Encode] = {}
         self.event_source = event_source(service)
         self.read_only = rule.read_only
         self.data = rule.data
@@ -55,6 +69,18 @@ class Redaction:
             show = _members(shape, *_request_paths(shape, self._rule), tuple(self._rule.defaults.items()))
             self._show_request[shape] = show
         return show(request) or None
+
+    def encoding(self, shape: type[Shape]) -> Encode:
+        """What writes the requestParameters of requests of this shape as JSON."""
+        encode = self._encode_request.get(shape)
+        if encode is None:
+            paths = _request_paths(shape, self._rule)
+            encode = _encoding(shape, *paths, self._rule.defaults) or self._encoded
+            self._encode_request[shape] = encode
+        return encode
+
+    def _encoded(self, request: Shape) -> bytes:
+        return _encode(self.request_parameters(request))
 
     def response_elements(self, request: Shape, response: Shape | None, key_arn: str | None) -> Shown | None:
         """The event's responseElements after a success; `key_arn` is the key that was changed."""
@@ -178,6 +204,35 @@ def _plain(
         return result
 
     return show
+
+
+def _encoding(shape: type[Shape], shown: Paths, hidden: Paths, defaults: Mapping[str, str]) -> Encode | None:
+    """What writes the shown members of a `shape` as JSON, in a third of the time that takes by way of a dict.
+
+    For members that are shown as they are, one of which is always there, with one default at most; else None.
+    """
+    members = {_label(member): member for member in shape.MEMBERS}
+    labels = list(dict.fromkeys((*defaults, *(label for label, _, _ in _branches(shown, hidden)))))
+    found = [members[label] for label in labels if label in members]
+    converted = (_converter(members[label], *rests) for label, *rests in _branches(shown, hidden))
+    if any(converted) or not any(member.required for member in found):
+        return None
+    if not 1 < len(labels) == len(found) or len(defaults) > 1:
+        return None
+    fields = [
+        (f"member_{place}", Any, msgspec.field(default=None, name=label))
+        for place, label in enumerate(labels)
+    ]
+    written = msgspec.defstruct("Parameters", fields, omit_defaults=True, gc=False)
+    values, default = attrgetter(*(member.attribute for member in found)), next(iter(defaults.values()), None)
+
+    def encode(value: Shape) -> bytes:
+        parameters: Any = written(*values(value))
+        if parameters.member_0 is None:
+            parameters.member_0 = default
+        return _encode(parameters)
+
+    return encode
 
 
 _LABELS = {"AWSAccountId": "AWSAccountId", "Bucket": "bucketName"}

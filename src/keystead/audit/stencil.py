@@ -15,7 +15,7 @@ import msgspec
 
 from keystead.audit.event import event_time, written
 from keystead.audit.form import EventContext, Resource
-from keystead.audit.redact import Redaction, redaction
+from keystead.audit.redact import Encode, Redaction, redaction
 from keystead.wire.model import Shape
 
 LONGEST: Final = 4096
@@ -30,32 +30,35 @@ _CUTS: Final = (b"<time>", b'"<asked>"', b"<request id>", b"<event id>")
 _encode: Final = msgspec.json.Encoder().encode
 
 
+_Form = tuple[int, type[Shape], str, Encode, str, str, str]
+"""Of events of one second and requests of one shape: what stands before the parameters, what writes these, what follows."""
+
+
 class Stencil:
     """The events of calls that differ in nothing but their time, ids and parameters. Any thread may use it."""
 
-    __slots__ = ("_dated", "_head", "_ids", "_show")
+    __slots__ = ("_now", "_parts", "_show")
 
     def __init__(self, show: Redaction, parts: Sequence[bytes]) -> None:
         self._show = show
-        self._head = parts[:2]
-        self._ids = parts[2:]
-        self._dated = (-1, b"")
+        self._parts = [part.decode() for part in parts]
+        self._now: _Form = (-1, Shape, "", _encode, "", "", "")
 
     def event(self, time: float, request: Shape, request_id: str, event_id: str) -> bytes:
         """The event of a call at `time` (epoch seconds)."""
-        seconds, dated = self._dated
-        if seconds != int(time):
-            dated = self._date(int(time))
-        before, between, after = self._ids
-        asked = _encode(self._show.request_parameters(request))
-        return b"".join((dated, asked, before, request_id.encode(), between, event_id.encode(), after))
+        seconds, shape, dated, encode, before, between, after = self._now
+        if seconds != int(time) or type(request) is not shape:
+            self._now = form = self._form(
+                int(time), type(request)
+            )  # one value: other threads may do the same
+            _, _, dated, encode, before, between, after = form
+        asked = encode(request).decode()
+        return f"{dated}{asked}{before}{request_id}{between}{event_id}{after}".encode()
 
-    def _date(self, seconds: int) -> bytes:
-        """What stands before the parameters of events of this second."""
-        first, second = self._head
-        dated = first + event_time(seconds).encode() + second
-        self._dated = seconds, dated  # as one value: other threads may date it too
-        return dated
+    def _form(self, seconds: int, shape: type[Shape]) -> _Form:
+        first, second, before, between, after = self._parts
+        dated = first + event_time(seconds) + second
+        return seconds, shape, dated, self._show.encoding(shape), before, between, after
 
 
 def stencil(
