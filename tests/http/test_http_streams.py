@@ -10,7 +10,7 @@ import random
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -22,7 +22,8 @@ from keystead import errors
 from keystead.http import Limits, serve
 from keystead.http.inflow import MOST_HELD
 from keystead.http.intake import LEAST
-from keystead.wire.http import Buffer, Request, Response
+from keystead.http.outflow import Outflow
+from keystead.wire.http import Buffer, Request, Response, Send, Take
 from keystead.wire.rooms import Rooms
 
 PIECE = b"0123456789abcdef" * 4096
@@ -35,10 +36,10 @@ class Pieces:
     def __init__(self, loop: asyncio.AbstractEventLoop, count: int, *, breaks: bool = False) -> None:
         self._loop, self._left, self._breaks = loop, count, breaks
         self._rooms = Rooms(len(PIECE) // 2)
-        self.made = 0
+        self.made = self.sent = 0
         self.closed = threading.Event()
 
-    def pull(self, take: Callable[[Sequence[Buffer] | None], None]) -> None:
+    def pull(self, take: Take, _send: Send) -> None:
         self._left -= 1
         self.made += 1
         self._loop.call_soon(take, None if self._breaks and not self._left else self._piece())
@@ -52,6 +53,25 @@ class Pieces:
 
     def close(self) -> None:
         self.closed.set()
+
+
+class Eager(Pieces):
+    """The same, made and sent by threads of its own, until one is refused."""
+
+    def pull(self, take: Take, send: Send) -> None:
+        threading.Thread(target=self._run, args=(take, send)).start()
+
+    def _run(self, take: Take, send: Send) -> None:
+        sent = True
+        while sent:
+            self._left -= 1
+            self.made += 1
+            piece = None if self._breaks and not self._left else self._piece()
+            sent = send(piece)
+            if sent:
+                self.sent += 1
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(take, piece)
 
 
 class Streaming:
@@ -73,8 +93,9 @@ class Streaming:
         if request.path == "/refused":
             done(Response(403, (), b"no"))
             return
-        if request.path in {"/answer", "/broken"}:
-            source = Pieces(loop, COUNT, breaks=request.path == "/broken")
+        if (answer := request.path.removesuffix("/eager")) in {"/answer", "/broken"}:
+            kind = Pieces if answer == request.path else Eager
+            source = kind(loop, COUNT, breaks=answer == "/broken")
             self.sources.append(source)
             done(Response(200, (), b"", source, COUNT * len(PIECE)))
             return
@@ -273,21 +294,23 @@ def test_whoever_reads_hears_that_the_client_went_away() -> None:
     assert served.failures == ["RequestTimeoutException"]
 
 
-def test_an_answer_is_made_as_fast_as_it_is_taken() -> None:
-    with running() as (served, port, _):
+@pytest.mark.parametrize("path", ["/answer", "/answer/eager"])
+@pytest.mark.parametrize("loop", LOOPS)
+def test_an_answer_is_made_as_fast_as_it_is_taken(path: str, loop: str) -> None:
+    with running(new_loop=LOOPS[loop]) as (served, port, _):
         client = http.client.HTTPConnection("127.0.0.1", port)
         for _ in range(2):
-            client.request("GET", "/answer")
+            client.request("GET", path)
             answer = client.getresponse()
             assert answer.headers["Content-Length"] == str(COUNT * len(PIECE))
             assert answer.read() == PIECE * COUNT
         client.close()
         lazy = socket.create_connection(("127.0.0.1", port))
         lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
-        lazy.sendall(b"GET /answer HTTP/1.1\r\nHost: x\r\n\r\n")
+        lazy.sendall(b"GET %s HTTP/1.1\r\nHost: x\r\n\r\n" % path.encode())
         lazy.recv(10)
         other = http.client.HTTPConnection("127.0.0.1", port)
-        other.request("GET", "/answer")
+        other.request("GET", path)
         other.getresponse().read()
         other.close()
         assert served.sources[2].made < COUNT
@@ -295,10 +318,49 @@ def test_an_answer_is_made_as_fast_as_it_is_taken() -> None:
         assert served.sources[2].closed.wait(20)
 
 
-def test_an_answer_that_cannot_be_made_to_its_end_is_cut_not_ended() -> None:
+@pytest.mark.parametrize("path", ["/broken", "/broken/eager"])
+def test_an_answer_that_cannot_be_made_to_its_end_is_cut_not_ended(path: str) -> None:
     with running() as (_, port, _server):
         client = http.client.HTTPConnection("127.0.0.1", port)
-        client.request("GET", "/broken")
+        client.request("GET", path)
         with pytest.raises((http.client.IncompleteRead, ConnectionResetError)):
             client.getresponse().read()
         client.close()
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("secure", [False, True], ids=["plain", "TLS"])
+def test_threads_send_what_they_make_past_the_loop_but_never_past_tls(
+    loop: str, secure: bool, tls_contexts: tuple[ssl.SSLContext, ssl.SSLContext]
+) -> None:
+    serving, asking = tls_contexts if secure else (None, None)
+    with running(new_loop=LOOPS[loop], tls=serving) as (served, port, _):
+        client = (
+            http.client.HTTPConnection("127.0.0.1", port)
+            if asking is None
+            else http.client.HTTPSConnection("localhost", port, context=asking)
+        )
+        for _ in range(2):
+            client.request("GET", "/answer/eager")
+            assert client.getresponse().read() == PIECE * COUNT
+        client.close()
+    assert bool(sum(source.sent for source in served.sources)) is not secure
+
+
+def test_nothing_is_sent_on_a_descriptor_whose_connection_has_ended() -> None:
+    """It may be another's by then."""
+    near, far = socket.socketpair()
+
+    async def run() -> tuple[bool, bool]:
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.create_connection(asyncio.Protocol, sock=near)
+        flow = Outflow(Pieces(loop, COUNT), COUNT * len(PIECE), transport)
+        flow.pull(lambda _piece: None)
+        before = flow.offer([PIECE])
+        flow.close()
+        after = flow.offer([PIECE])
+        transport.abort()
+        return before, after
+
+    assert asyncio.run(run()) == (True, False)
+    far.close()

@@ -18,6 +18,7 @@ from keystead.api.pool import FairPool, Work
 from keystead.api.waiting import Home
 from keystead.crypto.frames import Buffer
 from keystead.objects import Blobs
+from keystead.wire.http import Send, Take
 
 log = structlog.get_logger("keystead.objects")
 
@@ -29,7 +30,6 @@ MOST_HELD: Final = 1024
 
 Soon = Callable[[Callable[[], None]], object]
 Made = Sequence[Buffer] | None
-Take = Callable[[Made], None]
 
 
 class Brake(msgspec.Struct, frozen=True):
@@ -71,50 +71,67 @@ class ObjectStore:
 
 
 class Pieces:
-    """A `wire.http.Source` over an iterator that may block. While one piece is sent the next one is made, and no more."""
+    """A `wire.http.Source` over an iterator that may block. When a piece is refused the next one is made, and no more.
+
+    The thread that has made a piece sends it, too, and goes on with the next: a change of threads for each piece costs more
+    than the sending.
+    """
 
     def __init__(self, chunks: Iterator[Buffer], pool: FairPool, soon: Soon, lane: str) -> None:
         self._chunks = chunks
         self._pool = pool
         self._soon = soon
         self._lane = lane
+        self._work = Work(self._make, self._give_up)
         self._lock = threading.Lock()  # guards the next three
-        self._made: deque[Made] = deque()
-        self._taker: Take | None = None
+        self._made: deque[Made] = deque()  # what nobody has asked for yet: one piece at most
+        self._asking: tuple[Take, Send] | None = None
         self._making = False
 
-    def pull(self, take: Take) -> None:
+    def pull(self, take: Take, send: Send) -> None:
         with self._lock:
-            if self._made:
-                self._soon(partial(take, self._made.popleft()))
-            else:
-                self._taker = take
+            made = list(self._made)
+            self._made.clear()
+            self._asking = None if made else (take, send)
             start, self._making = not self._making, True
-        if start:
-            self._pool.submit(self._lane, Work(self._make, self._give_up))
+        if made:
+            self._pass_on(made[0], take, send, self._pool.submit)
+        elif start:
+            self._pool.submit(self._lane, self._work)
 
     def close(self) -> None:
         self._chunks = iter(())
 
     def _make(self) -> None:
-        self._hand_over(self._next())
+        piece = self._next()
+        with self._lock:
+            asking = self._asking
+            if asking is None:
+                self._made.append(piece)
+                self._making = False
+        if asking is not None:
+            self._pass_on(piece, *asking, self._pool.again)
+
+    def _pass_on(self, piece: Made, take: Take, send: Send, submit: Callable[[str, Work], None]) -> None:
+        """None; the piece is sent, or else the loop has it, and the next one is made."""
+        sent = send(piece)
+        with self._lock:
+            self._asking = (take, send) if sent else None
+        with contextlib.suppress(RuntimeError):  # the server has stopped
+            if not sent:
+                self._soon(partial(take, piece))
+            if piece:
+                submit(self._lane, self._work)
 
     def _give_up(self) -> None:
-        self._hand_over(None)
-
-    def _hand_over(self, piece: Made) -> None:
-        """None; whoever waits has the piece, or whoever asks next, and then the one after it is made."""
+        """None; the pool has no room for the next piece, so the answer is cut here."""
         with self._lock:
-            taker, self._taker = self._taker, None
-            self._making = taker is not None and bool(piece)
-            if taker is None:
-                self._made.append(piece)
-        if taker is None:
-            return
-        with contextlib.suppress(RuntimeError):  # the server has stopped
-            if piece:
-                self._pool.submit(self._lane, Work(self._make, self._give_up))
-            self._soon(partial(taker, piece))
+            asking, self._asking = self._asking, None
+            if asking is None:
+                self._made.append(None)
+        if asking is not None:
+            with contextlib.suppress(RuntimeError):  # as above
+                self._soon(partial(asking[0], None))
 
     def _next(self) -> Made:
         """What is sent next; None if it cannot be made, which the log has."""

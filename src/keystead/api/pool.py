@@ -56,6 +56,16 @@ class FairPool:
         if given_up is not None:
             given_up.refuse()
 
+    def again(self, lane: str, work: Work) -> None:
+        """None; as `submit`, for work that goes on: only from a thread of the pool, as the last that it does for now.
+
+        It takes up this or what is before it as soon as it returns, so no other thread is woken.
+        """
+        with self._lock:
+            given_up = self._lanes.put(lane, work)
+        if given_up is not None:
+            given_up.refuse()
+
     def close(self) -> None:
         """None, once all that was submitted is done."""
         self.executor.shutdown()

@@ -32,13 +32,20 @@ class Body(Protocol):
         ...
 
 
+Take = Callable[[Sequence[Buffer] | None], None]
+"""What takes a piece of an answer, in parts, on the event loop's thread."""
+Send = Callable[[Sequence[Buffer] | None], bool]
+"""Whether all of a piece is sent and there are more to come; called in any thread, but not in two at a time."""
+
+
 class Source(Protocol):
     """The body of an answer, made piece by piece while it is sent; both are called on the event loop's thread."""
 
-    def pull(self, take: Callable[[Sequence[Buffer] | None], None]) -> None:
-        """None; `take` gets the next piece on the loop's thread, in parts, None if it cannot be made.
+    def pull(self, take: Take, send: Send) -> None:
+        """None; pieces are made and go through `send`, one after the other, and the first that it refuses to `take`.
 
-        Parts are not changed while anything looks at them.
+        Nothing more is sent before the next pull. A piece that cannot be made is None. Parts of a piece are not changed while
+        anything looks at them.
         """
         ...
 
