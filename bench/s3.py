@@ -64,6 +64,8 @@ def serve(kind: str, directory: str) -> None:
     if kind == "plain":
         writing.seal = lambda _key, _place, chunks, _entropy: iter(chunks)  # type: ignore[assignment]
         reading.unseal = plain_bytes  # type: ignore[assignment]
+    if kind == "over":
+        write_over()
     with RunningServer(Path(directory)) as running:
         told = {"url": running.url, "key": running.access_key_id, "secret": running.secret_access_key}
         print(json.dumps(told), flush=True)
@@ -73,6 +75,27 @@ def serve(kind: str, directory: str) -> None:
 def plain_bytes(_key: Any, _place: Any, _size: int, read: Any, start: int, length: int) -> Iterator[Any]:
     """The bytes of a blob as they are."""
     yield from read(start, length)
+
+
+def write_over() -> None:
+    """None; from now on blobs begin anew in the same file every 16 MiB, so that any number of bytes finds room and none is read."""
+    from keystead.objects.files import OsFiles  # noqa: PLC0415  only in a child
+
+    again = 16 * MIB
+    begin_sync = OsFiles.begin_sync
+
+    def write(_files: Any, descriptor: int, data: Any) -> None:
+        rest = memoryview(data)
+        while rest:
+            if os.lseek(descriptor, 0, os.SEEK_CUR) >= again:
+                os.lseek(descriptor, 0, os.SEEK_SET)
+            rest = rest[os.write(descriptor, rest) :]
+
+    def begin(files: Any, descriptor: int, start: int, length: int) -> None:
+        begin_sync(files, descriptor, start % again, length)
+
+    OsFiles.write = write  # type: ignore[assignment,method-assign]
+    OsFiles.begin_sync = begin  # type: ignore[assignment,method-assign]
 
 
 class Served:

@@ -1,13 +1,14 @@
 """Memory of the S3 gateway while many clients stream at the same time.
 
-    python bench/streams.py [--clients N] [--bytes N] [--shared N]
+    python bench/streams.py [--clients N] [--bytes N] [--shared N] [--puts N]
 
 Each client puts an object of so many bytes under a KMS key and gets it back, all clients together, in pieces that are made
 and dropped as they go. The server is a process of its own; its resident memory is read all the while. `growth` is the highest that
 was seen beyond what the server took before, after a first round with small bodies; `growth a client` is that divided by the
 clients. The goal is 64 clients with 1 GiB each; smaller bodies show the same if memory does not grow with them, which
 `half` tells: the same with half of the bytes. With `--shared` all clients also get one object of that size, which takes the disk's
-room once.
+room once. With `--puts` all of them also put an object of that size each to a server of its own whose blobs begin anew in the same
+file every 16 MiB: everything is written and synced, but no more room is needed than for that.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from typing import Self
 from s3 import MIB, Served, running
 
 PIECE = bytes(MIB)
+PATIENCE = 600
+"""Seconds: of one caller's uploads the server takes up 48 at a time, and the rest waits."""
 
 
 class Watch:
@@ -69,6 +72,7 @@ def put(server: Served, key: str, size: int) -> None:
         "x-amz-server-side-encryption": "aws:kms",
         "x-amz-server-side-encryption-bucket-key-enabled": "true",
     }
+    connection.timeout = PATIENCE
     connection.request("PUT", server.path("put_object", key), body(size), headers)
     answer = connection.getresponse()
     if answer.read() or answer.status != http.client.OK:
@@ -92,6 +96,11 @@ def stream(server: Served, number: int, size: int) -> None:
     """None; an object was put and got."""
     put(server, f"streams/{number}", size)
     get(server, f"streams/{number}", size)
+
+
+def put_only(server: Served, number: int, size: int) -> None:
+    """None; an object was put."""
+    put(server, f"streams/{number}", size)
 
 
 def get_shared(server: Served, _number: int, size: int) -> None:
@@ -146,17 +155,21 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=64)
     parser.add_argument("--bytes", type=int, default=16 * MIB)
     parser.add_argument("--shared", type=int, default=0)
+    parser.add_argument("--puts", type=int, default=0)
     arguments = parser.parse_args()
+    result: dict[str, object] = {"clients": arguments.clients}
     with tempfile.TemporaryDirectory() as directory, running("sealed", Path(directory)) as server:
         together(server, arguments.clients, MIB)
-        result = {
-            name: measured(server, arguments.clients, size)
-            for name, size in (("half", arguments.bytes // 2), ("whole", arguments.bytes))
-        }
+        for name, size in (("half", arguments.bytes // 2), ("whole", arguments.bytes)):
+            result[name] = measured(server, arguments.clients, size)
         if arguments.shared:
             put(server, "shared", arguments.shared)
             result["shared"] = measured(server, arguments.clients, arguments.shared, get_shared)
-    json.dump({"clients": arguments.clients, **result}, sys.stdout, indent=1)
+    if arguments.puts:
+        with tempfile.TemporaryDirectory() as directory, running("over", Path(directory)) as server:
+            together(server, arguments.clients, MIB, put_only)
+            result["puts"] = measured(server, arguments.clients, arguments.puts, put_only)
+    json.dump(result, sys.stdout, indent=1)
     print()
 
 
