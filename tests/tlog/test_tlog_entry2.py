@@ -287,6 +287,34 @@ def test_many_at_once_are_what_each_is_alone(made, first):
     ]
 
 
+parts_of_events = st.tuples(
+    st.sampled_from(["alice", "bob"]),
+    st.sampled_from(["2026-01-02T03:04:05Z", "2026-01-02T03:04:06Z", "yesterday"]),
+    st.sampled_from([None, {}, {"encryptionContext": {"a": "b"}}, {"requestID": "x", "keyId": "k"}]),
+    st.sampled_from([EVENT["requestID"], "none"]),
+    st.sampled_from([[], EVENT["resources"]]),
+)
+
+
+@given(st.lists(parts_of_events, max_size=12))
+def test_what_an_event_has_alike_with_the_one_before_it_is_told_of_it_alone(rows):
+    raw = [
+        text(
+            EVENT
+            | {
+                "userIdentity": {"type": "IAMUser", "userName": user},
+                "eventTime": time,
+                "resources": resources,
+            }
+            | {"requestParameters": asked, "requestID": request, "eventID": f"{n:08d}{EVENT['eventID'][8:]}"}
+        )
+        for n, (user, time, asked, request, resources) in enumerate(rows)
+    ]
+    assert event_leaves(raw, "w0", 7, SALTS) == [
+        event_leaf(event, "w0", index, SALTS) for index, event in enumerate(raw, 7)
+    ]
+
+
 @given(st.integers(0, 2000), st.binary(min_size=0, max_size=3), st.integers(0, 3))
 @settings(max_examples=300)
 def test_so_are_events_of_which_bytes_were_changed(at, put, cut):

@@ -114,9 +114,7 @@ def _group(data: bytes, at: Position) -> tuple[bytes, int] | None:
 def _take(data: bytes, offset: int, end: int, chain: bytes, base: int, found: Records) -> bytes | None:
     """The hash of the last record before `end`, all of which were added to `found`; None if one of them is not sound."""
     texts, offsets, unpack, hashed = found.texts, found.offsets, PREFIX.unpack_from, sha256
-    while offset < end:
-        if end - offset <= _CHAIN:
-            return None
+    while offset < end - _CHAIN:
         word, told = unpack(data, offset)
         begin = offset + _CHAIN
         behind = begin + (word & LONGEST_PAYLOAD)
@@ -130,4 +128,4 @@ def _take(data: bytes, offset: int, end: int, chain: bytes, base: int, found: Re
         texts.append(text)
         offsets.append(base + begin)
         offset, chain = behind, told
-    return chain
+    return chain if offset == end else None

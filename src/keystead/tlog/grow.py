@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from keystead.tlog.merkle import complete_root, join, leaf_hash, subtrees
+from keystead.tlog.merkle import complete_root, join, leaf_hashes, subtrees
 from keystead.tlog.tile import (
     ENTRIES,
     WIDTH,
@@ -45,7 +45,7 @@ def append(size: int, read: TileReader, leaves: Sequence[bytes]) -> Growth:
     bundles = _bundles(size, read, leaves)
     tiles: list[tuple[Tile, bytes]] = []
     edges: list[list[bytes]] = []  # of each level, the hashes of its last tile as far as it is not full
-    level, start, added = 0, size, [leaf_hash(leaf) for leaf in leaves]
+    level, start, added = 0, size, leaf_hashes(leaves)
     while added or start:
         full, edge = _fill(level, start, _edge(level, start, read) + added)
         tiles += full

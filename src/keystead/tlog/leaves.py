@@ -10,11 +10,10 @@ a caller chose can pass for a member. Any other event is left to `entry2`, which
 from __future__ import annotations
 
 from binascii import b2a_base64, unhexlify
-from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Sequence
+from functools import lru_cache, partial
 from hashlib import sha256
-from itertools import chain
-from struct import Struct
+from struct import unpack
 from typing import Final, NamedTuple
 
 import msgspec
@@ -47,6 +46,9 @@ _FIRST: Final = len(_REQUEST)
 _BETWEEN: Final = _FIRST + _ID
 _SECOND: Final = _BETWEEN + len(_EVENT)
 _REST: Final = _SECOND + _ID
+_LONG: Final = len(_ASKED)
+_NEVER: Final = b"\0"
+"""With which no event begins or ends."""
 
 _FEW_PAIRS: Final = 16
 _SHORT: Final = 16 << 10
@@ -56,8 +58,6 @@ _PARAMETERS_HEAD: Final = before(POINTERS[PARAMETERS])
 _PAIR_HEADS: Final = tuple(before(pointer_of(FIRST_PAIR + number)) for number in range(_FEW_PAIRS))
 """What is hashed before the texts of values."""
 
-_SALT: Final = Struct(f"{SALT_BYTES}s")
-
 _DIGITS: Final = bytes.maketrans(b"0123456789abcdef", b"0" * 16)
 _ID_SHAPE: Final = b"00000000-0000-0000-0000-000000000000"
 _END: Final = b'"v":%d}' % VERSION
@@ -65,7 +65,7 @@ _END: Final = b'"v":%d}' % VERSION
 
 def event_leaves(events: Sequence[bytes], journal: str, first: int, salts: Salts) -> list[bytes]:
     """The leaves of events that are the records from number `first` on of a worker's `journal`, of version 2."""
-    found = list(map(cut, events))
+    found = cut(events)
     cuts = [one for one in found if one is not None]
     if len(cuts) < len(events) or not _have_ids(cuts):
         return _made_apart(events, found, journal, first, salts)
@@ -113,27 +113,67 @@ class _Rest(NamedTuple):
     resources: bytes
 
 
+_Head = tuple[bytes, bytes, bytes, bytes, bytes]
+"""All that stands before an event's parameters: the region, an error, what was called and when, by whom; and the caller's digest."""
+
+_Frame = tuple[bytes, bytes, bytes, _Rest, bytes]
+"""What events with the same beginning and the same end have alike: pieces of a leaf, and the caller's digest."""
+
 _Asked = tuple[bytes, list[bytes], bytes]
 """Digests of parameters, of the pairs of an encryption context, and of the answer if there is one."""
 
-_Cut = tuple[_Who, _What, _Asked, _Rest, bytes, bytes, bytes]
-"""The parts of an event; its time, the id of its request and its own."""
+_Cut = tuple[_Frame, _Asked, bytes, bytes]
+"""What an event is made of: what it has alike with others, its parameters, and the ids of its request and its own."""
 
 
-def cut(event: bytes) -> _Cut | None:
-    """The event's parts; None if it is not made of them."""
+def cut(events: Sequence[bytes]) -> list[_Cut | None]:
+    """Of what each event is made; None of one that has not the form in which it is cut.
+
+    What an event has alike with the one before it is not looked up again: it begins, or ends, with the same bytes.
+    """
+    begin = behind = written = _NEVER
+    head, rest, asked, frame = None, None, None, None
+    found = list[_Cut | None]()
+    for event in events:
+        if not event.startswith(begin):
+            begin, head = _headed(event)
+            frame = None
+        start = len(begin) - _LONG
+        if not event.endswith(behind):
+            ids = event.find(_REQUEST, start)
+            behind = event[ids + _REST :] or _NEVER
+            rest, frame = _rest(behind), None
+        ids = len(event) - len(behind) - _REST
+        if head is None or rest is None or not start < ids or not event.startswith(_REQUEST, ids):
+            found.append(None)
+            continue
+        if frame is None:
+            region, error, name, kind, caller = head
+            frame = region, error, name + rest.kind + kind, rest, caller
+        middle = event[start:ids]
+        if middle != written:
+            written, asked = middle, _asked(middle)
+        if asked is None or event[ids + _BETWEEN : ids + _SECOND] != _EVENT:
+            found.append(None)
+        else:
+            request, own = event[ids + _FIRST : ids + _BETWEEN], event[ids + _SECOND : ids + _REST]
+            found.append((frame, asked, request, own))
+    return found
+
+
+def _headed(event: bytes) -> tuple[bytes, _Head | None]:
+    """The event up to where its parameters begin, and what is told there; nothing of one that has not that form."""
     time = event.find(_TIME)
     asked = event.find(_ASKED, time)
-    ids = event.find(_REQUEST, asked)
-    if not 0 < time < asked < ids or event[ids + _BETWEEN : ids + _SECOND] != _EVENT:
-        return None
+    if not 0 < time < asked:
+        return _NEVER, None
     who, what = _who(event[:time]), _what(event[time + _WHAT : asked])
-    middle, rest = _asked(event[asked:ids]), _rest(event[ids + _REST :])
     when = _when(event[time + _WHEN : time + _WHAT])
-    if who and what and middle and rest and when:
-        request, own = event[ids + _FIRST : ids + _BETWEEN], event[ids + _SECOND : ids + _REST]
-        return who, what, middle, rest, when, request, own
-    return None
+    begin = event[: asked + _LONG]
+    if who is None or what is None or when is None:
+        return begin, None
+    region, error, name, *_ = what
+    return begin, (region, error, name + when, who.kind, _caller(who, what))
 
 
 def _have_ids(cuts: Sequence[_Cut]) -> bool:
@@ -146,49 +186,34 @@ def _made(
     numbers: Sequence[int], events: Sequence[bytes], cuts: Sequence[_Cut], journal: str, salts: Salts
 ) -> list[bytes]:
     """The leaves of the events, put together."""
-    seeds = unhexlify(b"".join([one[-1] for one in cuts]).translate(None, b"-"))
+    seeds = unhexlify(b"".join([own for *_, own in cuts]).translate(None, b"-"))
     dealt = [
         _split(salts.at(place, seeds)) for place in (WHOLE, CALLER, PARAMETERS, FIRST_PAIR, FIRST_PAIR + 1)
     ]
     named = b',"journal":"%b",' % journal.encode()
-    leaves, sha, join = [], sha256, b"".join
+    leaves, sha, join, base64 = list[bytes](), sha256, b"".join, partial(b2a_base64, newline=False)
     for index, event, parts, salt, salt_1, salt_2, salt_3, salt_4 in zip(
         numbers, events, cuts, *dealt, strict=True
     ):
-        who, what, (parameters, pairs, response), rest, when, request, own = parts
+        (region, error, told, (_, keys, shared, resources), caller), asked, request, own = parts
+        parameters, pairs, response = asked
         commitments = (
             sha(EVENT + salt + event).digest()
-            + sha(salt_1 + _caller(who, what)).digest()
+            + sha(salt_1 + caller).digest()
             + sha(salt_2 + parameters).digest()
         )
         if pairs:
             commitments += sha(salt_3 + pairs[0]).digest()
             if len(pairs) > 1:
                 commitments += sha(salt_4 + pairs[1]).digest() + _more_pairs(pairs[2:], own, salts)
-        region, error, name, *_ = what
-        kind, keys, shared, resources = rest
-        pieces = (
-            region,
-            b2a_base64(commitments, newline=False),
-            error,
-            own,
-            name,
-            when,
-            kind,
-            who[1],
-            b"%d" % index,
-            named,
-            keys,
-            request,
-            _others(response, resources, own, salts) if response or resources else b'",',
-            shared,
-        )
-        leaves.append(join(pieces))
+        others = _others(response, resources, own, salts) if response or resources else b'",'
+        before_index = (region, base64(commitments), error, own, told)
+        leaves.append(join((*before_index, b"%d" % index, named, keys, request, others, shared)))
     return leaves
 
 
-def _split(salts: bytes) -> Iterator[bytes]:
-    return chain.from_iterable(_SALT.iter_unpack(salts))
+def _split(salts: bytes) -> tuple[bytes, ...]:
+    return unpack(f"{SALT_BYTES}s" * (len(salts) // SALT_BYTES), salts)
 
 
 def _more_pairs(pairs: Sequence[bytes], own: bytes, salts: Salts) -> bytes:

@@ -6,7 +6,7 @@ Whoever knows their hashes (a compact range) knows the root, and can go on appen
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import sha256
 from typing import Final
 
@@ -26,6 +26,12 @@ def leaf_hash(entry: bytes) -> bytes:
     return sha256(_LEAF + entry).digest()
 
 
+def leaf_hashes(entries: Iterable[bytes]) -> list[bytes]:
+    """The same of many."""
+    sha, leaf = sha256, _LEAF
+    return [sha(leaf + entry).digest() for entry in entries]
+
+
 def node_hash(left: bytes, right: bytes) -> bytes:
     """The hash of a node above two others."""
     return sha256(_NODE + left + right).digest()
@@ -33,10 +39,10 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 
 def complete_root(hashes: Sequence[bytes]) -> bytes:
     """The hash above `hashes`, whose number is a power of two."""
+    sha, node = sha256, _NODE
     while len(hashes) > 1:
         hashes = [
-            sha256(_NODE + left + right).digest()
-            for left, right in zip(hashes[::2], hashes[1::2], strict=True)
+            sha(node + left + right).digest() for left, right in zip(hashes[::2], hashes[1::2], strict=True)
         ]
     return hashes[0]
 

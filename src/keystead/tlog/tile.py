@@ -104,7 +104,8 @@ def encode_bundle(entries: Sequence[bytes]) -> bytes:
     """
     if not 0 < len(entries) <= WIDTH or max(map(len, entries)) > LONGEST_ENTRY:
         raise LogError("a bundle holds 1 to 256 entries of up to 65,535 bytes")
-    return b"".join([part for entry in entries for part in (len(entry).to_bytes(2, "big"), entry)])
+    told = {length: length.to_bytes(_LENGTH_BYTES, "big") for length in set(map(len, entries))}
+    return b"".join([part for entry in entries for part in (told[len(entry)], entry)])
 
 
 def decode_bundle(data: bytes, width: int) -> list[bytes]:
