@@ -43,7 +43,11 @@ KEYSTEAD = Path(sys.executable).with_name("keystead")
 
 
 def fill(directory: Path, count: int) -> list[str]:
-    """The ids of `count` keys, each with an alias, in a new deployment."""
+    """The ids of `count` keys, each with an alias, in a new deployment; what was kept of an earlier run is taken as it is."""
+    kept = directory.with_suffix(".json")
+    if kept.exists():
+        ids: list[str] = json.loads(kept.read_text())
+        return ids
     entropy = SystemEntropy()
     options = SealOptions(directory=directory, entropy=entropy)
     store = app.create(directory, options, "file", entropy)
@@ -56,6 +60,7 @@ def fill(directory: Path, count: int) -> list[str]:
         account = SeedAccount(id=ACCOUNT, name="main", root_credentials=root, keys=keys)
         apply_seed(store, keyring, Seed(accounts=[account]), time.time(), entropy)
     store.close()
+    kept.write_text(json.dumps(ids))
     return ids
 
 
@@ -65,6 +70,7 @@ class Server:
     def __init__(self, directory: Path, ids: list[str]) -> None:
         self.ids = ids
         self.marker: dict[str, str] = {}
+        self.alias_marker: dict[str, str] = {}
         began = time.perf_counter()
         command = [
             str(KEYSTEAD), "dev", "--listen", "127.0.0.1:0", "--data-dir", str(directory), "--manual-clock",
@@ -107,12 +113,22 @@ def list_page(server: Server, _key: str) -> None:
     server.marker = {"Marker": page["NextMarker"]} if page["Truncated"] else {}
 
 
+def alias_page(server: Server, _key: str) -> None:
+    """The page of 10 aliases after the one that was asked for last."""
+    page = server.call("ListAliases", {"Limit": 10, **server.alias_marker})
+    server.alias_marker = {"Marker": page["NextMarker"]} if page["Truncated"] else {}
+
+
 OPERATIONS: dict[str, Callable[[Server, str], object]] = {
     "Encrypt": lambda server, key: server.call("Encrypt", {"KeyId": key, "Plaintext": "YXR0YWNr"}),
     "DescribeKey": lambda server, key: server.call("DescribeKey", {"KeyId": key}),
     "DescribeKey by alias": lambda server, key: server.call("DescribeKey", {"KeyId": f"alias/{key}"}),
     "ListAliases of a key": lambda server, key: server.call("ListAliases", {"KeyId": key}),
+    "Encrypt by alias": lambda server, key: server.call(
+        "Encrypt", {"KeyId": f"alias/{key}", "Plaintext": "YXR0YWNr"}
+    ),
     "ListKeys, a page": list_page,
+    "ListAliases, a page": alias_page,
 }
 
 
@@ -195,8 +211,15 @@ def main() -> int:
     parser.add_argument("--keys", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--requests", type=int, default=400)
+    parser.add_argument(
+        "--only", action="store_true", help="latencies only, without memory, the whole list and a deletion"
+    )
+    parser.add_argument(
+        "--keep", type=Path, help="where the deployments are, to be measured again without filling"
+    )
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="keystead-scale-") as place:
+    with tempfile.TemporaryDirectory(prefix="keystead-scale-") as temporary:
+        place = arguments.keep or temporary
         directories = [Path(place, "few"), Path(place, "many")]
         began = time.perf_counter()
         ids = [fill(directories[0], arguments.few), fill(directories[1], arguments.keys)]
@@ -210,8 +233,11 @@ def main() -> int:
                 print(
                     f"{len(server.ids)} keys: ready in {server.ready_after:.2f} s, {server.memory():.0f} MiB idle"
                 )
-            use_each(many)
+            if not arguments.only:
+                use_each(many)
             compare(few, many, arguments.rounds, arguments.requests)
+            if arguments.only:
+                return 0
             page_through(many)
             print(f"{len(many.ids)} keys: {many.memory():.0f} MiB afterwards")
             shred(many)
