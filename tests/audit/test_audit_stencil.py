@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keystead.audit import event, form
-from keystead.audit.stencil import LONGEST, MOST, Stencils, stencil
+from keystead.audit.stencil import LONGEST, MATERIAL, MOST, RESOURCE, Stencils, stencil
 from keystead.identity import Caller
 from keystead.wire.models import kms
 
@@ -61,6 +61,38 @@ def test_one_stencil_makes_what_each_event_is(shared, uses, additional):
         assert made.event(time, request, request_id, event_id) == event.call_event(
             own, "kms", "Encrypt", request, resources=RESOURCES, additional=additional
         )
+
+
+awkward = st.text(max_size=40) | st.sampled_from([RESOURCE, MATERIAL, ARN, "<time>", '"', "\\", "\u2028é"])
+
+
+@given(contexts, uses, st.lists(st.tuples(awkward, st.none() | awkward), min_size=1, max_size=3))
+def test_a_mould_makes_the_stencil_of_each_key(shared, uses, keys):
+    for arn, material in keys:
+        marked = None if material is None else {"keyMaterialId": MATERIAL}
+        mould = stencil(shared, "kms", "Encrypt", [form.Resource(ACCOUNT, event.KEY_TYPE, RESOURCE)], marked)
+        made = mould.of_key(arn, material)
+        own = [form.Resource(ACCOUNT, event.KEY_TYPE, arn)]
+        told = None if material is None else {"keyMaterialId": material}
+        if made is None:
+            assert MATERIAL in f"{shared.user_agent}{arn}" or RESOURCE in shared.user_agent
+            continue
+        for time, request, request_id, event_id in uses:
+            of_call = msgspec.structs.replace(shared, time=time, request_id=request_id, event_id=event_id)
+            assert made.event(time, request, request_id, event_id) == event.call_event(
+                of_call, "kms", "Encrypt", request, resources=own, additional=told
+            )
+
+
+@pytest.mark.parametrize("agent", [RESOURCE, MATERIAL, f"{MATERIAL} {RESOURCE}"])
+def test_a_mould_is_none_where_a_client_is_called_as_a_mark_is(agent):
+    resources = [form.Resource(ACCOUNT, event.KEY_TYPE, RESOURCE)]
+    mould = stencil(context(user_agent=agent), "kms", "Encrypt", resources, {"keyMaterialId": MATERIAL})
+    assert mould.of_key(ARN, "0" * 64) is None
+
+
+def test_a_stencil_of_one_key_is_no_mould():
+    assert stencil(context(), "kms", "Encrypt", RESOURCES, None).of_key(ARN, None) is None
 
 
 @pytest.mark.parametrize("agent", ["<time>", "<asked>", "a <request id>", "<event id> b"])

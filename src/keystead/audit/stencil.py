@@ -27,6 +27,9 @@ _TIME, _ASKED, _REQUEST_ID, _EVENT_ID = "<time>", "<asked>", "<request id>", "<e
 _CUTS: Final = (b"<time>", b'"<asked>"', b"<request id>", b"<event id>")
 """In the order of the members; parameters take the place of a text with its quotes."""
 
+RESOURCE, MATERIAL = "<resource>", "<material>"
+"""What stands in a mould for the key's ARN and for the id of its material."""
+
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -39,9 +42,9 @@ class Stencil:
 
     __slots__ = ("_now", "_parts", "_show")
 
-    def __init__(self, show: Redaction, parts: Sequence[bytes]) -> None:
+    def __init__(self, show: Redaction, parts: Sequence[str]) -> None:
         self._show = show
-        self._parts = [part.decode() for part in parts]
+        self._parts = parts
         self._now: _Form = (-1, Shape, "", _encode, "", "", "")
 
     def event(self, time: float, request: Shape, request_id: str, event_id: str) -> bytes:
@@ -54,6 +57,20 @@ class Stencil:
             _, _, dated, encode, before, between, after = form
         asked = encode(request).decode()
         return f"{dated}{asked}{before}{request_id}{between}{event_id}{after}".encode()
+
+    def of_key(self, resource: str, material: str | None) -> Stencil | None:
+        """That of the same calls with the key of this ARN, whose material that is, if this is a mould: made for `RESOURCE`.
+
+        None if it is none: if something that the caller chose looks like what is to be replaced, or if it is made too long.
+        """
+        marks = [(RESOURCE, resource)] if material is None else [(RESOURCE, resource), (MATERIAL, material)]
+        parts = self._parts
+        for mark, text in marks:
+            if sum([part.count(mark) for part in parts]) != 1:
+                return None
+            shown = _encode(text).decode()[1:-1]
+            parts = [part.replace(mark, shown) for part in parts]
+        return Stencil(self._show, parts) if sum(map(len, parts)) <= LONGEST else None
 
     def _form(self, seconds: int, shape: type[Shape]) -> _Form:
         first, second, before, between, after = self._parts
@@ -85,8 +102,8 @@ def stencil(
     parts = []
     for cut in _CUTS:
         part, _, event = event.partition(cut)
-        parts.append(part)
-    return Stencil(show, (*parts, event))
+        parts.append(part.decode())
+    return Stencil(show, (*parts, event.decode()))
 
 
 class Stencils:
