@@ -43,23 +43,19 @@ class Likeness:
         "_names",
         "_parser",
         "_peer",
-        "_pieces",
         "_secure",
         "_spelled",
         "_target",
         "_tls",
         "closing_line",
-        "on_body",
         "on_header",
     )
 
     def __init__(self, limits: Limits, data: bytes, request: Request, closing_line: str) -> None:
         self.closing_line = closing_line
         self._fields: dict[bytes, bytes] = {}
-        self._pieces: list[bytes] = []
-        # What the parser calls. A name that is repeated leaves no trace in `fields`, so `read` counts the lines.
+        # All that the parser calls. A name that is repeated leaves no trace in `fields`, so `read` counts the lines.
         self.on_header = self._fields.__setitem__
-        self.on_body = self._pieces.append
         self._parser = HttpRequestParser(self)
         self._parser.feed_data(data)
         self._spelled = tuple(self._fields)
@@ -73,30 +69,28 @@ class Likeness:
         self._peer, self._secure = request.peer, request.secure
         self._certificate, self._tls = request.certificate, request.tls
         self._fields.clear()
-        self._pieces.clear()
 
     def read(self, data: bytes) -> Request | None:
         """The request that is all of `data`; None if it is not alike, and then this reads nothing any more."""
-        fields, pieces = self._fields, self._pieces
+        fields = self._fields
         if len(data) > self._most or not data.startswith(self._line):
             return None
         try:
             self._parser.feed_data(data)
         except (HttpParserError, HttpParserUpgrade):
             return None
-        body, end = b"".join(pieces), data.find(_HEAD_END)
+        end = data.find(_HEAD_END)
         if (
             tuple(fields) != self._spelled
             or data.count(_LINE_END, 0, end) != len(fields)  # no name twice
             or self._judged(fields) != self._judgement
-            or end + _HEAD_END_LENGTH + len(body) != len(data)  # nothing of another request
         ):
             return None
         headers = dict(zip(self._names, head.texts(fields.values()), strict=False))
-        if headers["content-length"] != str(len(body)):
+        body = data[end + _HEAD_END_LENGTH :]
+        if headers["content-length"] != str(len(body)):  # all of it, and nothing of another request
             return None
         fields.clear()  # what a client sent is not kept while it is silent
-        pieces.clear()
         return Request(
             self._method,
             self._target,
