@@ -16,7 +16,7 @@ from keystead.http import head
 from keystead.http.limits import SLICE, Limits
 from keystead.wire.http import Request
 
-_JUDGED: Final = frozenset({b"connection", b"host", b"proxy-connection"})
+_JUDGED: Final = ("connection", "host", "proxy-connection")
 """Headers whose values decide something beside the length of the body."""
 _SPECIAL: Final = frozenset({"expect", "transfer-encoding", "upgrade"})
 """Headers that make a request one of a kind."""
@@ -60,7 +60,8 @@ class Likeness:
         self._parser.feed_data(data)
         self._spelled = tuple(self._fields)
         self._names = tuple(request.headers)
-        self._judged = operator.itemgetter(*[each for each in self._fields if each.lower() in _JUDGED])
+        spelled = dict(zip(self._names, self._spelled, strict=False))
+        self._judged = operator.itemgetter(*[spelled[name] for name in _JUDGED if name in spelled])
         self._judgement = self._judged(self._fields)
         self._line = data[: data.index(_LINE_END) + len(_LINE_END)]
         # Within every limit on a part: the head's counts four bytes beside name and value, and a line may have three.

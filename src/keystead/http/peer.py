@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+from functools import lru_cache
+from typing import Final
+
+_MEMOISED: Final = 1024  # addresses: many connections come from few
 
 
 def tls_of(transport: asyncio.BaseTransport) -> tuple[str, str] | None:
@@ -25,9 +29,12 @@ def address_of(peername: object) -> str:
 
     A policy's aws:SourceIp must see one form of each address, whatever the listening socket is.
     """
-    if not isinstance(peername, tuple) or not peername:
-        return ""
-    address = ipaddress.ip_address(str(peername[0]).partition("%")[0])
+    return _one_form(str(peername[0])) if isinstance(peername, tuple) and peername else ""
+
+
+@lru_cache(_MEMOISED)
+def _one_form(host: str) -> str:
+    address = ipaddress.ip_address(host.partition("%")[0])
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
         address = address.ipv4_mapped
     return str(address)
