@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Final, TypeVar
 
 import msgspec
@@ -17,6 +18,7 @@ from keystead.policy.readings import TooManyReadingsError, ambiguous, bounded, c
 
 T = TypeVar("T")
 Value = str | list[str]
+_MOST_FACTS: Final = 1024
 _EC_KEYS: Final = "kms:EncryptionContextKeys"
 
 
@@ -26,9 +28,15 @@ def is_plain(target: Target) -> bool:
     # One name is like no other.
     return not (
         (context and len(context) > 1 and ambiguous(context))
-        or (facts and len(facts) > 1 and ambiguous(facts))
+        or (facts and len(facts) > 1 and _ambiguous_facts(tuple(facts)))
         or (key is not None and key.tags and ambiguous(key.tags))
     )
+
+
+@lru_cache(_MOST_FACTS)
+def _ambiguous_facts(names: tuple[str, ...]) -> bool:
+    """The same of the facts that an operation says, which are mostly the same ones."""
+    return ambiguous(dict.fromkeys(names))
 
 
 def readings(target: Target) -> Sequence[Target]:

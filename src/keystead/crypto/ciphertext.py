@@ -8,7 +8,8 @@
         26     32  key material id
         58      -  the Aead's sealed form (`keystead.crypto.aead`)
 
-The associated data are the label, these 58 bytes and the canonical encryption context. The format is
+The associated data are the label, these 58 bytes and the canonical encryption context; the first two have
+fixed lengths and the third delimits itself, so they read in one way only. The format is
 published in docs/ciphertext/format.md, with a second decoder: it may gain versions, never change.
 """
 
@@ -118,7 +119,7 @@ def encrypt(
         ValueError: A malformed header, a salt of another length, or a context that is not Unicode text.
     """
     prefix = encode_header(header)
-    return prefix + aead.seal(plaintext, associated_data(prefix, context), salt)
+    return prefix + aead.seal(plaintext, AAD_LABEL + prefix + canonical_context(context), salt)
 
 
 def decrypt(aead: Aead, blob: bytes, context: Mapping[str, str] | None) -> bytes:
@@ -130,15 +131,7 @@ def decrypt(aead: Aead, blob: bytes, context: Mapping[str, str] | None) -> bytes
     """
     if len(blob) < OVERHEAD or blob[0] != VERSION:
         raise DecryptionFailed
-    return aead.open(blob[HEADER_BYTES:], associated_data(blob[:HEADER_BYTES], context))
-
-
-def associated_data(header: bytes, context: Mapping[str, str] | None) -> bytes:
-    """What the tag covers besides the plaintext: label, 58 header bytes, canonical context.
-
-    The first two have fixed lengths and the third delimits itself, so it reads in one way only.
-    """
-    return AAD_LABEL + header + canonical_context(context)
+    return aead.open(blob[HEADER_BYTES:], AAD_LABEL + blob[:HEADER_BYTES] + canonical_context(context))
 
 
 def canonical_context(context: Mapping[str, str] | None) -> bytes:
@@ -152,18 +145,16 @@ def canonical_context(context: Mapping[str, str] | None) -> bytes:
     """
     if not context:
         return _NO_PAIRS
-    pairs = tuple(context.items())
-    known = _contexts.get(pairs)
-    return _kept_context(pairs, context) if known is None else known
+    return _contexts.get(tuple(context.items())) or _kept_context(context)
 
 
-def _kept_context(pairs: tuple[tuple[str, str], ...], context: Mapping[str, str]) -> bytes:
+def _kept_context(context: Mapping[str, str]) -> bytes:
     """The canonical form, remembered if it is short: most messages of an application have one of a few contexts."""
     form = _canonical(context)
     if len(form) <= _SHORT:
         if len(_contexts) >= _MOST_CONTEXTS:
             _contexts.clear()
-        _contexts[pairs] = form
+        _contexts[tuple(context.items())] = form
     return form
 
 

@@ -29,14 +29,11 @@ class TooManyReadingsError(KeysteadError):
         super().__init__("Too many names of tags or of the encryption context differ only in case.")
 
 
-def ambiguous(names: Mapping[str, object] | None) -> bool:
+def ambiguous(names: Mapping[str, object]) -> bool:
     """True if some names differ only in case."""
-    if names is None or len(names) < 2:  # noqa: PLR2004  one name is like no other
-        return False
     together = "\0".join(names)
-    if together == together.lower():  # as it mostly is: then they are as different as they are written
-        return False
-    return len(set(map(str.lower, names))) < len(names)
+    # What is in lower case, as it mostly is, is as different as it is written.
+    return together != together.lower() and len(set(map(str.lower, names))) < len(names)
 
 
 def choices(pairs: Mapping[str, T]) -> Iterable[dict[str, T]]:

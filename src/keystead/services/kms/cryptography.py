@@ -13,11 +13,11 @@ from keystead.keyring.keyring import SALT
 from keystead.keys import Key
 from keystead.keys import spec as specs
 from keystead.keys.state import check_state
-from keystead.services.kms.lending import lend_current, lend_material
+from keystead.services.kms.lending import lend_material
 from keystead.services.kms.recipient import attested, delivered
 from keystead.services.kms.tables import KEYS
 from keystead.services.kms.targets import named_key, on_key
-from keystead.services.kms.use import check_dry_run, check_grant_tokens, check_usable, check_use, is_slow
+from keystead.services.kms.use import check_dry_run, check_grant_tokens, check_use, is_slow
 from keystead.wire.models import kms as wire
 
 DEFAULT_ALGORITHM = specs.SYMMETRIC_DEFAULT
@@ -39,9 +39,9 @@ def seal(call: Call, key: Key, algorithm: str, plaintext: bytes, context: Mappin
         errors.Validation: the plaintext does not fit the algorithm, or a context where none is allowed.
         errors.KeyUnavailable: the material is gone.
     """
-    ability, material = lend_current(call, key), key.current
-    if key.key_spec.is_encryption_key:
-        assert material is not None
+    material = key.current
+    ability = lend_material(call, key, material)
+    if material is not None and key.key_spec.is_encryption_key:
         header = Header(key.account, key.id, material.id)
         return ciphertext.encrypt(ability, header, plaintext, context, call.entropy.random(SALT))
     _refuse_context(context)
@@ -190,11 +190,11 @@ def decrypt(call: Call, request: wire.DecryptRequest, target: Target) -> wire.De
     key = target.found
     algorithm = request.encryption_algorithm or DEFAULT_ALGORITHM
     check_grant_tokens(call, request.grant_tokens)
-    blob = given_blob(request, request.key_id)
+    blob = request.ciphertext_blob or b""  # the key was found by it already, unless it is not needed
     if request.key_id is not None:
         check_state("Decrypt", key.state, key.arn)
         check_ciphertext_key(call, target, blob)
-    check_usable(key, "Decrypt", specs.ENCRYPT_DECRYPT, algorithm)
+    check_use(call, None, key, "Decrypt", specs.ENCRYPT_DECRYPT, algorithm)
     if ignores_ciphertext(request):
         check_dry_run(dry_run=True)
     plaintext, material_id = unseal(call, key, algorithm, blob, request.encryption_context)

@@ -23,18 +23,17 @@ def lend_current(call: Call, key: Key) -> Any:
     Raises:
         errors.KeyUnavailable: the material is gone.
     """
-    material = key.current
-    if material is None:
-        raise errors.KeyUnavailable("The key has no key material.")
-    return lend_material(call, key, material)
+    return lend_material(call, key, key.current)
 
 
-def lend_material(call: Call, key: Key, material: Material) -> Any:
+def lend_material(call: Call, key: Key, material: Material | None) -> Any:
     """What that material of the key can do.
 
     Raises:
-        errors.KeyUnavailable: the material is gone.
+        errors.KeyUnavailable: the material is gone, or there is none.
     """
+    if material is None:
+        raise errors.KeyUnavailable("The key has no key material.")
     if material.import_state == PENDING_IMPORT:
         return call.keyring.lend(call.tx, key.path, key.spec, material.id)
     loaded = call.keyring.loaded((key.path, material.id))

@@ -16,7 +16,7 @@ from keystead.services.kms.cryptography import (
     unseal,
 )
 from keystead.services.kms.targets import named_key
-from keystead.services.kms.use import check_dry_run, check_grant_tokens, check_usable, is_slow
+from keystead.services.kms.use import check_dry_run, check_grant_tokens, check_use, is_slow_with_two
 from keystead.wire.models import kms as wire
 
 
@@ -49,7 +49,7 @@ def _targets(call: Call, request: wire.ReEncryptRequest) -> tuple[Target, ...]:
     return (source, destination)
 
 
-@operation("ReEncrypt", targets=_targets, slow=is_slow, tracks_use=True)
+@operation("ReEncrypt", targets=_targets, slow=is_slow_with_two, tracks_use=True)
 def re_encrypt(
     call: Call, request: wire.ReEncryptRequest, source: Target, destination: Target
 ) -> wire.ReEncryptResponse:
@@ -57,13 +57,13 @@ def re_encrypt(
     old, new = source.found, destination.found
     old_algorithm = request.source_encryption_algorithm or DEFAULT_ALGORITHM
     new_algorithm = request.destination_encryption_algorithm or DEFAULT_ALGORITHM
-    blob = given_blob(request, request.source_key_id)
+    blob = request.ciphertext_blob or b""  # the key was found by it already, unless it is not needed
     check_grant_tokens(call, request.grant_tokens)
     check_state("ReEncryptFrom", old.state, old.arn)
     if request.source_key_id is not None:
         check_ciphertext_key(call, source, blob)
-    check_usable(old, "ReEncryptFrom", specs.ENCRYPT_DECRYPT, old_algorithm)
-    check_usable(new, "ReEncryptTo", specs.ENCRYPT_DECRYPT, new_algorithm)
+    check_use(call, None, old, "ReEncryptFrom", specs.ENCRYPT_DECRYPT, old_algorithm)
+    check_use(call, None, new, "ReEncryptTo", specs.ENCRYPT_DECRYPT, new_algorithm)
     if ignores_ciphertext(request):
         check_dry_run(dry_run=True)
     plaintext, old_material = unseal(call, old, old_algorithm, blob, request.source_encryption_context)

@@ -44,17 +44,16 @@ def on_key(
     in_context = hasattr(wire.SERVICE.operations[action].input, "encryption_context")
 
     def targets(call: Call, request: Any) -> tuple[Target, ...]:
-        return (
-            named_key(
-                call,
-                permission,
-                request.key_id,
-                aliases=aliases,
-                cross_account=cross_account,
-                context=request.encryption_context if in_context else None,
-                facts=facts(call, request) if facts else None,
-            ),
-        )
+        context = request.encryption_context if in_context else None
+        said = facts(call, request) if facts else None
+        ref = parse_key_ref(request.key_id, call.account, call.region)
+        if ref.place and (cross_account or ref.account == call.account):
+            key = call.tx.get(KEYS, ref.place)
+            if key is not None:
+                return (Target(permission, key.arn, key.account, key, None, context, said),)
+        # An alias, or there is no such key.
+        named = (call, permission, request.key_id)
+        return (named_key(*named, aliases=aliases, cross_account=cross_account, context=context, facts=said),)
 
     return targets
 
@@ -78,12 +77,10 @@ def named_key(
         errors.InvalidArn: the ARN names something else than a key (or alias, where allowed).
     """
     ref = parse_key_ref(identifier, call.account, call.region)
-    crosses = cross_account or ref.account == call.account
-    key = call.tx.get(KEYS, ref.place) if crosses and ref.place else None
-    if key is None and crosses:
-        if ref.alias is not None and not aliases:
-            raise _alias_refused(identifier)
-        key = _find_key(call, ref)
+    crosses = ref.account == call.account or cross_account
+    if crosses and ref.alias is not None and not aliases:
+        raise _alias_refused(identifier)
+    key = _find_key(call, ref) if crosses else None
     if key is None:
         asked = Target(permission, _named_arn(ref), ref.account, None, ref.alias, context, facts)
         raise hidden(call, asked)
@@ -104,7 +101,7 @@ def _alias_refused(identifier: str) -> errors.ApiError:
 
 
 def _find_key(call: Call, ref: KeyRef) -> Key | None:
-    """The key that `ref` points to, which is not there by its id; None if there is none in another account.
+    """The key that `ref` points to, None if there is none in another account.
 
     Raises:
         errors.NotFound: there is none in the caller's own account.
