@@ -21,6 +21,7 @@ from keystead.identity.names import ROLE
 from keystead.storage import Table, Transaction
 
 if TYPE_CHECKING:
+    from keystead.api.call import Call
     from keystead.api.parts import Attempt
 
 
@@ -79,15 +80,15 @@ class UsageTracker:
 
     def note_all(self, attempts: Sequence[Attempt]) -> None:
         """None; each of these counts for GetKeyLastUsage, if its operation is one that does: all have succeeded."""
-        recent = self._recent
+        last: dict[str, Call] = {}  # requests that came together often use the same key
         for attempt in attempts:
             if attempt.route.tracked:
-                call = attempt.call
-                use = LastUse(call.operation, call.now, call.event_id, call.request_id)
                 for target in attempt.targets:
                     key = target.key
                     if key is not None:
-                        recent[key.place] = use
+                        last[key.place] = attempt.call
+        for place, call in last.items():
+            self._recent[place] = LastUse(call.operation, call.now, call.event_id, call.request_id)
 
     def recent(self, place: str) -> LastUse | None:
         """The last use since the last flush, None if there was none."""
@@ -121,6 +122,12 @@ class CallerUses:
             self._recent[caller.account, caller.access_key_id] = (at, service, region)
         elif caller.kind == ASSUMED_ROLE and caller.issuer is not None:
             self._recent[caller.account, caller.issuer.id] = (at, service, region)
+
+    def note_all(self, attempts: Sequence[Attempt]) -> None:
+        """Remember these requests as the last ones of who sent them."""
+        for attempt in {attempt.call.standing: attempt for attempt in attempts}.values():
+            call = attempt.call
+            self.note(call.caller, call.now, attempt.route.name, call.region)
 
     def note_found(self, account: str, who: str, use: CallerUse) -> None:
         """Remember a use that a journal tells of, unless a newer one is known."""

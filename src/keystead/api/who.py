@@ -79,6 +79,7 @@ class Who:
                 request, done = requests[-1 - length_hint(coming)]
                 self._turn_away(request, self._told(request, done), problem, turn.started)
             else:
+                self._parts.usage.callers.note_all(known)
                 return known
 
     def dismiss(self, request: Request, done: Done, error: errors.ApiError) -> None:
@@ -96,7 +97,7 @@ class Who:
         """None; `known` has those whose sender is known, up to the one for which this raises."""
         parts, around, started, now, wall = self._parts, self._around, turn.started, turn.now, turn.wall
         route_of, authenticate, regions = self._router.route, parts.authenticator.authenticate, parts.regions
-        transaction, note, new_ids = parts.store.transaction, parts.usage.callers.note, self._ids
+        transaction, new_ids = parts.store.transaction, self._ids
         for request, done in coming:
             headers, overrides = request.headers, ""
             if ASKS in headers:
@@ -112,7 +113,6 @@ class Who:
             region = claim.scope.region
             if regions and region not in regions and name not in _GLOBAL:
                 raise _elsewhere(region)
-            note(standing.caller, now, name, region)
             if OVERRIDES in headers:
                 overrides = overriding(request, claim)
             call = call_of(around, request, route, standing, region, new_ids(), tx, now, via, None, overrides)
@@ -165,10 +165,10 @@ class Who:
         exchange.payload = arrival.payload
         ids = self._ids()
         call = call_of(self._around, request, route, known.standing, known.region, ids, tx, now, known.via)
-        parts.usage.callers.note(call.caller, now, route.name, call.region)
         attempt = Attempt(request, done, route, call, arrival.claim, number, turn.started)
         if route.offered is not None and route.offered.brief and isinstance(request.stream, Held):
             return attempt
+        parts.usage.callers.note_all([attempt])
         self._onward.queue(attempt, parts.bodies, functools.partial(self._onward.admit, [attempt]))
         return None
 
