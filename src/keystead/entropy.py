@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 import uuid
 from collections.abc import Callable
 from typing import Protocol
@@ -19,6 +20,7 @@ class Entropy(Protocol):
 
 _CHUNK = 32
 _CHUNKS = 256
+_chunks_of = struct.Struct(f"{_CHUNK}s" * _CHUNKS).unpack
 _UUID = 16
 _PAIRS = 128
 _BLANK = b"........-....-4...-a...-............ "
@@ -53,8 +55,7 @@ class SystemEntropy:
         try:
             return self._chunks.pop()  # one step for the interpreter: no two threads get the same chunk
         except IndexError:
-            block = os.urandom(_CHUNK * _CHUNKS)
-            fresh = [block[start : start + _CHUNK] for start in range(0, len(block), _CHUNK)]
+            fresh: list[bytes] = [*_chunks_of(os.urandom(_CHUNK * _CHUNKS))]
             first = fresh.pop()
             self._chunks.extend(fresh)
             return first
