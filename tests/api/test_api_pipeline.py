@@ -102,6 +102,25 @@ def test_a_defect_in_one_keeps_nobody_waiting(server, monkeypatch, step):
     assert b"secret" not in answers[1].body
 
 
+@pytest.mark.skipif(pipeline.__file__.endswith(".so"), reason="nothing in a compiled module can be replaced")
+def test_a_use_whose_event_cannot_be_made_is_refused_and_recorded_as_that(server, monkeypatch):
+    key = server.client("kms").create_key()["KeyMetadata"]["KeyId"]
+    sound = pipeline.records_of
+
+    def breaks(call, service, request, answer, targets, error, *rest):
+        if error is None:
+            raise RuntimeError("secret")
+        return sound(call, service, request, answer, targets, error, *rest)
+
+    monkeypatch.setattr(pipeline, "records_of", breaks)
+    (answer,) = together(server, [("Encrypt", {"KeyId": key, "Plaintext": "eA=="})])
+    assert answer.status == 500
+    assert b"secret" not in answer.body
+    (event,) = [event for event in server.events() if event["eventName"] == "Encrypt"]
+    assert event["errorCode"] == "KMSInternalException"
+    assert "additionalEventData" not in event
+
+
 def test_changes_in_one_group_are_each_made(server):
     key = server.client("kms").create_key()["KeyMetadata"]["KeyId"]
     names = [f"alias/together-{number}" for number in range(10)]

@@ -174,6 +174,21 @@ def test_an_event_that_could_never_be_journaled_is_refused_before_its_change(ben
     assert bench.store.transaction().get(THINGS, "a") is None
 
 
+def test_of_calls_handed_in_together_each_is_taken_or_refused_for_itself(root):
+    bench = Bench(root, limit=3)
+    together = [b"0", b"", b"1", b"2", b"3"]
+
+    def told(record):
+        return lambda error: bench.answers.append((record, type(error)))
+
+    bench.committer.submit(*[Submission((record,), None, told(record)) for record in together])
+    bench.loop.run()
+    assert sorted(bench.answers) == [(b"", JournalError), (b"2", JournalError), (b"3", JournalError)]
+    bench.turn()
+    assert bench.answers[3:] == [(b"0", type(None)), (b"1", type(None))]
+    assert bench.events() == [b"0", b"1"]
+
+
 def test_all_events_of_a_change_are_stored_with_it_and_journaled_in_their_order(bench):
     answers = []
     bench.committer.submit(Submission((b"caller's", b"owner's"), bench.put("a", 1), answers.append))
