@@ -85,6 +85,23 @@ def test_what_is_not_acknowledged_waits(tmp_path, journals):
     assert sorted(logged(tmp_path)) == expected(tmp_path, "w0")
 
 
+def test_of_many_records_a_checkpoint_leaves_the_last_few_to_the_next(tmp_path, journals):
+    one = sequencer(tmp_path, acknowledged=lambda name: journals[name == "w1"].next_index)
+    for counts, added in (
+        ((700, 600), [1280]),  # what fills five bundles
+        ((900, 900), [1792]),
+        ((5, 0), [33]),  # few: all that is there
+        ((3000, 2500), [4063, 1280]),
+    ):
+        for journal, count in zip(journals, counts, strict=True):
+            journal.append([event(n) for n in range(count)])
+        assert [one.step(even=True) for _ in added] == added
+        partial = [path for path in (tmp_path / "log/tile").rglob("*.p/*") if path.parent.parent.name == "0"]
+        assert len(partial) == (added == [33])
+    assert one.run() == 157
+    assert sorted(logged(tmp_path)) == expected(tmp_path, "w0", "w1")
+
+
 class Failing(OsDisk):
     """Fails at its step number `at`, before or after it is carried out."""
 

@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 
 MOST: Final = 4096
 """Entries that one checkpoint adds at most."""
+_MANY: Final = 1024
+"""Entries of which some may wait for the next checkpoint, so that none of the files that this one needs is soon of no use."""
 
 
 def leaf_of(frame: Frame, worker: str, salts: Salts, version: int = VERSION) -> bytes:
@@ -142,8 +144,11 @@ class Sequencer:
             added += count
         return added + count
 
-    def step(self) -> int:
+    def step(self, *, even: bool = False) -> int:
         """How many records one checkpoint added to the log: up to 4,096 of those that were durable when it began.
+
+        `even`: of many only so many that the last bundle is full; fewer than 256 are left. A partial bundle or tile is removed
+        when the next one has followed, and file systems make new files the slower, the more were removed lately.
 
         Raises:
             OperatorError: a journal or the log is damaged; it is named.
@@ -152,7 +157,7 @@ class Sequencer:
         try:
             if self._head is None:
                 self._resume()
-            return self._add()
+            return self._add(even=even)
         except BaseException:
             self._head, self._cursors = None, {}  # the next run begins from what is on the disk
             raise
@@ -180,20 +185,32 @@ class Sequencer:
     def _sign(self, size: int, root: bytes) -> str:
         return sign_checkpoint(Checkpoint(self._origin, size, root), self._signer)
 
-    def _add(self) -> int:
+    def _add(self, *, even: bool) -> int:
         assert self._head is not None
         journals, cursors = dict(self._head.journals), dict(self._cursors)
         leaves: list[bytes] = []
         there = {entry.name for entry in (self._directory / "journal").iterdir()}
+        room = self._even_room(there, journals) if even else MOST
         for worker in sorted(there | journals.keys()):
-            self._gather(worker, journals, cursors, leaves)
+            self._gather(worker, journals, cursors, leaves, room)
         if leaves:
             self._publish(leaves, journals)
         self._cursors = cursors
         return len(leaves)
 
+    def _even_room(self, there: set[str], journals: dict[str, int]) -> int:
+        """How many entries fill the last bundle, if many wait; otherwise as many as there may be."""
+        waiting = sum(max(0, (self._acknowledged(name) or 0) - journals.get(name, 0)) for name in there)
+        room = min(waiting, MOST)
+        return room - (self._size + room) % WIDTH if waiting >= _MANY else MOST
+
     def _gather(
-        self, worker: str, journals: dict[str, int], cursors: dict[str, Cursor], leaves: list[bytes]
+        self,
+        worker: str,
+        journals: dict[str, int],
+        cursors: dict[str, Cursor],
+        leaves: list[bytes],
+        room: int,
     ) -> None:
         limit = self._acknowledged(worker)
         for part in parts(self._directory, worker, cursors.get(worker), self._disk, limit or 0):
@@ -202,7 +219,7 @@ class Sequencer:
                 raise LogError(f"journal {worker}: record {part.gone} was in the log and is gone")
             if part.records is not None:
                 start, end = _due(part.records, worker, following, limit)
-                end = min(end, start + MOST - len(leaves))
+                end = min(end, start + room - len(leaves))
                 if end > start:
                     leaves += leaves_of(part.records, worker, start, end, self._salts)
                     journals[worker] = part.records.first + end

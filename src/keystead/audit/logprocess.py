@@ -30,6 +30,7 @@ from keystead.audit.logfiles import LOG
 from keystead.audit.logmessages import Channel, Line, Nudge, Report, Stop, Work
 from keystead.errors import JournalError, OperatorError
 from keystead.hardening import harden
+from keystead.tlog.tile import WIDTH
 
 if TYPE_CHECKING:
     from keystead.audit.witnessing import Witnesses
@@ -101,13 +102,14 @@ class LogProcess:
             return
         if self._witnesses is not None:
             Thread(target=self._have_witnessed, name="witnessing", daemon=True).start()
+        waited_for = True
         while not self._stopping:
             began = time.monotonic()
-            added = self._sequence()
+            added = self._sequence(even=not waited_for)
             if added or not self._complete:
                 self._fill_index(began + _INTERVAL, busy=added > _BUSY)
-            self._wait(began)
-        self._sequence()
+            waited_for = self._wait(began)
+        self._sequence(even=False)
         self._index.close()
 
     def _take_turn(self) -> bool:
@@ -124,15 +126,16 @@ class LogProcess:
             self._wait(time.monotonic())
         return False
 
-    def _wait(self, since: float) -> None:
-        """None when it is time for the next run: `_INTERVAL` after `since`, or sooner if somebody waits for it."""
+    def _wait(self, since: float) -> bool:
+        """Whether somebody waits for the next run, when it is time for it: `_INTERVAL` after `since`, or sooner if so."""
         self._listen(0)  # also when a run takes longer than that
         while not self._stopping:
             left = since + (_LEAST if self._nudged else _INTERVAL) - time.monotonic()
             if left <= 0:
                 break
             self._listen(left)
-        self._nudged = False
+        nudged, self._nudged = self._nudged, False
+        return nudged
 
     def _listen(self, patience: float) -> None:
         message = self._channel.hear(patience)
@@ -148,11 +151,11 @@ class LogProcess:
 
     # --------------------------------------------------------------------------- the log
 
-    def _sequence(self) -> int:
-        """How many records were added."""
+    def _sequence(self, *, even: bool) -> int:
+        """How many records were added; of many, `even`, the last few are left to the next run, which nobody waits for."""
         added, state = 0, "ok"
         try:
-            while (count := self._sequencer.step()) >= MOST:
+            while (count := self._sequencer.step(even=even)) > MOST - WIDTH:
                 added += count
                 self._tell(state=state)
             added += count
