@@ -16,12 +16,12 @@ from typing import Any
 
 import msgspec
 
+from keystead.audit.parameters import Encode, encoder_of
 from keystead.audit.rules import EVERYTHING, HIDDEN, SECRET, Paths, Rule, rule_of
 from keystead.wire.model import Member, Shape
 from keystead.wire.model import Rule as Type
 
 Shown = dict[str, Any]
-Encode = Callable[[Any], bytes]
 _Convert = Callable[[Any], Any]
 
 _encode = msgspec.json.Encoder().encode
@@ -219,20 +219,7 @@ def _encoding(shape: type[Shape], shown: Paths, hidden: Paths, defaults: Mapping
         return None
     if not 1 < len(labels) == len(found) or len(defaults) > 1:
         return None
-    fields = [
-        (f"member_{place}", Any, msgspec.field(default=None, name=label))
-        for place, label in enumerate(labels)
-    ]
-    written = msgspec.defstruct("Parameters", fields, omit_defaults=True, gc=False)
-    values, default = attrgetter(*(member.attribute for member in found)), next(iter(defaults.values()), None)
-
-    def encode(value: Shape) -> bytes:
-        parameters: Any = written(*values(value))
-        if parameters.member_0 is None:
-            parameters.member_0 = default
-        return _encode(parameters)
-
-    return encode
+    return encoder_of(labels, [member.attribute for member in found], next(iter(defaults.values()), None))
 
 
 _LABELS = {"AWSAccountId": "AWSAccountId", "Bucket": "bucketName"}

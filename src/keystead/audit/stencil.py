@@ -15,7 +15,8 @@ import msgspec
 
 from keystead.audit.event import event_time, written
 from keystead.audit.form import EventContext, Resource
-from keystead.audit.redact import Encode, Redaction, redaction
+from keystead.audit.parameters import Encode
+from keystead.audit.redact import Redaction, redaction
 from keystead.wire.model import Shape
 
 LONGEST: Final = 4096
