@@ -167,6 +167,27 @@ def test_one_client_alone_waits_for_those_who_were_there_last_time_while_somebod
     assert len(played.handled) == 17, "a turn brought nobody"
 
 
+@pytest.mark.parametrize("count", [1, ALONE + 1])
+def test_a_defect_in_a_turn_keeps_nobody_waiting_who_comes_later(count):
+    played = Played()
+    handle, defects = played.turns._handle, [ZeroDivisionError()]
+
+    def fails_once(together):
+        if defects:
+            raise defects.pop()
+        handle(together)
+
+    played.turns._handle = fails_once
+    played.arrive(*(signed("A") for _ in range(count)))
+    with pytest.raises(ZeroDivisionError):
+        played.loop.turn()
+    played.arrive(signed("A", number=7))
+    for _ in range(3):
+        played.loop.turn()
+    assert played.handled[-1] == signed("A", number=7)
+    assert not played.turns.gathering
+
+
 def test_a_modest_client_waits_for_no_more_than_one_request_of_a_greedy_one():
     played = Played()
     played.arrive(*(signed("GREEDY", number=number) for number in range(500)), signed("MODEST"))

@@ -50,13 +50,12 @@ def before_deletion(server: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     def arrange(act: Callable[[], Any]) -> None:
         submit, left = server.app.committer.submit, [act]
 
-        def held(submission: Submission) -> None:
-            tx = submission.transaction
-            writes = () if tx is None else tx.writes.values()
-            deletes = any(write.table is BUCKETS and write.record is None for write in writes)
-            if deletes and left:
+        def held(*submissions: Submission) -> None:
+            transactions = (each.transaction for each in submissions if each.transaction)
+            writes = [write for tx in transactions for write in tx.writes.values()]
+            if any(write.table is BUCKETS and write.record is None for write in writes) and left:
                 left.pop()()
-            submit(submission)
+            submit(*submissions)
 
         monkeypatch.setattr(server.app.committer, "submit", held)
 

@@ -116,11 +116,13 @@ class Turns:
         else:
             count = min(len(lanes), BEHIND)
         self._seen = 0
-        self._handle(lanes.take(count))
-        if lanes:
-            self._call_soon(self._look_again)
-        else:
-            self._going = self._overloaded = False
+        try:
+            self._handle(lanes.take(count))
+        finally:  # a defect is the loop's to report; whoever comes next is handled all the same
+            if lanes:
+                self._call_soon(self._look_again)
+            else:
+                self._going = self._overloaded = False
 
     def _give_up(self, request: Request, done: Done) -> None:
         if not self._overloaded:
