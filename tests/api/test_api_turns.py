@@ -155,11 +155,11 @@ def test_one_client_alone_waits_for_those_who_were_there_last_time_while_somebod
     assert len(played.handled) == 8
     played.arrive(*(signed("A") for _ in range(5)))
     played.loop.turn()
-    assert played.turns.gathering
+    assert played.turns.coming
     played.arrive(*(signed("A") for _ in range(3)))
     played.loop.turn()
     assert len(played.handled) == 16, "all are there: nobody is waited for"
-    assert not played.turns.gathering
+    assert not played.turns.coming
     played.arrive(signed("A"))
     played.loop.turn()
     assert len(played.handled) == 16
@@ -185,7 +185,7 @@ def test_a_defect_in_a_turn_keeps_nobody_waiting_who_comes_later(count):
     for _ in range(3):
         played.loop.turn()
     assert played.handled[-1] == signed("A", number=7)
-    assert not played.turns.gathering
+    assert not played.turns.coming
 
 
 def test_a_modest_client_waits_for_no_more_than_one_request_of_a_greedy_one():

@@ -83,6 +83,17 @@ def test_fewer_than_last_time_wait_for_one_turn_that_brings_nobody():
     assert played.woken == 2
 
 
+def test_among_several_clients_nobody_waits_for_what_another_sends():
+    played = Played()
+    played.hand_in(20)
+    played.turn()
+    played.write()
+    played.coming = None
+    played.hand_in(4)
+    played.turn()
+    assert played.woken == 2
+
+
 def test_enough_wait_for_nobody_whoever_may_come():
     played = Played()
     played.coming = True
@@ -91,7 +102,7 @@ def test_enough_wait_for_nobody_whoever_may_come():
     assert played.woken == 1
 
 
-@given(st.lists(st.sampled_from(["call", "turn", "write", "coming", "gone"]), max_size=60))
+@given(st.lists(st.sampled_from(["call", "turn", "write", "coming", "gone", "several"]), max_size=60))
 def test_nobody_is_left_waiting_when_the_loop_and_the_writer_rest(steps):
     played = Played()
     for step in steps:
@@ -103,8 +114,8 @@ def test_nobody_is_left_waiting_when_the_loop_and_the_writer_rest(steps):
             case "write" if played.woken:
                 played.woken -= 1
                 played.write()
-            case "coming" | "gone":
-                played.coming = step == "coming"
+            case "coming" | "gone" | "several":
+                played.coming = {"coming": True, "gone": False, "several": None}[step]
     played.coming = False
     while played.soon or played.woken:
         played.turn()

@@ -71,9 +71,9 @@ class Turns:
         return len(self._lanes)
 
     @property
-    def gathering(self) -> bool:
-        """Whether requests of a client that is alone wait for others of its own, and are handled within few turns."""
-        return self._going and not self._shared
+    def coming(self) -> bool | None:
+        """Whether requests wait, which are handled within few turns; None where several clients are expected."""
+        return None if self._shared else bool(self._lanes)
 
     def handle(self, request: Request, done: Done) -> None:
         """None; `request` is handled, or refused, when it is its turn."""

@@ -175,7 +175,7 @@ class App:
             self.journal,
             loop.call_soon_threadsafe,
             next_turn=loop.call_soon,
-            coming=lambda: self._turns.gathering,
+            coming=lambda: self._turns.coming,
             on_group=self.figures.measures.group,
             digests=log_keys.digests,
         )

@@ -95,7 +95,7 @@ class Committer:
         *,
         limit: int = LARGEST_LIMIT,
         next_turn: Callable[[Callable[[], None]], object] | None = None,
-        coming: Callable[[], bool] = _never,
+        coming: Callable[[], bool | None] = _never,
         on_group: Callable[[int, float], None] = _unseen,
         digests: StateDigests | None = None,
     ) -> None:

@@ -2,7 +2,7 @@
 
 A clock has no part in it. While one group is written the next one gathers. When the writer rests, it is woken as soon as
 as many wait as it had last time, which with the same clients are all that there are; otherwise once a turn of the loop has
-brought nobody and no request waits to be handled.
+brought nobody and no request waits to be handled. Among several clients nobody waits for what another sends.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Gathering:
         wake: Callable[[], None],
         waiting: Callable[[], int],
         next_turn: Callable[[Callable[[], None]], object],
-        coming: Callable[[], bool],
+        coming: Callable[[], bool | None],
     ) -> None:
         """A gathering of nobody.
 
@@ -30,7 +30,8 @@ class Gathering:
             wake: has the writer take all that waits; `written` is called when it has, also if nothing was left to take.
             waiting: how many calls wait.
             next_turn: runs a callable when the loop has gone through what is ready (`loop.call_soon`).
-            coming: whether requests are about to be handled, whose calls will be handed in within few turns.
+            coming: whether requests are about to be handled, whose calls will be handed in within few turns; None
+                among several clients.
         """
         self._wake = wake
         self._waiting = waiting
@@ -56,8 +57,9 @@ class Gathering:
         self._next_turn(self._look)
 
     def _look(self) -> None:
-        waiting = self._waiting()
-        if (not self._coming() and (waiting >= self._expected or waiting == self._seen)) or waiting >= ENOUGH:
+        waiting, coming = self._waiting(), self._coming()
+        all_there = not coming and (waiting >= self._expected or waiting == self._seen)
+        if all_there or coming is None or waiting >= ENOUGH:
             self._looking, self._writing, self._expected = False, True, min(waiting, ENOUGH)
             self._wake()
         else:
