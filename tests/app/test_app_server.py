@@ -12,7 +12,9 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
+from keystead.api.scheduler import Scheduler
 from keystead.app import build, open_or_create
+from keystead.audit.logfiles import LogFiles
 from keystead.entropy import SystemEntropy
 from keystead.seal import SealOptions
 from keystead.services.kms import deletion
@@ -142,6 +144,27 @@ def test_the_quota_of_keys_is_a_setting():
         with pytest.raises(ClientError, match="LimitExceededException"):
             kms.create_key()
         server.client("kms", region="eu-west-1").create_key()
+
+
+def test_a_stop_during_the_first_look_at_what_is_due_leaves_the_log_whole(tmp_path, monkeypatch):
+    async def run():
+        store = open_or_create(
+            tmp_path, SealOptions(directory=tmp_path, entropy=SystemEntropy()), SystemEntropy()
+        )
+        app = build(Settings(), store, tmp_path)
+        looking = asyncio.Event()
+
+        async def look(_self):
+            looking.set()
+            await asyncio.Event().wait()
+
+        monkeypatch.setattr(Scheduler, "run", look)
+        await app.start()
+        await looking.wait()
+        await app.stop()
+
+    asyncio.run(run())
+    assert LogFiles(tmp_path).head() is not None
 
 
 @pytest.mark.parametrize("turns", range(6))

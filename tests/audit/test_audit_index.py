@@ -1,5 +1,7 @@
 import json
 import tempfile
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -47,6 +49,22 @@ def journal(root):
 
 def ids(index, **asked):
     return [json.loads(found.payload)["eventID"] for found in find(index, Filter(**asked))]
+
+
+def test_all_who_come_first_at_once_find_an_index(root):
+    """Turning a file to WAL shuts others out at once, however long they would wait."""
+    together = threading.Barrier(6)
+
+    def first(_number):
+        together.wait(30)
+        return Index(root).positions()
+
+    with ThreadPoolExecutor(6) as pool:
+        for _ in range(40):
+            assert list(pool.map(first, range(6))) == [{}] * 6
+            assert [file.name for file in (root / "log").iterdir()] == ["index.db"]
+            assert (root / "log" / "index.db").stat().st_mode & 0o777 == 0o600
+            (root / "log" / "index.db").unlink()
 
 
 def test_takes_in_what_came_since_and_nothing_twice(root, journal):

@@ -17,7 +17,7 @@ from keystead.audit.index import Index
 from keystead.audit.journal import Journal
 from keystead.audit.logfiles import LogFiles
 from keystead.audit.logkeys import LogKeys
-from keystead.audit.logmessages import Channel, Line, Report, Work, channel
+from keystead.audit.logmessages import Channel, Line, Report, Stop, Work, channel
 from keystead.audit.sequencing import Sequencing
 from keystead.audit.verify import check_log
 
@@ -104,6 +104,43 @@ def test_what_came_just_before_the_end_is_in_the_log_too(tmp_path, journal):
     one.lead()  # a worker that stops leads no more
     assert one.pid is None
     sound(tmp_path, 9000)
+
+
+@pytest.mark.parametrize(
+    "moment", ["before_the_thread_runs", "while_the_process_starts", "before_it_has_its_work"]
+)
+def test_an_end_right_after_the_start_leaves_nothing_out(tmp_path, journal, monkeypatch, moment):
+    """The end comes at each moment at which there is nobody yet to tell it to."""
+    journal.append(events(0, 10))
+    one = Sequencing(Work(str(tmp_path), KEYS))
+    run, start, tell = Sequencing._work_on, Sequencing._start, Channel.tell
+
+    def told_to_end():
+        one._ending.set()
+        one._order(Stop())
+
+    def work_on(self):
+        if moment == "before_the_thread_runs":
+            told_to_end()
+        run(self)
+
+    def started(self):
+        if moment == "while_the_process_starts":
+            told_to_end()
+        return start(self)
+
+    def tells(self, message):
+        if moment == "before_it_has_its_work" and isinstance(message, Work):
+            told_to_end()
+        tell(self, message)
+
+    monkeypatch.setattr(Sequencing, "_work_on", work_on)
+    monkeypatch.setattr(Sequencing, "_start", started)
+    monkeypatch.setattr(Channel, "tell", tells)
+    one.lead()
+    one._thread.join(60)
+    one.stop()
+    sound(tmp_path, 10)
 
 
 def test_a_worker_that_never_led_has_no_process(tmp_path):

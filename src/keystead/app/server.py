@@ -329,13 +329,15 @@ class App:
         assert self._kick is not None
         while True:
             try:
-                self.store.refresh()
                 leads = self._leader.leads()
+                if (
+                    leads and self._sequencing is not None
+                ):  # before what may take long, or fail: evidence waits for neither
+                    self._sequencing.lead()
+                self.store.refresh()
                 await (self.scheduler.run() if leads else self.scheduler.keep_up())
                 self._courier.leads = self._follower.leads = leads
                 await self.figures.tick(self._upkeep, leads=leads)
-                if leads and self._sequencing is not None:
-                    self._sequencing.lead()
                 if self._watching is not None and leads:
                     self._watching.tick()
                 if leads:

@@ -7,9 +7,10 @@ many, are hashed.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -139,21 +140,28 @@ class Index:
             IndexUnavailable: the file cannot be used.
         """
         try:
-            self.path.parent.mkdir(mode=0o700, exist_ok=True)
-            self.path.touch(mode=0o600)
-            with closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
-                for pragma in (
-                    f"busy_timeout = {_BUSY_MILLISECONDS}",
-                    "journal_mode = WAL",
-                    "synchronous = NORMAL",  # after a power cut it is older, and catches up
-                    "cache_size = -32768",
-                    "temp_store = MEMORY",
-                ):
-                    connection.execute(f"PRAGMA {pragma}")
-                _prepare(connection)
+            if not self.path.exists():
+                self._create()
+            with _opened(self.path) as connection:
                 yield connection
         except (sqlite3.Error, OSError) as error:
             raise IndexUnavailable(f"the index {self.path} cannot be used: {error}") from error
+
+    def _create(self) -> None:
+        """None; the file is there, whole from its first moment.
+
+        While one process turns a file to WAL, SQLite lets others not wait but fail.
+        """
+        from tempfile import TemporaryDirectory  # noqa: PLC0415  needed once in the life of a deployment
+
+        self.path.parent.mkdir(mode=0o700, exist_ok=True)
+        with TemporaryDirectory(prefix="index-", dir=self.path.parent) as place:
+            begun = Path(place, self.path.name)
+            begun.touch(mode=0o600)
+            with _opened(begun):
+                pass
+            with suppress(FileExistsError):  # another was first
+                os.link(begun, self.path)
 
     def take_in(self, intake: Intake, most: int | None, source: Source | None = None) -> Progress:
         """As `catch_up`, over a connection that is open; from the journals, or from what tells of them.
@@ -242,6 +250,21 @@ def _oldest(root: Path, worker: str, disk: Disk) -> int:
     """The number of the first record that the worker's journal still has."""
     segments = headers(disk, directory_of(root, worker), worker)
     return segments[0].first_index if segments else 0
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[sqlite3.Connection]:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        for pragma in (
+            f"busy_timeout = {_BUSY_MILLISECONDS}",
+            "journal_mode = WAL",
+            "synchronous = NORMAL",  # after a power cut it is older, and catches up
+            "cache_size = -32768",
+            "temp_store = MEMORY",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+        _prepare(connection)
+        yield connection
 
 
 @contextmanager

@@ -102,12 +102,15 @@ class Sequencing:
     # -------------------------------------------------------------------------- the thread
 
     def _work_on(self) -> None:
-        pause = 0.0
-        while not self._ending.wait(pause):
+        pause, ended = 0.0, False
+        while (
+            not ended
+        ):  # once at least, so that what is durable is in the log even if the end came right after the start
             began = time.monotonic()
             self._run_process()
             lived = time.monotonic() - began
             pause = 0.0 if lived > _LONGEST_PAUSE else min(_LONGEST_PAUSE, pause + _PAUSE)
+            ended = self._ending.wait(pause)
 
     def _run_process(self) -> None:
         """None, once a process was started and has ended."""
@@ -116,9 +119,9 @@ class Sequencing:
         except OSError as error:
             self._tell(f"log behind: its process does not start: {error.strerror}")
             return
+        ours.tell(self._work)  # before any order
         with self._lock:
             self._process, self._channel = process, ours
-        ours.tell(self._work)
         if self._ending.is_set():  # told before there was anybody to tell
             ours.tell(Stop())
         self._listen(ours)
