@@ -398,6 +398,49 @@ def test_requests_apart_are_those_of_one_stream(more: tuple[bytes, ...]) -> None
         assert read(*pieces) == read(*bytewise(b"".join(pieces)))
 
 
+def framed(length: int, start: bytes = STARTS[0]) -> bytes:
+    return one((*ALIKE[:2], b"Content-Length: %d" % length), start, b"")
+
+
+def counting_itself(start: bytes, body: bytes) -> bytes:
+    """A request whose Content-Length is that of its own head and `body`, which is all that is there of it."""
+    length = next(n for n in range(1000) if n == len(framed(n, start)) + len(body))
+    return framed(length, start) + body
+
+
+@pytest.mark.parametrize("start", [STARTS[0], STARTS[2]])
+@pytest.mark.parametrize("body", BODIES)
+@pytest.mark.parametrize("first", [framed(0), framed(2) + b"ab", framed(1) + b"a"], ids=["empty", "ab", "a"])
+def test_no_head_counts_as_the_body_of_the_one_before(first: bytes, body: bytes, start: bytes) -> None:
+    """Else a proxy that passes two requests on would see two, and the server one, whose rest is a request of its own."""
+    reader = Reader(Limits(), "", secure=False)
+    reader.feed(one(ALIKE))
+    assert reader.likeness.read(first + counting_itself(start, body)) is None
+    pieces = [one(ALIKE), first + counting_itself(start, body), GOOD]
+    assert read(*pieces) == read(*bytewise(b"".join(pieces)))
+
+
+LENGTHS = st.sampled_from([0, 1, 2, 3, 61, 62, 63, 64, 65, 66, 67, 68, 126])
+PARTS = st.one_of(
+    st.builds(framed, LENGTHS, st.sampled_from(STARTS[:3])),
+    st.builds(counting_itself, st.sampled_from(STARTS[:3]), st.sampled_from(BODIES)),
+    st.sampled_from([*BODIES, b"\r\n", b"Host: x\r\n", b"A: 2\r\n\r\n"]),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(PARTS, min_size=1, max_size=5))
+def test_what_comes_in_one_piece_is_alike_only_if_it_is_one_request(parts: list[bytes]) -> None:
+    data, reader = b"".join(parts), Reader(Limits(), "", secure=False)
+    reader.feed(one(ALIKE))
+    alike = reader.likeness.read(data)
+    judged = Reader(Limits(), "", secure=False)
+    judged.feed(data)
+    if alike is not None:
+        assert [request for request, _ in judged.ready] == [alike]
+        assert not judged.begun
+
+
 @pytest.mark.parametrize("limits", [Limits(max_body=80), Limits(max_header_bytes=60), Limits(max_body=3)])
 def test_limits_hold_for_what_is_alike(limits: Limits) -> None:
     reader_ends = set()
@@ -430,6 +473,7 @@ def test_what_a_client_sent_is_not_kept_while_it_is_silent() -> None:
         reader.ready.clear()
         assert reader.likeness.read(GOOD)
         assert not reader.likeness._fields
+        assert not reader.likeness._bodies
 
 
 def test_a_connection_whose_requests_keep_changing_is_read_by_one_reader() -> None:

@@ -22,7 +22,6 @@ _SPECIAL: Final = frozenset({"expect", "transfer-encoding", "upgrade"})
 """Headers that make a request one of a kind."""
 _LINE_END: Final = b"\r\n"
 _HEAD_END: Final = b"\r\n\r\n"
-_HEAD_END_LENGTH: Final = len(_HEAD_END)
 
 
 class Likeness:
@@ -33,6 +32,7 @@ class Likeness:
     """
 
     __slots__ = (
+        "_bodies",
         "_certificate",
         "_fields",
         "_judged",
@@ -48,14 +48,16 @@ class Likeness:
         "_target",
         "_tls",
         "closing_line",
+        "on_body",
         "on_header",
     )
 
     def __init__(self, limits: Limits, data: bytes, request: Request, closing_line: str) -> None:
         self.closing_line = closing_line
         self._fields: dict[bytes, bytes] = {}
+        self._bodies: list[bytes] = []
         # All that the parser calls. A name that is repeated leaves no trace in `fields`, so `read` counts the lines.
-        self.on_header = self._fields.__setitem__
+        self.on_header, self.on_body = self._fields.__setitem__, self._bodies.append
         self._parser = HttpRequestParser(self)
         self._parser.feed_data(data)
         self._spelled = tuple(self._fields)
@@ -70,6 +72,7 @@ class Likeness:
         self._peer, self._secure = request.peer, request.secure
         self._certificate, self._tls = request.certificate, request.tls
         self._fields.clear()
+        self._bodies.clear()
 
     def read(self, data: bytes) -> Request | None:
         """The request that is all of `data`; None if it is not alike, and then this reads nothing any more."""
@@ -88,8 +91,11 @@ class Likeness:
         ):
             return None
         headers = dict(zip(self._names, head.texts(fields.values()), strict=False))
-        body = data[end + _HEAD_END_LENGTH :]
-        if headers["content-length"] != str(len(body)):  # all of it, and nothing of another request
+        # The parser's own first body: where it is all that follows the first head, it is that head's, whose length is told
+        # right, and no other head has left its values in `fields`.
+        body = self._bodies.pop(0) if self._bodies else b""
+        length = len(body)
+        if len(data) != end + len(_HEAD_END) + length or headers["content-length"] != str(length):
             return None
         fields.clear()  # what a client sent is not kept while it is silent
         return Request(
