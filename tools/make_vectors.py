@@ -60,7 +60,7 @@ def _vector(
 ) -> dict[str, object]:
     key, salt, material_id = (_bytes(name, field) for field in ("key", "salt", "key material id"))
     header = ciphertext.Header(account, key_id, material_id.hex())
-    blob = ciphertext.encrypt(Aead(key), header, plaintext, context, salt)
+    blob = ciphertext.encrypt(Aead(key), ciphertext.encode_header(header), plaintext, context, salt)
     return {
         "name": name,
         "key": key.hex(),

@@ -41,6 +41,13 @@ requests = st.builds(
     grant_tokens=st.none() | st.lists(st.text()),
     dry_run=st.none() | st.booleans(),
 )
+decryptions = st.builds(
+    kms.DecryptRequest,
+    ciphertext_blob=st.none() | st.binary(min_size=1),
+    key_id=st.none() | st.text(min_size=1),
+    encryption_algorithm=st.none() | st.text(),
+    encryption_context=st.none() | st.dictionaries(st.text(), st.text(), max_size=3),
+)
 contexts = st.builds(
     context,
     user_agent=st.text() | st.sampled_from(["<request id", "event id>", '"', "\\", "\u2028é"]),
@@ -61,6 +68,15 @@ def test_one_stencil_makes_what_each_event_is(shared, uses, additional):
         assert made.event(time, request, request_id, event_id) == event.call_event(
             own, "kms", "Encrypt", request, resources=RESOURCES, additional=additional
         )
+
+
+@given(decryptions)
+def test_a_request_without_a_member_that_is_always_there_shows_its_default(request):
+    own = context()
+    made = stencil(own, "kms", "Decrypt", RESOURCES, None)
+    assert made.event(own.time, request, own.request_id, own.event_id) == event.call_event(
+        own, "kms", "Decrypt", request, resources=RESOURCES
+    )
 
 
 awkward = st.text(max_size=40) | st.sampled_from([RESOURCE, MATERIAL, ARN, "<time>", '"', "\\", "\u2028é"])

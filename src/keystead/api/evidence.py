@@ -273,9 +273,8 @@ def _additional(call: Call, answer: Any, targets: tuple[Target, ...]) -> dict[st
 def _material(operation: str, answer: Any, key: Key) -> str | None:
     """The key material that was used, where events tell it. Encrypt's answer does not tell it, its event does."""
     if operation != "Encrypt" or answer is None:
-        return _told(answer)
-    current = key.current
-    return current.id if current is not None and key.spec == SYMMETRIC_DEFAULT else None
+        return getattr(answer, "key_material_id", None)  # as `_told`, without a call
+    return key.current_id if key.spec == SYMMETRIC_DEFAULT else None
 
 
 def _told(answer: Any) -> str | None:

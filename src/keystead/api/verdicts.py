@@ -90,7 +90,7 @@ class Verdicts(msgspec.Struct, gc=False):
             if way.said == names and way.read(call, target) in way.values:
                 return True
         return bool(self.by_grant) and self._allow_by(
-            call.relations.grants(call.tx, key), names, call, target
+            call.around.relations.grants(call.tx, key), names, call, target
         )
 
     def _allow_by(self, grants: Grants, names: tuple[str, ...], call: Call, target: Target) -> bool:
@@ -99,7 +99,7 @@ class Verdicts(msgspec.Struct, gc=False):
             return False
         pairs = pairs_of(target)
         for way in self.by_grant.values():
-            if way.said == names and (*way.read(call, target), *pairs) in way.values:
+            if way.said == names and way.read(call, target) + pairs in way.values:
                 return True
         return False
 

@@ -56,9 +56,8 @@ class Header(msgspec.Struct, frozen=True, gc=False):
     material_id: str
 
 
-@lru_cache(maxsize=4096)
 def encode_header(header: Header) -> bytes:
-    """The first 58 bytes of a blob; remembered, because a key in use encrypts again and again.
+    """The first 58 bytes of the blobs that this material of the key makes.
 
     Raises:
         ValueError: A field is not in the form that `Header` states.
@@ -109,17 +108,16 @@ def _header_in(prefix: bytes) -> Header:
 
 
 def encrypt(
-    aead: Aead, header: Header, plaintext: bytes, context: Mapping[str, str] | None, salt: bytes
+    aead: Aead, header: bytes, plaintext: bytes, context: Mapping[str, str] | None, salt: bytes
 ) -> bytes:
-    """The blob of `plaintext` under the key that `aead` holds and `header` names.
+    """The blob of `plaintext` under the key that `aead` holds and `header` names, as `encode_header` writes it.
 
     `salt` is 32 fresh random bytes (see `Aead.seal`).
 
     Raises:
-        ValueError: A malformed header, a salt of another length, or a context that is not Unicode text.
+        ValueError: A salt of another length, or a context that is not Unicode text.
     """
-    prefix = encode_header(header)
-    return prefix + aead.seal(plaintext, AAD_LABEL + prefix + canonical_context(context), salt)
+    return header + aead.seal(plaintext, AAD_LABEL + header + canonical_context(context), salt)
 
 
 def decrypt(aead: Aead, blob: bytes, context: Mapping[str, str] | None) -> bytes:

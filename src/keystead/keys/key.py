@@ -6,11 +6,12 @@ Times are epoch seconds. Of key material it knows the ids, and no bytes but wrap
 from __future__ import annotations
 
 import sys
-from functools import cached_property
 
 import msgspec
 
 from keystead import arn
+from keystead.crypto.ciphertext import Header, encode_header
+from keystead.keys.derived import Derived
 from keystead.keys.spec import KEY_SPECS, KeySpec
 
 CURRENT = "CURRENT"
@@ -116,32 +117,32 @@ class Key(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dict=Tr
         """Many keys have the same policy: it is kept once, and compared and found by its address."""
         msgspec.structs.force_setattr(self, "policy", sys.intern(self.policy))
 
-    @cached_property
+    @Derived
     def arn(self) -> str:
         """The key ARN."""
         return arn.key_arn(self.region, self.account, self.id)
 
-    @cached_property
+    @Derived
     def path(self) -> tuple[str, str, str]:
         """The parts of the key's place in every table: account, Region, key id."""
         return (self.account, self.region, self.id)
 
-    @cached_property
+    @Derived
     def place(self) -> str:
         """The same as one text."""
         return f"{self.account}/{self.region}/{self.id}"
 
-    @cached_property
+    @Derived
     def key_spec(self) -> KeySpec:
         """The row of the key's spec."""
         return KEY_SPECS[self.spec]
 
-    @cached_property
+    @Derived
     def algorithms(self) -> tuple[str, ...]:
         """The algorithms that the key offers for its usage."""
         return KEY_SPECS[self.spec].algorithms[self.usage]
 
-    @cached_property
+    @Derived
     def current(self) -> Material | None:
         """The material that new ciphertexts use; None before the first import."""
         for material in reversed(self.materials):
@@ -157,13 +158,32 @@ class Key(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dict=Tr
                 return material
         return None
 
+    @Derived
+    def current_id(self) -> str | None:
+        """The id of the material that new ciphertexts use; None before the first import."""
+        return None if self.current is None else self.current.id
+
     def material(self, material_id: str) -> Material | None:
         """The material with that id, None if the key never had it."""
         return self._by_id.get(material_id)
 
-    @cached_property
+    @Derived
     def _by_id(self) -> dict[str, Material]:
         return {material.id: material for material in reversed(self.materials)}  # of two the older one
+
+    @Derived
+    def header(self) -> bytes:
+        """How ciphertext blobs begin that the current material makes; of symmetric encryption keys that have one."""
+        assert self.current is not None
+        return self._header(self.current)
+
+    @Derived
+    def makers(self) -> dict[bytes, Material]:
+        """The materials by how ciphertext blobs begin that they made; of symmetric encryption keys."""
+        return {self._header(material): material for material in reversed(self.materials)}  # as above
+
+    def _header(self, material: Material) -> bytes:
+        return encode_header(Header(self.account, self.id, material.id))
 
     def wrapped(self, material_id: str) -> bytes | None:
         """That material as the key ring wraps it; None if it has a record of its own."""

@@ -8,7 +8,7 @@ from typing import Any
 from keystead import errors
 from keystead.api import Call, Target, operation
 from keystead.crypto import ciphertext
-from keystead.crypto.ciphertext import Header
+from keystead.crypto.ciphertext import HEADER_BYTES
 from keystead.keyring.keyring import SALT
 from keystead.keys import Key
 from keystead.keys import spec as specs
@@ -42,8 +42,7 @@ def seal(call: Call, key: Key, algorithm: str, plaintext: bytes, context: Mappin
     material = key.current
     ability = lend_material(call, key, material)
     if material is not None and key.key_spec.is_encryption_key:
-        header = Header(key.account, key.id, material.id)
-        return ciphertext.encrypt(ability, header, plaintext, context, call.entropy.random(SALT))
+        return ciphertext.encrypt(ability, key.header, plaintext, context, call.entropy.random(SALT))
     _refuse_context(context)
     try:
         sealed: bytes = ability.encrypt(plaintext, algorithm)
@@ -64,12 +63,10 @@ def unseal(
     """
     try:
         if key.key_spec.is_encryption_key:
-            header = ciphertext.header_of(blob)
-            material = key.material(header.material_id)
-            if header.key_id != key.id or header.account != key.account or material is None:
+            material = key.makers.get(blob[:HEADER_BYTES])
+            if material is None:
                 raise errors.DecryptionFailed  # noqa: TRY301  one answer for whatever is wrong
-            ability = lend_material(call, key, material)
-            return ciphertext.decrypt(ability, blob, context), material.id
+            return ciphertext.decrypt(lend_material(call, key, material), blob, context), material.id
         _refuse_context(context)
         assert key.current is not None
         return lend_material(call, key, key.current).decrypt(blob, algorithm), None
@@ -142,7 +139,7 @@ def _maker(call: Call, blob: bytes) -> Key | None:
     except errors.DecryptionFailed:
         return None
     key = call.tx.get(KEYS, f"{header.account}/{call.region}/{header.key_id}")
-    return key if key is not None and key.material(header.material_id) is not None else None
+    return key if key is not None and blob[:HEADER_BYTES] in key.makers else None
 
 
 def check_ciphertext_key(call: Call, target: Target, blob: bytes) -> None:
@@ -180,7 +177,7 @@ def given_blob(request: wire.DecryptRequest | wire.ReEncryptRequest, named: str 
 
 def _decrypt_targets(call: Call, request: wire.DecryptRequest) -> tuple[Target, ...]:
     facts = _encryption_facts(call, request)
-    blob = given_blob(request, request.key_id)
+    blob = request.ciphertext_blob or given_blob(request, request.key_id)
     return (ciphertext_target(call, "kms:Decrypt", blob, request.key_id, request.encryption_context, facts),)
 
 
@@ -189,13 +186,14 @@ def decrypt(call: Call, request: wire.DecryptRequest, target: Target) -> wire.De
     """Decrypt what Encrypt or GenerateDataKey* made, or what a client encrypted to an RSA public key."""
     key = target.found
     algorithm = request.encryption_algorithm or DEFAULT_ALGORITHM
-    check_grant_tokens(call, request.grant_tokens)
+    tokens = request.grant_tokens
     blob = request.ciphertext_blob or b""  # the key was found by it already, unless it is not needed
     if request.key_id is not None:
+        check_grant_tokens(call, tokens)
         check_state("Decrypt", key.state, key.arn)
         check_ciphertext_key(call, target, blob)
-    check_use(call, None, key, "Decrypt", specs.ENCRYPT_DECRYPT, algorithm)
-    if ignores_ciphertext(request):
+    check_use(call, tokens, key, "Decrypt", specs.ENCRYPT_DECRYPT, algorithm)
+    if request.dry_run and ignores_ciphertext(request):
         check_dry_run(dry_run=True)
     plaintext, material_id = unseal(call, key, algorithm, blob, request.encryption_context)
     check_dry_run(request.dry_run)

@@ -51,10 +51,6 @@ def _data_key(call: Call, key: Key, request: Any) -> tuple[bytes, bytes]:
     return plaintext, sealed
 
 
-def _material_id(key: Key) -> str | None:
-    return key.current.id if key.current else None
-
-
 @operation(
     "GenerateDataKey",
     targets=attested(on_key("GenerateDataKey", aliases=True, cross_account=True, facts=_facts)),
@@ -72,7 +68,7 @@ def generate_data_key(
         plaintext=plain,
         key_id=key.arn,
         ciphertext_for_recipient=enveloped,
-        key_material_id=_material_id(key),
+        key_material_id=key.current_id,
     )
 
 
@@ -88,7 +84,7 @@ def generate_data_key_without_plaintext(
     key = target.found
     _, sealed = _data_key(call, key, request)
     return wire.GenerateDataKeyWithoutPlaintextResponse(
-        ciphertext_blob=sealed, key_id=key.arn, key_material_id=_material_id(key)
+        ciphertext_blob=sealed, key_id=key.arn, key_material_id=key.current_id
     )
 
 
@@ -133,7 +129,7 @@ def generate_data_key_pair(
         public_key=pair.public_der,
         key_id=key.arn,
         key_pair_spec=request.key_pair_spec,
-        key_material_id=_material_id(key),
+        key_material_id=key.current_id,
         private_key_plaintext=plain,
         ciphertext_for_recipient=enveloped,
     )
@@ -158,7 +154,7 @@ def generate_data_key_pair_without_plaintext(
         public_key=pair.public_der,
         key_id=key.arn,
         key_pair_spec=request.key_pair_spec,
-        key_material_id=_material_id(key),
+        key_material_id=key.current_id,
     )
 
 

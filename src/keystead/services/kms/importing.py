@@ -192,7 +192,7 @@ def remove_material(tx: Transaction, keyring: Keyring, key: Key, material_id: st
 def _named_material(key: Key, material_id: str | None) -> str | None:
     """The id of the material that a request means: the current one if it names none."""
     if material_id is None:
-        return key.current.id if key.current else None
+        return key.current_id
     if not key.key_spec.is_encryption_key:
         raise errors.UnsupportedOperation(
             "KeyMaterialId is supported only for symmetric encryption KMS keys."

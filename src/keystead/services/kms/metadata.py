@@ -60,7 +60,7 @@ def _shown_material(key: Key) -> str | None:
     # Only symmetric encryption keys show it; a replica has none until it has been created.
     if not key.key_spec.is_encryption_key or key.state == KeyState.CREATING or key.custom_key_store_id:
         return None
-    return key.current.id if key.current else None
+    return key.current_id
 
 
 def _multi_region(key: Key) -> wire.MultiRegionConfiguration | None:

@@ -76,7 +76,7 @@ def re_encrypt(
         source_encryption_algorithm=old_algorithm,
         destination_encryption_algorithm=new_algorithm,
         source_key_material_id=old_material,
-        destination_key_material_id=material_shown(new, new.current.id if new.current else None),
+        destination_key_material_id=material_shown(new, new.current_id),
     )
 
 

@@ -73,7 +73,7 @@ class KeyRelations:
 
     def grants(self, tx: Transaction, key: Key) -> tuple[Grant, ...]:
         state, place = self._view.fresh(), key.place
-        kept = self._kept.peek(place)
+        kept = self._kept.hot.get(place) or self._kept.peek(place)
         if kept is not None and kept[0] is state:
             return kept[1]
         found = tuple(grant for _, grant in tx.scan(GRANTS, f"{place}/"))
