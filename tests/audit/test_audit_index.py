@@ -1,4 +1,5 @@
 import json
+import os
 import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -65,6 +66,20 @@ def test_all_who_come_first_at_once_find_an_index(root):
             assert [file.name for file in (root / "log").iterdir()] == ["index.db"]
             assert (root / "log" / "index.db").stat().st_mode & 0o777 == 0o600
             (root / "log" / "index.db").unlink()
+
+
+def test_no_folder_comes_and_goes_where_others_may_walk(root, monkeypatch):
+    """`Path.rglob`, which many use, raises where a folder is gone by the time that it looks into it."""
+    seen, link = [], os.link
+
+    def looking(source, target):
+        seen.extend(path for path in (root / "log").iterdir() if path.is_dir())
+        link(source, target)
+
+    monkeypatch.setattr("keystead.audit.index.os.link", looking)
+    assert Index(root).positions() == {}
+    assert seen == []
+    assert [file.name for file in (root / "log").iterdir()] == ["index.db"]
 
 
 def test_takes_in_what_came_since_and_nothing_twice(root, journal):

@@ -152,16 +152,20 @@ class Index:
 
         While one process turns a file to WAL, SQLite lets others not wait but fail.
         """
-        from tempfile import TemporaryDirectory  # noqa: PLC0415  needed once in the life of a deployment
+        from tempfile import mkstemp  # noqa: PLC0415  needed once in the life of a deployment
 
         self.path.parent.mkdir(mode=0o700, exist_ok=True)
-        with TemporaryDirectory(prefix="index-", dir=self.path.parent) as place:
-            begun = Path(place, self.path.name)
-            begun.touch(mode=0o600)
-            with _opened(begun):
+        # Of directories that come and go whoever walks through the data directory would hear as of errors.
+        descriptor, begun = mkstemp(prefix="index-", dir=self.path.parent)
+        os.close(descriptor)
+        try:
+            with _opened(Path(begun)):
                 pass
             with suppress(FileExistsError):  # another was first
                 os.link(begun, self.path)
+        finally:
+            for suffix in ("", "-wal", "-shm"):
+                Path(begun + suffix).unlink(missing_ok=True)
 
     def take_in(self, intake: Intake, most: int | None, source: Source | None = None) -> Progress:
         """As `catch_up`, over a connection that is open; from the journals, or from what tells of them.

@@ -163,12 +163,15 @@ def _disk(subject: Subject) -> Iterator[Finding]:
 def _files(directory: Path) -> dict[Path, os.stat_result]:
     """The files of the data directory, and about each what the file system knows."""
     found = {}
-    for path in sorted(directory.rglob("*")):
-        with contextlib.suppress(FileNotFoundError):  # SQLite's side files come and go
-            about = path.lstat()
-            if not stat.S_ISDIR(about.st_mode):
-                found[path] = about
-    return found
+    for place, folders, names in os.walk(
+        directory
+    ):  # passes over folders that are gone by now, as those of tiles
+        for path in (Path(place, name) for name in (*folders, *names)):
+            with contextlib.suppress(FileNotFoundError):  # SQLite's side files come and go
+                about = path.lstat()
+                if not stat.S_ISDIR(about.st_mode):
+                    found[path] = about
+    return dict(sorted(found.items()))
 
 
 def _modes(subject: Subject) -> Iterator[Finding]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +49,12 @@ class Documents:
         """The code with which `who` is refused to read the document."""
         return self._stage.refused(who, "s3", "get_object", _into(name), Bucket=BUCKET, Key=name)
 
-    def on_disk(self) -> list[Path]:
-        """What the server keeps of them, and of all else."""
-        return sorted(path for path in self._stage.data_dir.rglob("*") if path.is_file())
+    def on_disk(self) -> Iterator[bytes]:
+        """Each file's content of what the server keeps of them, and of all else."""
+        for folder, _, names in os.walk(self._stage.data_dir):
+            for name in names:
+                with suppress(FileNotFoundError):  # the server goes on, and names its files anew
+                    yield Path(folder, name).read_bytes()
 
 
 def _into(name: str) -> dict[str, str]:
