@@ -6,6 +6,7 @@ import base64
 from pathlib import Path
 
 import pytest
+from canaries import files
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.serialization import load_der_public_key
@@ -35,7 +36,7 @@ def pieces_left(data_dir: Path, sealed: list[bytes]) -> list[str]:
     }
     assert pieces
     found = []
-    for path in sorted(path for path in data_dir.rglob("*") if path.is_file()):
+    for path in files([data_dir]):
         try:
             data = path.read_bytes().rstrip(b"\0")  # a journal's segments are zeros mostly
         except FileNotFoundError:  # the log's tiles are replaced meanwhile

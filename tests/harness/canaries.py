@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import base64
-import mmap
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 SHORTEST = 12  # bytes: below that a form may turn up by chance
@@ -34,8 +34,10 @@ def forms(secret: bytes) -> dict[str, bytes]:
 
 
 def files(roots: Iterable[Path]) -> Iterator[Path]:
+    """Those that are there now; beside a running server files and folders come and go meanwhile."""
     for root in roots:
-        yield from (path for path in sorted(root.rglob("*")) if path.is_file() and not path.is_symlink())
+        paths = [Path(folder, name) for folder, _, names in os.walk(root) for name in names]
+        yield from (path for path in sorted(paths) if path.is_file() and not path.is_symlink())
 
 
 def leaks(secrets: dict[str, bytes], roots: Iterable[Path]) -> list[str]:
@@ -45,13 +47,9 @@ def leaks(secrets: dict[str, bytes], roots: Iterable[Path]) -> list[str]:
     ]
     found = []
     for path in files(roots):
-        if not path.stat().st_size:
-            continue
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            if not content.size():
-                continue
+        with suppress(FileNotFoundError):  # gone by now
             # Zeros need no search: a journal's segments are mostly made of them.
-            data = content[:].rstrip(b"\0")
+            data = path.read_bytes().rstrip(b"\0")
             found += [f"{name} as {form} in {path}" for name, form, value in wanted if value in data]
     return found
 
