@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any, Self
 
+from processes import children, runs, wait_until
 from signed_http import Client, get
 
 ACCESS_KEY_ID = "AKIDHELPER0000000000"
@@ -77,8 +78,12 @@ class DevServer:
         return answer.status, answer.body.decode()
 
     def kill(self) -> None:
-        """The process is gone as by a power cut, as far as it knows."""
+        """The process is gone as by a power cut, as far as it knows; and so are its workers, which end in order."""
+        workers = (
+            children(self.process.pid) if self.process is not None and "--workers" in self.options else ()
+        )
         self._end(signal.SIGKILL)
+        wait_until(lambda: not any(map(runs, workers)))  # who starts next would find that they still write
 
     def stop(self) -> int:
         """The exit status after SIGTERM."""

@@ -23,12 +23,17 @@ class KeyKnown:
 
 
 class Load:
-    """Several threads, one client each, from `start` until the server is gone."""
+    """Several threads, one client each, from `start` until the server is gone.
 
-    def __init__(self, client: Client, threads: int, name: str) -> None:
+    With `lasting` until `end` instead: who is cut off goes on with another key, as others than the one that was killed answer.
+    """
+
+    def __init__(self, client: Client, threads: int, name: str, *, lasting: bool = False) -> None:
         self.keys: list[KeyKnown] = []
         self.request_ids: list[str] = []
         self._client = client
+        self._lasting = lasting
+        self._ending = threading.Event()
         self._acknowledged = threading.Semaphore(0)
         self._lock = threading.Lock()
         self._threads = [
@@ -45,6 +50,10 @@ class Load:
         for _ in range(count):
             assert self._acknowledged.acquire(timeout=60), "the server stopped answering"
 
+    def end(self) -> None:
+        """None; no thread begins with another key."""
+        self._ending.set()
+
     def join(self) -> None:
         for thread in self._threads:
             thread.join(60)
@@ -52,12 +61,13 @@ class Load:
 
     def _run(self, name: str) -> None:
         number = 0
-        try:
-            while True:
-                number += 1
+        while not self._ending.is_set():
+            number += 1
+            try:
                 self._one_key(f"{name}-{number}", number)
-        except (OSError, http.client.HTTPException):
-            return  # the server is gone
+            except (OSError, http.client.HTTPException):
+                if not self._lasting:
+                    return  # the server is gone
 
     def _one_key(self, name: str, number: int) -> None:
         tags = [{"TagKey": "made-by", "TagValue": name}]

@@ -20,13 +20,24 @@ def children(pid: int) -> set[int]:
     found = set()
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal():
-            try:
-                state, parent, *_ = (entry / "stat").read_text().rpartition(")")[2].split()
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-            if int(parent) == pid and state != "Z":
+            state, parent = _about(int(entry.name))
+            if parent == pid and state != "Z":
                 found.add(int(entry.name))
     return found
+
+
+def runs(pid: int) -> bool:
+    """Whether there is that process and it has not ended, whoever is to hear of its end."""
+    return _about(pid)[0] not in {"", "Z"}
+
+
+def _about(pid: int) -> tuple[str, int]:
+    """Its state, empty if there is no such process, and who started it."""
+    try:
+        state, parent, *_ = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return "", 0
+    return state, int(parent)
 
 
 def log_process(pid: int) -> int | None:

@@ -320,22 +320,22 @@ def test_a_killed_worker_takes_nothing_with_it_and_is_replaced(tmp_path):
         loads = []
         for round_ in range(3):
             before = children(server)
-            load = Load(server.client(), 6, f"round-{round_}")
+            load = Load(server.client(), 6, f"round-{round_}", lasting=True)
             load.start()
             load.wait_for(60)
             os.kill(sorted(before)[round_], signal.SIGKILL)
             load.wait_for(60)  # the others go on
             wait_until(lambda: len(children(server) - before) == 1)  # noqa: B023
+            load.end()
+            load.join()  # else it may disable a key while that is looked at
             client = server.client()
-            for known in list(load.keys):
+            for known in load.keys:
                 assert client.must("DescribeKey", {"KeyId": known.id})
                 if known.blobs and not known.disabled and not known.doubtful:
                     blob, plaintext = known.blobs[0]
                     assert client.must("Decrypt", {"CiphertextBlob": blob})["Plaintext"] == plaintext
             loads.append(load)
         server.stop()
-        for load in loads:
-            load.join()
         assert {known for load in loads for known in load.request_ids} <= recorded(server)
         verified(server)
 

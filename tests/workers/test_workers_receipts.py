@@ -29,7 +29,8 @@ def client(port, receipts):
 
 
 def test_callers_of_every_worker_get_receipts_that_hold(tmp_path):
-    with DevServer(tmp_path / "data", tmp_path / "logs", "--workers", "2") as server:
+    patient = {"KEYSTEAD_RECEIPT_WAIT": "300"}
+    with DevServer(tmp_path / "data", tmp_path / "logs", "--workers", "2", environment=patient) as server:
         key = subprocess.run(
             [KEYSTEAD, "audit", "key", "--data-dir", tmp_path / "data"],
             capture_output=True,
