@@ -27,15 +27,25 @@ OUTSIDER = "999999999999"
 
 
 class Receiver:
-    """A receiver on loopback; `status` is what it answers, `got` what it was sent."""
+    """A receiver on loopback; `status` is what it answers, `got` what it was sent.
 
-    def __init__(self, port=0):
+    Until it starts connections to its port are refused, and nobody else can have the port.
+    """
+
+    def __init__(self):
         self.got, self.status, self.arrived = [], 200, threading.Condition()
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), self._handler())
+        self.server = http.server.ThreadingHTTPServer(
+            ("127.0.0.1", 0), self._handler(), bind_and_activate=False
+        )
+        self.server.server_bind()
         self.server.daemon_threads = True
         self.port = self.server.server_port
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True)
+
+    def start(self):
+        self.server.server_activate()
         self.thread.start()
+        return self
 
     def _handler(receiver):  # noqa: N805  the handler's own self is another one
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -68,7 +78,7 @@ class Receiver:
 
 @pytest.fixture
 def receiver():
-    one = Receiver()
+    one = Receiver().start()
     yield one
     one.close()
 
@@ -263,14 +273,14 @@ def test_a_server_tells_its_receiver_signed(receiver, tmp_path):
 
 def test_a_receiver_that_is_dead_delays_no_call_and_gets_everything_later(tmp_path):
     dead = Receiver()
-    dead.close()
     path = settings_file(tmp_path, dead.port, "[rules.cis-root-use]\nenabled = false\n")
     data = tmp_path / "data"
     with RunningServer(data, alarms=str(path)) as server:
         kms = server.client()
         for _ in range(3):
             kms.disable_key(KeyId=kms.create_key()["KeyMetadata"]["KeyId"])
-    back = Receiver(dead.port)
+        assert dead.got == []
+    back = dead.start()
     try:
         with RunningServer(data, alarms=str(path)):
             back.wait_for(3)

@@ -37,9 +37,11 @@ class Terminal:
     """A shell in an empty directory, and the servers that were started in it."""
 
     def __init__(self, directory):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.address = f"127.0.0.1:{probe.getsockname()[1]}"
+        # Bound, so that nobody else is given the port between two servers of the page; who may share it can listen on it.
+        self.port = socket.socket()
+        self.port.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.port.bind(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self.port.getsockname()[1]}"
         clean = {
             name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "KEYSTEAD_"))
         }
@@ -117,6 +119,7 @@ class Terminal:
             self.server.wait(timeout=PATIENCE)
         self.shell.stdin.close()
         self.shell.wait(timeout=PATIENCE)
+        self.port.close()
 
 
 def _reader(stream):
