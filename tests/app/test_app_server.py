@@ -183,9 +183,9 @@ def test_a_stop_right_after_a_change_is_not_missed(tmp_path, turns):
         for _ in range(turns):
             await asyncio.sleep(0)
         stopping = asyncio.create_task(app.stop())
-        await asyncio.wait({stopping}, timeout=10)
+        await asyncio.wait({stopping}, timeout=60)  # the log's process may take some to start and to end
         ended = stopping.done()
-        await asyncio.wait_for(stopping, 10)
+        await asyncio.wait_for(stopping, 60)
         assert ended
 
     asyncio.run(run())

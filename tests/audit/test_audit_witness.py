@@ -8,6 +8,7 @@ import sys
 
 import naive_tree
 import pytest
+from processes import wait_until
 from witnesses import RunningWitness
 
 from keystead.audit.journal import Journal
@@ -218,8 +219,8 @@ def test_a_dead_and_a_silent_witness_do_not_keep_the_others_from_signing(witness
         gone.close()
         addresses = [parse_address(f"http://127.0.0.1:{port} {key}") for port in (silent_port, gone_port)]
         witnesses = Witnesses([*addresses, witness.address], patience=1.0)
-        assert len(witnesses.cosign(note(5), prove(5))) == 1
-        assert len(witnesses.cosign(note(8), prove(8))) == 1
+        for size in (5, 8):  # a second may be too short for the witness, too, where the machine is busy
+            wait_until(lambda: len(witnesses.cosign(note(size), prove(size))) == 1)  # noqa: B023  called before the loop goes on
 
 
 def test_a_signature_by_another_key_is_not_taken(witness):

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from dev_process import DevServer
 from evidence import findings
+from processes import wait_until
 from signed_http import Client, get
 
 from keystead import app
@@ -34,25 +35,27 @@ def readiness(server: RunningServer) -> tuple[int, str]:
 
 def until(server: RunningServer, status: int, beginning: str) -> None:
     """The log is written twice a second, and a failed journal tries again when it is looked at."""
-    for _ in range(4000):
+
+    def told() -> bool:
         found = readiness(server)
-        if found[0] == status and found[1].startswith(beginning):
-            return
-    raise AssertionError(found)
+        return found[0] == status and found[1].startswith(beginning)
+
+    wait_until(told)
 
 
 def sequenced(server: RunningServer) -> None:
     """Returns once all that was recorded is in the log."""
     files = LogFiles(server.data_dir)
-    for _ in range(100_000):
+
+    def shown() -> bool:
         head = files.head()
-        if (
+        return (
             head is not None
             and head.journals.get(app.WORKER) == server.app.journal.next_index
             and (files.shown() or "").startswith(head.checkpoint)
-        ):
-            return
-    raise AssertionError("the log is behind")
+        )
+
+    wait_until(shown)
 
 
 def newest(data_dir: Path) -> Path:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from dev_process import DevServer
 from faulty_disk import one_after_the_other
+from processes import wait_until
 from signed_http import Client, get
 from stores import open_store
 
@@ -52,10 +53,7 @@ def readiness(server) -> tuple[int, str]:
 
 def until_ready(server) -> None:
     """A look at the readiness makes an attempt to recover; the attempt itself runs beside."""
-    for _ in range(1000):
-        if readiness(server) == (200, "ok"):
-            return
-    raise AssertionError(readiness(server))
+    wait_until(lambda: readiness(server) == (200, "ok"))
 
 
 def created(server) -> list[str]:
@@ -260,10 +258,7 @@ def test_files_that_cannot_grow(tmp_path: Path) -> None:
         assert status == 503
         assert "failed: " in json.loads(body)["state"]
         resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (hard, hard))
-        for _ in range(1000):
-            if server.ready()[0] == 200:
-                break
-        assert server.ready()[0] == 200
+        wait_until(lambda: server.ready()[0] == 200)
         assert client.must("Encrypt", {"KeyId": key, "Plaintext": "YQ=="})
         assert client.must("CreateKey")
         assert len(client.must("ListKeys")["Keys"]) == 2
