@@ -330,9 +330,8 @@ class App:
         while True:
             try:
                 leads = self._leader.leads()
-                if (
-                    leads and self._sequencing is not None
-                ):  # before what may take long, or fail: evidence waits for neither
+                # Before what may take long, or fail: evidence waits for neither.
+                if leads and self._sequencing is not None:
                     self._sequencing.lead()
                 self.store.refresh()
                 await (self.scheduler.run() if leads else self.scheduler.keep_up())
