@@ -1,5 +1,6 @@
 """The journal on a real disk: what was appended is read back, and every change to it is noticed."""
 
+import itertools
 import shutil
 import tempfile
 from hashlib import sha256
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keystead.audit import reader
+from keystead.audit import disk, reader
 from keystead.audit.disk import OsDisk, OsFile
 from keystead.audit.journal import Journal
 from keystead.audit.segment import SECTOR, Kind, encode_header, genesis
@@ -233,6 +234,29 @@ def test_where_writing_and_syncing_at_once_is_not_known_it_is_done_one_after_the
     assert OsFile.through == 0
     journal.append([b"c"])
     assert events(journal) == [b"a", b"b", b"c"]
+
+
+@pytest.mark.parametrize("size", [SECTOR, 1 << 16, (1 << 20) + SECTOR, 3 << 20])
+def test_a_new_segment_is_zeros_that_are_all_synced(tmp_path, monkeypatch, size):
+    steps = []
+
+    class Seen(OsFile):
+        def write(self, data, offset):
+            steps.append(offset + len(data))
+            return super().write(data, offset)
+
+        def sync(self):
+            steps.append("synced")
+            super().sync()
+
+    monkeypatch.setattr(disk, "OsFile", Seen)
+    OsDisk().create(tmp_path / "segment", size).close()
+    assert (tmp_path / "segment").read_bytes() == bytes(size)
+    assert steps[-2:] == [size, "synced"]
+    ends = [0, *(before for before, step in itertools.pairwise(steps) if step == "synced")]
+    assert all(after - before <= 1 << 20 for before, after in itertools.pairwise(ends)), (
+        "nobody waits long beside it"
+    )
 
 
 @pytest.mark.parametrize("worker", ["", "../up", "a/b", "x" * 33, "ä"])

@@ -16,6 +16,7 @@ from typing import Final
 import structlog
 
 from keystead.api.lanes import Lanes
+from keystead.audit.gathering import Company
 from keystead.wire.http import Handler, Request, Response
 
 log = structlog.get_logger("keystead.turns")
@@ -62,8 +63,7 @@ class Turns:
         self._claim = _NOBODY
         self._peer = ""
         self._shared = 0  # turns left in which several clients are expected
-        self._expected = 0  # requests that the turn before had
-        self._seen = 0  # requests that waited when the sockets had been read before
+        self._company = Company()
 
     @property
     def waiting(self) -> int:
@@ -94,15 +94,13 @@ class Turns:
         self._peer, self._claim = request.peer, claim_of(request) or _NOBODY
 
     def _look_again(self) -> None:
-        """None; for one client alone the sockets are read until all are there who were last time, or nobody comes.
+        """None; for one client alone the sockets are read until all are there who are to be expected, or nobody comes.
 
         What comes together costs less each, and who waits for the same sync is answered at the same time.
         """
-        waiting = len(self._lanes)
-        if self._shared or waiting >= self._expected or waiting == self._seen:
+        if self._shared or self._company.all_there(len(self._lanes)):
             self._go()
         else:
-            self._seen = waiting
             self._call_soon(self._look_again)
 
     def _go(self) -> None:
@@ -110,12 +108,12 @@ class Turns:
         if self._shared:
             self._shared -= 1
         if not self._shared:
-            count = self._expected = min(len(lanes), ALONE)
+            count = min(len(lanes), ALONE)
+            self._company.begin(count)
         elif lanes.fresh:  # whoever asks little does not even wait for what is handled in the same turn
             count = min(lanes.fresh, TOGETHER)
         else:
             count = min(len(lanes), BEHIND)
-        self._seen = 0
         try:
             self._handle(lanes.take(count))
         finally:  # a defect is the loop's to report; whoever comes next is handled all the same

@@ -14,7 +14,9 @@ from keystead.errors import JournalError
 
 _PRIVATE_FILE = 0o600
 _PRIVATE_DIRECTORY = 0o700
-_ZEROS = bytes(1 << 20)
+_ZEROS = bytes(1 << 16)
+"""Written at once: what is written at once, Linux keeps as one piece, and goes through all of it with each write into it."""
+_SYNCED_AT_ONCE = 1 << 20
 _UNKNOWN = frozenset({errno.EOPNOTSUPP, errno.ENOSYS})
 
 
@@ -180,8 +182,10 @@ class OsDisk:
             for offset in range(0, size, len(_ZEROS)):
                 part = _ZEROS[: size - offset]
                 write_whole(file, part, offset)
-                # In pieces, so that a group commit beside it never waits for the whole file.
-                file.sync()
+                end = offset + len(part)
+                if not end % _SYNCED_AT_ONCE or end == size:
+                    # In pieces, so that a group commit beside it never waits for the whole file.
+                    file.sync()
         except OSError:
             file.close()
             with suppress(OSError):  # the first error is the one to tell; an unused file does no harm

@@ -1,8 +1,7 @@
 """When the writer begins with what the event loop has handed in: large groups cost less each, and nobody waits for long.
 
 A clock has no part in it. While one group is written the next one gathers. When the writer rests, it is woken as soon as
-as many wait as it had last time, which with the same clients are all that there are; otherwise once a turn of the loop has
-brought nobody and no request waits to be handled. Among several clients nobody waits for what another sends.
+all are there (`Company`) and no request waits to be handled. Among several clients nobody waits for what another sends.
 """
 
 from __future__ import annotations
@@ -12,6 +11,25 @@ from typing import Final
 
 ENOUGH: Final = 32
 """Calls with which the writer goes on by itself: more together do not cost less each."""
+
+
+class Company:
+    """Whether all wait who are to be expected: as many as last time, which with the same clients are all that there are."""
+
+    def __init__(self) -> None:
+        self._expected = 0
+        self._seen = 0  # how many waited a turn of the loop before
+
+    def all_there(self, waiting: int) -> bool:
+        """Whether to begin with the `waiting`, since all came or a turn has brought nobody; asked once a turn."""
+        if waiting >= self._expected or waiting == self._seen:
+            return True
+        self._seen = waiting
+        return False
+
+    def begin(self, count: int) -> None:
+        """None; so many go together, and the next ones gather."""
+        self._expected, self._seen = count, 0
 
 
 class Gathering:
@@ -38,8 +56,7 @@ class Gathering:
         self._next_turn = next_turn
         self._coming = coming
         self._looking = self._writing = False
-        self._expected = 0  # calls that waited when the writer was woken last
-        self._seen = 0  # calls that waited a turn before
+        self._company = Company()
 
     def handed_in(self) -> None:
         """None; a call waits, for which the writer is woken soon unless that is under way."""
@@ -53,15 +70,15 @@ class Gathering:
             self._begin()
 
     def _begin(self) -> None:
-        self._looking, self._seen = True, 0
+        self._looking = True
         self._next_turn(self._look)
 
     def _look(self) -> None:
         waiting, coming = self._waiting(), self._coming()
-        all_there = not coming and (waiting >= self._expected or waiting == self._seen)
+        all_there = self._company.all_there(waiting) and not coming
         if all_there or coming is None or waiting >= ENOUGH:
-            self._looking, self._writing, self._expected = False, True, min(waiting, ENOUGH)
+            self._company.begin(min(waiting, ENOUGH))
+            self._looking, self._writing = False, True
             self._wake()
         else:
-            self._seen = waiting
             self._next_turn(self._look)
