@@ -36,6 +36,7 @@ from keystead.services.s3.kept import (
     version_told,
 )
 from keystead.services.s3.multipart import part_number, put_part, upload_of
+from keystead.services.s3.objects import check_write
 from keystead.services.s3.protecting import asked_of, header_facts, permissions, protection_of
 from keystead.services.s3.reading import Span, bytes_of, check_conditions, key_of
 from keystead.services.s3.tables import Bucket, Version
@@ -197,6 +198,7 @@ def copy_object(call: Call, request: wire.CopyObjectRequest, *_targets: Target) 
     asked_of(call, bucket, request)
     theirs, source, version = _opened(call, request)
     _check_change(source, request)
+    check_write(call, bucket, key, request)
     if (source.bucket, source.key) == (bucket.name, key):
         hold(call, bucket)
     if version.size > LARGEST:

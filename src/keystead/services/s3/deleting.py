@@ -20,6 +20,8 @@ from keystead.wire.models import s3 as wire
 
 _MOST_DELETED: Final = 1000
 _ANY: Final = "*"
+_OF_DIRECTORIES: Final = ("if_match_size", "if_match_last_modified_time", "size", "last_modified_time")
+"""Conditions that directory buckets know, and no others (API reference, DeleteObject): passed over, they would delete."""
 _on_object = on_object("DeleteObject", versioned="DeleteObjectVersion")
 
 
@@ -30,6 +32,16 @@ def _on_one(call: Call, request: Any) -> tuple[Target, ...]:
         return found
     bucket, key = bucket_named(call, request.bucket), object_key(request.key)
     return (*found, object_target(call, bucket, key, "GetObject", facts_of(call, request)))
+
+
+def _check_conditions(request: Any) -> None:
+    """None, if all conditions of the deletion are such as this kind of bucket knows.
+
+    Raises:
+        errors.NotImplementedHere: one is not.
+    """
+    if any(getattr(request, name, None) is not None for name in _OF_DIRECTORIES):
+        raise errors.NotImplementedHere
 
 
 def _check_wanted(call: Call, bucket: Bucket, key: str, wanted: str | None) -> None:
@@ -59,6 +71,7 @@ def delete_object(
 ) -> wire.DeleteObjectOutput:
     """Delete an object, or one version of it; what is not there is deleted as well."""
     bucket, key = bucket_named(call, request.bucket), object_key(request.key)
+    _check_conditions(request)
     hold(call, bucket)
     _check_wanted(call, bucket, key, request.if_match)
     gone = remove(call, bucket, key, request.version_id, _may_go(call, bucket, key, request))
@@ -141,6 +154,7 @@ def _delete_one(
     check(call, _target_of(call, bucket, named))
     if named.e_tag not in {None, _ANY}:
         check(call, object_target(call, bucket, key, "GetObject", _facts(call, named)))
+    _check_conditions(named)
     _check_wanted(call, bucket, key, named.e_tag)
     gone = remove(call, bucket, key, named.version_id, _may_go(call, bucket, key, request))
     if gone is None or not gone.marker:

@@ -130,8 +130,14 @@ def _object(key: str, version: Version, owner: wire.Owner | None) -> wire.Object
         storage_class=version.headers.get("x-amz-storage-class", "STANDARD"),
         owner=owner,
         checksum_algorithm=list(version.checksum) or None,
-        checksum_type=("FULL_OBJECT" if version.whole else "COMPOSITE") if version.checksum else None,
+        checksum_type=_sum_type(version),
     )
+
+
+def _sum_type(version: Version) -> str | None:
+    if not version.checksum:
+        return None
+    return "FULL_OBJECT" if version.whole else "COMPOSITE"
 
 
 def _prefixes(page: Page, write: Any) -> list[wire.CommonPrefix] | None:
@@ -316,8 +322,9 @@ class _Versions(msgspec.Struct, kw_only=True):
             wire.ObjectVersion(
                 e_tag=f'"{version.etag}"',
                 size=version.size,
-                storage_class="STANDARD",
+                storage_class=version.headers.get("x-amz-storage-class", "STANDARD"),
                 checksum_algorithm=list(version.checksum) or None,
+                checksum_type=_sum_type(version),
                 **shared,
             )
         )

@@ -164,6 +164,20 @@ def put_part(call: Call, bucket: Bucket, upload: Upload, number: int, written: W
     return part
 
 
+def _part_algorithm(upload: Upload, sent: str | None) -> str:
+    """By which algorithm the part has its checksum.
+
+    Raises:
+        errors.InvalidS3Request: it comes with one that the object's cannot be made of.
+    """
+    if upload.algorithm and sent not in {None, upload.algorithm}:
+        raise errors.InvalidS3Request(
+            f"Checksum Type mismatch occurred, expected checksum Type: {upload.algorithm.lower()}, "
+            f"actual checksum Type: {str(sent).lower()}"
+        )
+    return sent or upload.algorithm or DEFAULT_CHECKSUM
+
+
 @operation("UploadPart", targets=on_object("PutObject"), changes=True)
 def upload_part(call: Call, request: wire.UploadPartRequest, _object: Target) -> wire.UploadPartOutput:
     """Keep a part of an upload."""
@@ -174,7 +188,7 @@ def upload_part(call: Call, request: wire.UploadPartRequest, _object: Target) ->
             call, request.sse_customer_algorithm, request.sse_customer_key, request.sse_customer_key_md5
         )
         data_key = again(call, upload.envelope, where(bucket.name, key, upload.id), customer)
-        algorithm = payload.algorithm or upload.algorithm or DEFAULT_CHECKSUM
+        algorithm = _part_algorithm(upload, payload.algorithm)
         place = Place(bucket.name, key, upload.id, number)
         payload.kept = take(call, payload, data_key, upload.envelope, place, algorithm)
     written: Written = payload.kept
@@ -246,6 +260,29 @@ def joined_sum(upload: Upload, parts: list[Part]) -> tuple[dict[str, str], bool]
     return {algorithm: f"{checksum.text(joined.digest())}-{len(parts)}"}, False
 
 
+def _check_kind(upload: Upload, request: Any) -> None:
+    """None, if the request says of checksums what it must, where the upload was begun with them.
+
+    Raises:
+        errors.InvalidS3Request: it wants them of another type, or leaves out those of parts that make the object's.
+    """
+    if not upload.algorithm:
+        return
+    if request.checksum_type not in {None, upload.checksum_type}:
+        raise errors.InvalidS3Request(
+            f"The upload was created using the {upload.checksum_type} checksum mode. "
+            "The complete request must use the same checksum mode."
+        )
+    attribute = CHECKSUM_ATTRIBUTES[upload.algorithm]
+    bare = (row.part_number for row in request.multipart_upload.parts if getattr(row, attribute) is None)
+    missing = next(bare, None) if upload.checksum_type == _COMPOSITE else None
+    if missing is not None:
+        raise errors.InvalidS3Request(
+            f"The upload was created using a {upload.algorithm.lower()} checksum. The complete request must include "
+            f"the checksum for each part. It was missing for part {missing} in the request."
+        )
+
+
 def _check_sums(upload: Upload, request: Any, found: dict[str, str]) -> None:
     """None, if the object's checksum is what the request says; uploads begun without one are not compared."""
     if not upload.algorithm:
@@ -268,6 +305,7 @@ def complete_multipart_upload(
     upload = upload_of(call, bucket, key, request.upload_id)
     check_write(call, bucket, key, request)
     parts = _listed(call, upload, request)
+    _check_kind(upload, request)
     sums, whole = joined_sum(upload, parts)
     _check_sums(upload, request, sums)
     size = sum(part.size for part in parts)
@@ -317,6 +355,8 @@ def abort_multipart_upload(
 ) -> wire.AbortMultipartUploadOutput:
     """End an upload, and drop its parts."""
     bucket, key = bucket_named(call, request.bucket), object_key(request.key)
+    if request.if_match_initiated_time is not None:  # known to directory buckets only (API reference)
+        raise errors.NotImplementedHere
     end(call, bucket, upload_of(call, bucket, key, request.upload_id), kept=frozenset())
     return wire.AbortMultipartUploadOutput()
 

@@ -112,7 +112,7 @@ def decode(
     for name, text in fields.items():
         if name in plan.fields:
             member = plan.fields[name]
-            given[member.attribute] = _scalar(member.rule, text)
+            given[member.attribute] = _field(member.rule, text)
     for member in plan.prefixes:
         given[member.attribute] = _prefixed(member, headers)
     if body:
@@ -166,6 +166,11 @@ def _header(rule: Rule, text: str) -> Any:
     if rule.kind == "timestamp":
         return _moment(text)
     return _scalar(rule, _utf8_header(text))
+
+
+def _field(rule: Rule, text: str) -> Any:
+    """A value of the query: a date may be written as in a header, which is what SDKs do with `response-expires`."""
+    return _moment(text) if rule.kind == "timestamp" else _scalar(rule, text)
 
 
 def _child(member: Member, parent: Element) -> Any:
