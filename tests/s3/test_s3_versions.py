@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from keystead.services.s3.tables import BUCKETS, MARKERS, OBJECTS, object_place
+
+_names = itertools.count()
 
 
 def versioned(s3: Any, bucket: str, status: str = "Enabled") -> None:
@@ -103,3 +110,53 @@ def test_a_version_that_is_none_is_not_found(s3: Any, bucket: str) -> None:
         with pytest.raises(ClientError) as caught:
             body(s3, bucket, VersionId=version)
         assert caught.value.response["Error"]["Code"] == "NoSuchVersion"
+
+
+@settings(max_examples=15, deadline=None)
+@given(steps=st.lists(st.tuples(st.sampled_from(["put", "hide", "newest", "oldest"]), st.sampled_from("ab"))))
+def test_whatever_is_put_hidden_and_deleted_the_newest_version_is_known(
+    s3: Any, steps: list[tuple[str, str]]
+) -> None:
+    bucket = f"steps-{next(_names)}"
+    s3.create_bucket(Bucket=bucket)
+    versioned(s3, bucket)
+    kept: dict[str, list[tuple[str, bool]]] = {"a": [], "b": []}
+    for what, key in steps:
+        named = {"Bucket": bucket, "Key": key}
+        if what == "put":
+            kept[key].insert(0, (s3.put_object(**named, Body=b"")["VersionId"], False))
+        elif what == "hide":
+            kept[key].insert(0, (s3.delete_object(**named)["VersionId"], True))
+        elif kept[key]:
+            version, _ = kept[key].pop(0 if what == "newest" else -1)
+            s3.delete_object(**named, VersionId=version)
+    rows = [
+        (key, version, place == 0, marker)
+        for key, versions in kept.items()
+        for place, (version, marker) in enumerate(versions)
+    ]
+    assert sorted(listed(s3, bucket)) == sorted(rows)
+    assert sorted(listed(s3, bucket, PaginationConfig={"PageSize": 1})) == sorted(rows)
+    shown = [key for key, versions in kept.items() if versions and not versions[0][1]]
+    assert [row["Key"] for row in s3.list_objects_v2(Bucket=bucket).get("Contents", ())] == shown
+
+
+def test_a_marker_of_an_older_store_is_one(server: Any, s3: Any, bucket: str) -> None:
+    versioned(s3, bucket)
+    first = s3.put_object(Bucket=bucket, Key="k", Body=b"1")["VersionId"]
+    marker = s3.delete_object(Bucket=bucket, Key="k")["VersionId"]
+
+    def store_as_before(tx: Any) -> None:
+        place = object_place(tx.get(BUCKETS, bucket).id, "k")
+        tx.put(OBJECTS, place, tx.get(MARKERS, place))
+        tx.delete(MARKERS, place)
+
+    server.store.run(store_as_before)
+    assert "Contents" not in s3.list_objects_v2(Bucket=bucket)
+    second = s3.delete_object(Bucket=bucket, Key="k")["VersionId"]
+    rows = [("k", first, False, False), ("k", marker, False, True), ("k", second, True, True)]
+    assert sorted(listed(s3, bucket)) == sorted(rows)
+    server.store.run(store_as_before)
+    s3.delete_object(Bucket=bucket, Key="k", VersionId=second)
+    s3.delete_object(Bucket=bucket, Key="k", VersionId=marker)
+    assert listed(s3, bucket) == [("k", first, True, False)]

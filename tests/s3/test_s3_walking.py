@@ -220,3 +220,21 @@ def test_a_page_passes_over_so_many_delete_markers_and_no_more(
     following, rows = count.of(s3.list_objects_v2, **named, ContinuationToken=page["NextContinuationToken"])
     assert (following["KeyCount"], following["IsTruncated"]) == (0, True)
     assert rows <= 2 * 100
+
+
+@pytest.mark.parametrize("operation", ["list_objects", "list_objects_v2"])
+@pytest.mark.parametrize("delimiter", ["", "/"])
+def test_delete_markers_are_not_read_to_list_what_is_there(
+    server: Any, s3: Any, bucket: str, count: Count, operation: str, delimiter: str
+) -> None:
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    s3.put_object(Bucket=bucket, Key="z", Body=b"there")
+    keys = [f"m/{number:05d}" for number in range(8 * FEWEST)]
+    s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": key} for key in keys]})
+    page, rows = count.of(getattr(s3, operation), Bucket=bucket, Delimiter=delimiter)
+    assert [row["Key"] for row in page["Contents"]] == ["z"]
+    assert ("CommonPrefixes" in page, page["IsTruncated"]) == (False, False)
+    assert rows <= FEWEST
+    told = s3.list_object_versions(Bucket=bucket)
+    assert [row["Key"] for row in told["DeleteMarkers"]] == keys
+    assert [row["Key"] for row in told["Versions"]] == ["z"]

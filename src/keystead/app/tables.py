@@ -42,7 +42,7 @@ from keystead.services.organizations.tables import CREATIONS, HANDSHAKES
 from keystead.services.s3.endings import COMPLETIONS
 from keystead.services.s3.garbage import GARBAGE
 from keystead.services.s3.ownkey import OWN_KEYS
-from keystead.services.s3.tables import BUCKETS, INLINE, OBJECTS, PARTS, UPLOADS, VERSIONS
+from keystead.services.s3.tables import BUCKETS, INLINE, MARKERS, OBJECTS, PARTS, UPLOADS, VERSIONS
 from keystead.storage.table import Table
 from keystead.storage.write import COUNTERS
 
@@ -77,6 +77,7 @@ TABLES: Final[tuple[Table[Any], ...]] = (
     NAMED_GRANTS,
     NAMES,
     OBJECTS,
+    MARKERS,
     OIDC_PROVIDERS,
     ORGANIZATIONS,
     ORG_POLICIES,

@@ -15,6 +15,7 @@ from keystead.services.s3.naming import check_name
 from keystead.services.s3.settings import OWNERSHIPS
 from keystead.services.s3.tables import (
     BUCKETS,
+    MARKERS,
     OBJECTS,
     PARTS,
     UPLOADS,
@@ -129,7 +130,7 @@ def delete_bucket(call: Call, request: wire.DeleteBucketRequest, _bucket: Target
     bucket = bucket_named(call, request.bucket)
     prefix = f"{bucket.id}/"
     expect_no_arrival(call, bucket.id)  # before it is looked whether there is anything
-    if any(call.tx.scan(table, prefix, limit=1) for table in (OBJECTS, VERSIONS)):
+    if any(call.tx.scan(table, prefix, limit=1) for table in (OBJECTS, MARKERS, VERSIONS)):
         raise errors.BucketNotEmpty(about={"BucketName": bucket.name})
     for place, upload in call.tx.scan(UPLOADS, prefix):
         call.tx.delete(UPLOADS, place)

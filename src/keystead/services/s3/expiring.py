@@ -21,6 +21,7 @@ from keystead.services.s3.protecting import is_protected
 from keystead.services.s3.rules import Expiry, midnight_after, rules_of
 from keystead.services.s3.tables import (
     BUCKETS,
+    MARKERS,
     OBJECTS,
     UPLOADS,
     VERSIONS,
@@ -30,7 +31,7 @@ from keystead.services.s3.tables import (
     version_place,
 )
 from keystead.services.s3.versions import current, every, older, remove
-from keystead.services.s3.walking import Walk
+from keystead.services.s3.walking import Merged, Walk
 from keystead.storage import Transaction
 
 DUE: Final = "s3Lifecycle"
@@ -118,7 +119,12 @@ class Page:
         if not self._rules:
             return None
         prefix = os.path.commonprefix([rule.prefix for rule in self._rules])  # noqa: RUF071  of texts, not of paths
-        walk = Walk(self._act.tx, OBJECTS, self._bucket, prefix, start=at.key or None, size=_ROWS)
+        walk = Merged(
+            *(
+                Walk(self._act.tx, table, self._bucket, prefix, start=at.key or None, size=_ROWS)
+                for table in (OBJECTS, MARKERS)
+            )
+        )
         for key, version, newest in every(self._act, self._bucket, walk, (at.key, at.stamp)):
             if self._is_full():
                 return at

@@ -12,9 +12,9 @@ import msgspec
 from keystead import errors
 from keystead.api import Call, Target, operation
 from keystead.services.s3.access import bucket_named, on_bucket, owner_id
-from keystead.services.s3.tables import NULL, OBJECTS, Bucket, Version
+from keystead.services.s3.tables import MARKERS, NULL, OBJECTS, Bucket, Version
 from keystead.services.s3.versions import PAST_ALL, every, is_stamp, peek
-from keystead.services.s3.walking import FEWEST, Walk, common_prefix, told_before
+from keystead.services.s3.walking import FEWEST, Merged, Walk, common_prefix, told_before
 from keystead.storage import Table
 from keystead.storage.table import R
 from keystead.wire.models import s3 as wire
@@ -262,7 +262,9 @@ def list_object_versions(
     last = None
     if asked.after and request.version_id_marker:
         last = asked.after, _last_stamp(call, bucket, asked.after, request.version_id_marker)
-    walk = walk_of(call, OBJECTS, bucket, asked, including=last is not None)
+    walk = Merged(
+        *(walk_of(call, each, bucket, asked, including=last is not None) for each in (OBJECTS, MARKERS))
+    )
     for key, version, latest in every(call, bucket, walk, last) if asked.most else ():
         common = common_prefix(key, asked.prefix, asked.delimiter)
         if common is not None and common in answer.prefixes[-1:]:

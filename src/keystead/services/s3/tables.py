@@ -201,7 +201,10 @@ BUCKETS: Table[Bucket] = Table("s3_bucket", Bucket, {"account": lambda _name, bu
 """The bucket's name; an index by account."""
 
 OBJECTS: Table[Version] = Table("s3_object", Version)
-"""The newest version, a delete marker too: the bucket's id/key"""
+"""The newest version, unless it is a delete marker: the bucket's id/key. (In older stores it may be one.)"""
+
+MARKERS: Table[Version] = Table("s3_marker", Version)
+"""The newest version where it is a delete marker, by the same key: what lists objects passes none. A key is in one of both."""
 
 VERSIONS: Table[Version] = Table("s3_version", Version)
 """The older ones: the bucket's id/key, the mark, stamp"""

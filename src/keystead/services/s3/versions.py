@@ -12,6 +12,7 @@ from keystead.api import Call
 from keystead.entropy import Entropy
 from keystead.services.s3.garbage import discard
 from keystead.services.s3.tables import (
+    MARKERS,
     NULL,
     OBJECTS,
     VERSIONS,
@@ -23,7 +24,7 @@ from keystead.services.s3.tables import (
     split_place,
     version_place,
 )
-from keystead.services.s3.walking import FEWEST, MOST, Walk
+from keystead.services.s3.walking import FEWEST, MOST, Merged, Walk
 
 ENABLED: Final = "Enabled"
 SUSPENDED: Final = "Suspended"
@@ -45,7 +46,21 @@ class Making(Change, Protocol):
 
 def current(call: Change, bucket: Bucket, key: str) -> Version | None:
     """The newest version of a key, a delete marker too."""
-    return call.tx.get(OBJECTS, object_place(bucket.id, key))
+    place = object_place(bucket.id, key)
+    found = call.tx.get(OBJECTS, place)
+    if found is None and bucket.versioning:
+        found = call.tx.get(MARKERS, place)
+    return found
+
+
+def _renew(call: Change, bucket: Bucket, key: str, made: Version | None) -> None:
+    """None; the key's newest version is `made` from now on, with None it has none."""
+    place = object_place(bucket.id, key)
+    for table in (OBJECTS, MARKERS) if bucket.versioning else (OBJECTS,):
+        if made is not None and made.marker == (table is MARKERS):
+            call.tx.put(table, place, made)
+        elif call.tx.get(table, place) is not None:
+            call.tx.delete(table, place)
 
 
 def peek(call: Change, bucket: Bucket, key: str, version_id: str | None) -> Version | None:
@@ -112,7 +127,7 @@ def older(call: Change, bucket: Bucket, key: str, stamp: str = "") -> Iterator[V
 
 
 def every(
-    call: Change, bucket: Bucket, walk: Walk[Version], last: tuple[str, str] | None
+    call: Change, bucket: Bucket, walk: Walk[Version] | Merged[Version], last: tuple[str, str] | None
 ) -> Iterator[tuple[str, Version, bool]]:
     """Every version of every key of the walk, newest first; whether it is the newest.
 
@@ -153,7 +168,7 @@ def publish(call: Making, bucket: Bucket, key: str, made: Version) -> Version:
         _drop_null(call, bucket, key, newest)
     if newest is not None and (made.id != NULL or newest.id != NULL):
         call.tx.put(VERSIONS, version_place(bucket.id, key, newest.stamp), newest)
-    call.tx.put(OBJECTS, object_place(bucket.id, key), made)
+    _renew(call, bucket, key, made)
     return made
 
 
@@ -189,7 +204,7 @@ def remove(
             return publish(call, bucket, key, Version(id="", stamp="", marker=True, modified=call.now))
         if newest is None:
             return None
-        call.tx.delete(OBJECTS, object_place(bucket.id, key))
+        _renew(call, bucket, key, None)
         discard(call, newest)
         return None
     if newest is not None and newest.id == version_id:
@@ -211,16 +226,16 @@ def _promote(call: Change, bucket: Bucket, key: str) -> None:
         place = version_place(bucket.id, key, version.stamp)
         now = call.tx.get(VERSIONS, place)
         if now is not None:  # this call may have deleted it already
-            call.tx.put(OBJECTS, object_place(bucket.id, key), now)
+            _renew(call, bucket, key, now)
             call.tx.delete(VERSIONS, place)
             return
-    call.tx.delete(OBJECTS, object_place(bucket.id, key))
+    _renew(call, bucket, key, None)
 
 
 def store(call: Change, bucket: Bucket, key: str, version: Version) -> None:
     """Put a version back where it is, with something of it changed."""
     newest = current(call, bucket, key)
     if newest is not None and newest.stamp == version.stamp:
-        call.tx.put(OBJECTS, object_place(bucket.id, key), version)
+        _renew(call, bucket, key, version)
     else:
         call.tx.put(VERSIONS, version_place(bucket.id, key, version.stamp), version)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterator
+from operator import itemgetter
 from typing import Final, Generic
 
 from keystead.services.s3.tables import Bucket, object_place
@@ -76,6 +78,30 @@ class Walk(Generic[R]):
             return True
         self._after, self._start, self._size = None, _behind(self._past), FEWEST
         return self._start is not None
+
+
+class Merged(Generic[R]):
+    """Walks of several tables as one, in the order of their keys. A key that changes its table meanwhile is told once."""
+
+    def __init__(self, *walks: Walk[R]) -> None:
+        self._walks = walks
+
+    def skip(self, prefix: str) -> None:
+        """None; no more that begins with `prefix` comes."""
+        for walk in self._walks:
+            walk.skip(prefix)
+
+    def passes(self, text: str) -> bool:
+        """Whether `text` is passed over."""
+        return any(walk.passes(text) for walk in self._walks)
+
+    def __iter__(self) -> Iterator[tuple[str, R]]:
+        last: str | None = None
+        for text, record in heapq.merge(*self._walks, key=itemgetter(0)):
+            # One of each walk is read ahead, so it may be passed over since.
+            if text != last and not self.passes(text):
+                last = text
+                yield text, record
 
 
 def _behind(prefix: str) -> str | None:
