@@ -23,8 +23,10 @@ def upload_with_part(s3: Any, bucket: str, **more: Any) -> dict[str, Any]:
     """What completes an upload of one part."""
     upload = s3.create_multipart_upload(Bucket=bucket, Key="k", **more)["UploadId"]
     named = {"Bucket": bucket, "Key": "k", "UploadId": upload}
-    part = s3.upload_part(**named, PartNumber=1, Body=b"body")
-    return {**named, "MultipartUpload": {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}}
+    algorithm = more.get("ChecksumAlgorithm", "CRC32")
+    part = s3.upload_part(**named, PartNumber=1, Body=b"body", ChecksumAlgorithm=algorithm)
+    row = {"PartNumber": 1, **{name: part[name] for name in ("ETag", f"Checksum{algorithm}")}}
+    return {**named, "MultipartUpload": {"Parts": [row]}}
 
 
 def told(answer: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from keystead import errors
+from keystead.api.aside import hash_beside
 from keystead.crypto import checksum
 from keystead.crypto.checksum import Hash
 from keystead.wire import sigv4
@@ -114,7 +115,7 @@ class Payload:
     def also(self, name: str) -> None:
         """None; the body's checksum of this algorithm (or `MD5`) will be known at its end."""
         if name not in self._hashes:
-            self._hashes[name] = checksum.new_hash(name)
+            self._hashes[name] = hash_beside(name)
 
     def digest(self, name: str) -> bytes:
         """A checksum that was asked for, once the body has been read."""

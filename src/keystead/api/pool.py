@@ -38,7 +38,7 @@ class FairPool:
     """
 
     def __init__(self, threads: int, most: int, each: int | None = None, niceness: int = _NICENESS) -> None:
-        self.executor = ThreadPoolExecutor(threads, "keystead-slow", _step_back, (niceness,))
+        self.executor = ThreadPoolExecutor(threads, "keystead-slow", step_back, (niceness,))
         self._free = threads
         self._each = threads if each is None else each
         self._running: dict[str, int] = {}
@@ -95,6 +95,7 @@ class FairPool:
             del self._running[lane]
 
 
-def _step_back(niceness: int) -> None:
+def step_back(niceness: int) -> None:
+    """None; this thread gives way to others by so much. On Linux nice(2) counts for each thread."""
     with suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)

@@ -11,9 +11,10 @@ import msgspec
 
 from keystead import errors
 from keystead.api import Call
+from keystead.api.aside import hash_beside
 from keystead.api.payload import Payload
 from keystead.crypto import checksum
-from keystead.crypto.checksum import Hash, new_hash
+from keystead.crypto.checksum import Hash
 from keystead.crypto.frames import Buffer
 from keystead.objects import Blobs, ObjectKey, Place, new_name, seal
 from keystead.services.s3.datakeys import fresh
@@ -88,7 +89,8 @@ class Copied:
         self._hashes: dict[str, Hash] = {}
 
     def also(self, name: str, /) -> None:
-        self._hashes.setdefault(name, new_hash(name))
+        if name not in self._hashes:
+            self._hashes[name] = hash_beside(name)
 
     def digest(self, name: str, /) -> bytes:
         return self._hashes[name].digest()
