@@ -39,8 +39,7 @@ class JsonEncoding:
     _TYPE = ("Content-Type", json.CONTENT_TYPE)
 
     def decoding(self, service: model.Service, operation: str) -> Decode:
-        receive = json.receive
-        return lambda request: receive(service, operation, request.body)
+        return json.receiver(service, operation)
 
     def answering(self, _service: model.Service, _operation: str) -> Answer:
         return self._answer

@@ -172,10 +172,10 @@ class Key(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dict=Tr
         return {material.id: material for material in reversed(self.materials)}  # of two the older one
 
     @Derived
-    def header(self) -> bytes:
-        """How ciphertext blobs begin that the current material makes; of symmetric encryption keys that have one."""
-        assert self.current is not None
-        return self._header(self.current)
+    def header(self) -> bytes | None:
+        """How ciphertext blobs begin that the current material makes; None of keys that make none, or have none."""
+        current = self.current
+        return self._header(current) if current is not None and self.key_spec.is_encryption_key else None
 
     @Derived
     def makers(self) -> dict[bytes, Material]:

@@ -39,10 +39,9 @@ def seal(call: Call, key: Key, algorithm: str, plaintext: bytes, context: Mappin
         errors.Validation: the plaintext does not fit the algorithm, or a context where none is allowed.
         errors.KeyUnavailable: the material is gone.
     """
-    material = key.current
-    ability = lend_material(call, key, material)
-    if material is not None and key.key_spec.is_encryption_key:
-        return ciphertext.encrypt(ability, key.header, plaintext, context, call.entropy.random(SALT))
+    ability, header = lend_material(call, key, key.current), key.header
+    if header is not None:
+        return ciphertext.encrypt(ability, header, plaintext, context, call.entropy.random(SALT))
     _refuse_context(context)
     try:
         sealed: bytes = ability.encrypt(plaintext, algorithm)

@@ -37,14 +37,10 @@ def _length(request: Any) -> int:
     return length
 
 
-def _check(call: Call, key: Key, request: Any) -> None:
-    check_use(call, request.grant_tokens, key, call.operation, specs.ENCRYPT_DECRYPT, DEFAULT_ALGORITHM)
-
-
 def _data_key(call: Call, key: Key, request: Any) -> tuple[bytes, bytes]:
     """A fresh data key, in plaintext and encrypted."""
     length = _length(request)
-    _check(call, key, request)
+    check_use(call, request.grant_tokens, key, call.operation, specs.ENCRYPT_DECRYPT, DEFAULT_ALGORITHM)
     plaintext = call.entropy.random(length)
     sealed = seal(call, key, DEFAULT_ALGORITHM, plaintext, request.encryption_context)
     check_dry_run(request.dry_run)
@@ -102,7 +98,7 @@ def _pair_is_slow(request: Any, _targets: tuple[Target, ...]) -> bool:
 
 def _pair(call: Call, key: Key, request: Any) -> tuple[FreshPair, bytes]:
     """A fresh key pair, and its private key encrypted."""
-    _check(call, key, request)
+    check_use(call, request.grant_tokens, key, call.operation, specs.ENCRYPT_DECRYPT, DEFAULT_ALGORITHM)
     spec = specs.spec_named(request.key_pair_spec)
     # Before an RSA key is searched for: nothing after this can fail because of the request.
     check_dry_run(request.dry_run)

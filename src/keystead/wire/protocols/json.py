@@ -13,6 +13,7 @@ from functools import cache
 import msgspec
 
 from keystead.errors import AccessDenied, ApiError, Serialization, UnknownOperation
+from keystead.wire.http import Request
 from keystead.wire.kept import kept
 from keystead.wire.model import Service, Shape
 
@@ -62,21 +63,29 @@ def decode(service: Service, operation: str, body: bytes) -> Shape:
     raise Serialization(said)
 
 
-def receive(service: Service, operation: str, body: bytes) -> Shape:
-    """The same; a request that keeps the constraints of its shape is of a class that says so (`Shape.KEPT`).
+def receiver(service: Service, operation: str) -> Callable[[Request], Shape]:
+    """What does the same with requests of the operation; one that keeps the constraints of its shape is of a class that says so (`Shape.KEPT`).
 
-    Raises:
-        UnknownOperation, Serialization: as `decode`.
+    The decoder is made when the first request comes: most operations are never called.
     """
     shape = service.operations.get(operation)
-    if shape is not None:
+    read: Callable[[bytes], Shape] | None = None
+
+    def receive(request: Request) -> Shape:
+        nonlocal read
+        body = request.body
         try:
             if not body.isascii():
                 body.decode()
-            return _kept_reader(shape.input)(body or b"{}")
+            if read is None and shape is not None:
+                read = _kept_reader(shape.input)
+            if read is not None:
+                return read(body or b"{}")
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             pass  # what is wrong, and how that is said, is found out below
-    return decode(service, operation, body)
+        return decode(service, operation, body)
+
+    return receive
 
 
 def encode(answer: Shape | None) -> bytes:
