@@ -175,7 +175,8 @@ class Key(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dict=Tr
     def header(self) -> bytes | None:
         """How ciphertext blobs begin that the current material makes; None of keys that make none, or have none."""
         current = self.current
-        return self._header(current) if current is not None and self.key_spec.is_encryption_key else None
+        encrypts = KEY_SPECS[self.spec].is_encryption_key
+        return self._header(current) if encrypts and current is not None else None
 
     @Derived
     def makers(self) -> dict[bytes, Material]:
