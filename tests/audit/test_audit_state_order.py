@@ -39,7 +39,7 @@ def concluded(stored, *frames, since=10, now=10, pruned=0):
     check.stored(HELPERS.place("b"), encoded(1))
     for number, one in enumerate(frames):
         check.recorded(number, "w0", None, one)
-    return check.conclude(now, pruned)
+    return check.conclude(now, partial=pruned > 0)
 
 
 def in_order(stored, *frames, **times):
@@ -108,4 +108,4 @@ def test_an_entry_whose_record_is_pruned_tells_the_same():
             check = StateCheck(DIGESTS, (THINGS,), 10)
             check.stored(THINGS.place("a"), encoded(stored))
             check.recorded(7, "w0", leaf, None)
-            assert len(check.conclude(10, 1).findings) == findings
+            assert len(check.conclude(10, partial=True).findings) == findings

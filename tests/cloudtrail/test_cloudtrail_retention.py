@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import threading
 
 import msgspec
@@ -45,10 +44,7 @@ def old_event(number):
 @pytest.fixture
 def data(tmp_path):
     """A deployment with 1000 events of long ago in small segments."""
-    with RunningServer(tmp_path / "d"):
-        pass
-    for part in ("journal", "log"):
-        shutil.rmtree(tmp_path / "d" / part, ignore_errors=True)
+    RunningServer(tmp_path / "d").open_store().close()
     journal = Journal.open(tmp_path / "d", "w0", segment_size=1 << 15, prepare_ahead=False)
     for start in range(0, 1000, 20):
         journal.append([old_event(number) for number in range(start, start + 20)])

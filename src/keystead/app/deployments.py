@@ -13,6 +13,10 @@ from keystead import errors
 from keystead.api.accounts import ensure_account, put_root_credential
 from keystead.api.directory import root_credentials_of
 from keystead.api.schedule import DueCall
+from keystead.api.usage import USES_UP_TO
+from keystead.audit.custody import known_log_keys
+from keystead.audit.journal import Journal
+from keystead.audit.missing import open_journal
 from keystead.audit.notes import run_noted
 from keystead.clock import Clock
 from keystead.entropy import Entropy
@@ -112,6 +116,17 @@ def _make_private(directory: Path) -> None:
         raise errors.SettingsError(
             f"cannot create the data directory {directory}: {error.strerror}"
         ) from None
+
+
+def journal_of(store: Store, directory: Path, worker: str) -> Journal:
+    """The worker's journal, opened; made only where neither the log nor the store knows of one.
+
+    Raises:
+        errors.JournalError: evidence is gone, another process writes the journal, or it cannot be read.
+        errors.StorageError: the store cannot be read.
+    """
+    known = store.transaction().get(USES_UP_TO, worker)
+    return open_journal(directory, worker, known_log_keys(store), 0 if known is None else known.index)
 
 
 def ephemeral_store(entropy: Entropy) -> Store:

@@ -39,11 +39,11 @@ from keystead.api.usage import UsageTracker
 from keystead.api.usage_replay import rebuild
 from keystead.api.waiting import is_brief
 from keystead.api.watching import watching_of
+from keystead.app.deployments import journal_of
 from keystead.audit.commit import Committer
 from keystead.audit.custody import name_log, open_log_keys
 from keystead.audit.index import Index
 from keystead.audit.journal import Journal
-from keystead.audit.log import expect_logged
 from keystead.audit.logfiles import LogFiles
 from keystead.audit.orphans import take_up
 from keystead.audit.sequencing import Sequencing, sequencing_of
@@ -185,7 +185,7 @@ class App:
             # Only whoever leads reads where the watch was left: nobody else may write it meanwhile.
             await loop.run_in_executor(self._upkeep, self._watching.prepare)
         self.committer = committer
-        self._sequencing = sequencing_of(self.directory, log_keys, self.settings.witnesses)
+        self._sequencing = sequencing_of(self.directory, log_keys, self.settings.witnesses, self.store)
         first = self.journal.worker == WORKER
         left = take_up(self.store, self.directory, self.settings.workers) if first else []
         self._kick = asyncio.Event()
@@ -383,14 +383,13 @@ def build(
 
     Raises:
         errors.SettingsError: a file of certificates cannot be read.
-        errors.JournalError: another server has the directory, or its journal cannot be read.
+        errors.JournalError: another server has the directory, its journal cannot be read, or evidence is gone.
         errors.BlobsUnavailable: the directory of objects cannot be made.
     """
     clock = clock or (ManualClock() if settings.manual_clock else SystemClock())
     wall = wall or SystemClock()
     attestation, outside = attestation_of(settings, wall), outside_of(settings)
-    journal = Journal.open(directory, worker)
-    expect_logged(directory, journal)
+    journal = journal_of(store, directory, worker)
     kept = blobs or open_blobs(settings, directory)
     return App(settings, store, directory, journal, clock, wall, attestation, outside, kept, entropy)
 

@@ -57,6 +57,16 @@ class State(msgspec.Struct):
     waiting: list[Notice] = []
 
 
+def read_from_the_start(directory: Path) -> None:
+    """None; if alarms are watched for, the journals are read from their first record on, since they are others now.
+
+    Raises:
+        JournalError: the watch's file cannot be read or written.
+    """
+    watch = Watch(directory, ())
+    watch.reset()
+
+
 class Watch:
     """Reads the journals of `directory` and keeps the alarms that wait; one thread at a time uses it."""
 
@@ -110,6 +120,16 @@ class Watch:
             self._save()
         self._fresh = False
         return raised
+
+    def reset(self) -> None:
+        """None; the next look reads the journals from the start. Nothing is written where there was no look yet.
+
+        Raises:
+            JournalError: that cannot be written.
+        """
+        if not self._fresh:
+            self._state.cursors.clear()
+            self._save()
 
     # ------------------------------------------------------------------------- judging
 

@@ -9,6 +9,7 @@ from keystead.entropy import Entropy, new_uuid
 from keystead.errors import LogError, SettingsError
 from keystead.storage.store import Store
 from keystead.storage.table import Table
+from keystead.storage.transaction import Transaction
 from keystead.tlog.checkpoint import check_name
 
 _SEED_BYTES = 32
@@ -37,10 +38,34 @@ def open_log_keys(store: Store, entropy: Entropy) -> LogKeys:
     keys = tx.get(LOG_KEYS, _KEY)
     if keys is not None:
         return keys
-    made = LogKeys(new_uuid(entropy), entropy.random(_SEED_BYTES), entropy.random(_SEED_BYTES))
+    made = _new_keys(entropy)
     tx.insert(LOG_KEYS, _KEY, made)
     (conflict,) = store.commit([tx])
     return made if conflict is None else open_log_keys(store, entropy)  # another process was first
+
+
+def _new_keys(entropy: Entropy) -> LogKeys:
+    return LogKeys(new_uuid(entropy), entropy.random(_SEED_BYTES), entropy.random(_SEED_BYTES))
+
+
+def remember_begun(store: Store) -> None:
+    """Nothing; from now on the store knows that there is a log, so that no server begins another if it is gone.
+
+    Raises:
+        errors.StorageError: the store cannot be read or written.
+    """
+
+    def note(tx: Transaction) -> None:
+        keys = tx.get(LOG_KEYS, _KEY)
+        if keys is not None and not keys.begun:
+            tx.put(LOG_KEYS, _KEY, msgspec.structs.replace(keys, begun=True))
+
+    store.run(note)
+
+
+def renew_log_keys(tx: Transaction, entropy: Entropy) -> None:
+    """Nothing; once committed the deployment has another log, by another key: none that was seen before is forked."""
+    tx.put(LOG_KEYS, _KEY, msgspec.structs.replace(_new_keys(entropy), anew=True))
 
 
 def name_log(store: Store, keys: LogKeys, name: str | None, *, begun: bool) -> LogKeys:

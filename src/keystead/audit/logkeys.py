@@ -10,12 +10,17 @@ from keystead.tlog.checkpoint import LOG
 
 
 class LogKeys(msgspec.Struct, frozen=True):
-    """What the log signs and salts with, and the deployment's id; `name` is the log's, if it was given one."""
+    """What the log signs and salts with, and the deployment's id; `name` is the log's, if it was given one.
+
+    `begun` says that a log was published with them, `anew` that evidence before it was lost.
+    """
 
     deployment: str
     seed: bytes
     salt: bytes
     name: str = ""
+    begun: bool = False
+    anew: bool = False
 
     def __repr__(self) -> str:
         return "LogKeys()"

@@ -6,6 +6,9 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import Final
@@ -13,9 +16,12 @@ from typing import Final
 import msgspec
 import structlog
 
+from keystead.audit.custody import remember_begun
 from keystead.audit.logkeys import LogKeys
 from keystead.audit.logmessages import Channel, Line, Nudge, Report, Stop, Work, channel
 from keystead.audit.witnessing import parse_address
+from keystead.errors import OperatorError
+from keystead.storage.store import Store
 
 log = structlog.get_logger("keystead.log")
 
@@ -31,22 +37,25 @@ _STUBBORN: Final = 30.0
 """Seconds after which a process that was told to stop is killed; the next start goes on where it was."""
 
 
-def sequencing_of(directory: Path, keys: LogKeys, witnesses: tuple[str, ...]) -> Sequencing:
-    """What has the log in the data directory written, with the witnesses that the setting names.
+def sequencing_of(directory: Path, keys: LogKeys, witnesses: tuple[str, ...], store: Store) -> Sequencing:
+    """What has the log in the data directory written, with the witnesses that the setting names; `store` remembers it.
 
     Raises:
         errors.SettingsError: one of the witnesses is malformed; said now, and not by the process.
     """
     for witness in witnesses:
         parse_address(witness)
-    return Sequencing(Work(str(directory), keys, witnesses))
+    return Sequencing(Work(str(directory), keys, witnesses, begun=keys.begun), partial(remember_begun, store))
 
 
 class Sequencing:
     """The log's process, while this worker leads."""
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Work, remember: Callable[[], None] = lambda: None) -> None:
+        """`remember` keeps it, beyond this process, that the log is begun; it is called on a thread of its own."""
         self._work = work
+        self._remember = remember
+        self._remembered = work.begun
         self._lock = Lock()
         self._channel: Channel | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -162,10 +171,17 @@ class Sequencing:
                 self._heard = time.monotonic()
                 if message.state == "ok":
                     self._work = msgspec.structs.replace(self._work, begun=True)
+                    self._note_begun()
                 self._tell(message.state)
                 self._tell_of_index(message.index)
             elif isinstance(message, Line):
                 (log.error if message.level == "error" else log.warning)(message.event, **message.details)
+
+    def _note_begun(self) -> None:
+        if not self._remembered:
+            with suppress(OperatorError):  # the next report tries again
+                self._remember()
+                self._remembered = True
 
     def _tell(self, state: str) -> None:
         if state not in {self._state, "ok"}:

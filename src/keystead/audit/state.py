@@ -134,24 +134,24 @@ class StateCheck:
 
     # ---------------------------------------------------------------------- concluding
 
-    def conclude(self, commit: int, pruned: int) -> StateChecked:
-        """What was found. `commit` is the store's now, `pruned` how many records are not kept any more."""
+    def conclude(self, commit: int, *, partial: bool) -> StateChecked:
+        """What was found. `commit` is the store's now; `partial`: some of the evidence is kept no more, or was lost."""
         # A store that is older than its evidence is compared with the newest of it all.
         since = _FOREVER if self._newest > commit else self._since
-        findings = list(self._differences(since, pruned))
+        findings = list(self._differences(since, partial=partial))
         if self._newest > commit:
             findings.insert(
                 0, f"state: the store is at commit {commit}, changes tell of commit {self._newest}"
             )
-        untold = len(self._stored.keys() - self._written.keys()) if pruned else 0
+        untold = len(self._stored.keys() - self._written.keys()) if partial else 0
         tables = {table for table, _, _ in self._stored.values()}
         return StateChecked(len(self._stored) - untold, len(tables), untold, tuple(findings))
 
-    def _differences(self, since: int, pruned: int) -> Iterator[str]:
+    def _differences(self, since: int, *, partial: bool) -> Iterator[str]:
         for place, (table, key, digest) in self._stored.items():
             known = self._written.get(place)
             if known is None:
-                if not pruned:
+                if not partial:
                     yield f"state: {table} {key}: no change in the evidence wrote it; it was added outside"
             elif digest not in (allowed := _allowed(known, since)):
                 last = max(known, key=lambda wrote: wrote.rank)

@@ -13,6 +13,7 @@ import click
 from keystead.audit.reader import read_journal
 from keystead.audit.segment import Kind
 from keystead.cli.alarms import alarms
+from keystead.cli.anew import begin_anew
 from keystead.cli.deliver import deliver_now
 from keystead.cli.deployment import data_dir_option, workers
 from keystead.cli.events import print_events, query, reindex
@@ -68,5 +69,5 @@ def _new_events(directory: Path, positions: dict[str, int]) -> Iterator[bytes]:
                 yield frame.payload
 
 
-for command in (alarms, query, reindex, export, prove, key, deliver_now, verify, retention, hold):
+for command in (alarms, begin_anew, query, reindex, export, prove, key, deliver_now, verify, retention, hold):
     audit.add_command(command)

@@ -35,7 +35,7 @@ from keystead.cli.deployment import (
 )
 from keystead.cli.options import setting_options, settings_from
 from keystead.cli.output import output_option, show
-from keystead.cli.verify import log_checked
+from keystead.cli.verify import evidence_missing, log_checked
 from keystead.seal import FileSeal, PassphraseSeal, seal_name
 from keystead.settings import Settings
 
@@ -217,6 +217,7 @@ def _store(subject: Subject) -> Iterator[Finding]:
             found = store.verify_all()
             commit = store.commit_number
             log = log_checked(directory, store)
+            gone = evidence_missing(directory, store)
     except errors.JournalError:
         return  # `_journals` tells
     except errors.SealError as error:
@@ -229,6 +230,9 @@ def _store(subject: Subject) -> Iterator[Finding]:
         yield Finding("fail", "store", finding, "bring it back with `keystead backup restore`")
     if not found.findings:
         yield Finding("ok", "store", f"commit {commit}, {found.records} records as they were written")
+    for finding in gone:
+        advice = "no server starts: put it back, or see `keystead audit begin-anew --help`"
+        yield Finding("fail", "evidence", finding, advice)
     yield from _log(log)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import subprocess
 import sys
@@ -15,9 +16,11 @@ import msgspec
 from click.core import ParameterSource
 
 from keystead import errors
-from keystead.app import TABLES
+from keystead.api.usage import USES_UP_TO
+from keystead.app import TABLES, exists
 from keystead.audit.custody import known_log_keys
 from keystead.audit.logfiles import LOG
+from keystead.audit.missing import missing
 from keystead.audit.state import StateCheck, StateChecked
 from keystead.audit.verify import LogChecked, check_log
 from keystead.cli import journals
@@ -96,8 +99,8 @@ def verify(
         sys.exit(_bundle(bundle, vkeys, output))
     if vkeys:
         raise click.UsageError("--vkey needs --bundle: a data directory has the log's keys")
-    if not workers(data_dir) and not (data_dir / LOG).exists():
-        raise Failed(f"{data_dir} holds no journal")
+    if not workers(data_dir) and not (data_dir / LOG).exists() and not exists(data_dir):
+        raise Failed(f"{data_dir} holds no deployment, no journal and no log")
     if state and journals_only:
         raise click.UsageError("--state needs the store, which --journals-only leaves out")
     found = verified(data_dir, passphrase_file, checkpoints, journals_only=journals_only, state=state)
@@ -149,6 +152,7 @@ def verified(
             commit, stored = _store(store, anchor, check)
             log = log_checked(directory, store, kept, check)
             compared = _compared(check, store, log)
+            gone = evidence_missing(directory, store)
     except errors.StorageTampered as error:
         return Verified(journals=checked, findings=(*findings, str(error)))
     found = [part.findings for part in (log, stored, compared) if part is not None]
@@ -158,7 +162,7 @@ def verified(
         commit=commit,
         store=stored,
         state=compared,
-        findings=tuple(itertools.chain(findings, *found)),
+        findings=tuple(itertools.chain(findings, gone, *found)),
     )
 
 
@@ -183,7 +187,8 @@ def _store(store: Store, anchor: int, check: StateCheck | None) -> tuple[int, Ve
 def _compared(check: StateCheck | None, store: Store, log: LogChecked | None) -> StateChecked | None:
     if check is None or log is None:
         return None
-    return check.conclude(store.commit_number, log.pruned)
+    keys = known_log_keys(store)
+    return check.conclude(store.commit_number, partial=log.pruned > 0 or (keys is not None and keys.anew))
 
 
 def _journals(directory: Path) -> tuple[tuple[journals.Checked, ...], tuple[str, ...]]:
@@ -194,6 +199,18 @@ def _journals(directory: Path) -> tuple[tuple[journals.Checked, ...], tuple[str,
         except errors.JournalError as error:
             findings.append(str(error))
     return tuple(checked), tuple(findings)
+
+
+def evidence_missing(directory: Path, store: Store) -> tuple[str, ...]:
+    """A line for each part of the evidence that is not there and that the store knows of.
+
+    Raises:
+        errors.StorageError: the store cannot be read.
+    """
+    known = {worker: at.index for worker, at in store.transaction().scan(USES_UP_TO, "")}
+    with contextlib.suppress(errors.JournalError):  # which the check of the journals tells
+        return tuple(missing(directory, known_log_keys(store), known))
+    return ()
 
 
 def _text(path: Path) -> str:
@@ -234,7 +251,7 @@ def _report(found: Verified) -> None:
     if found.store is not None and not found.store.findings:
         print(f"ok   store: commit {found.commit}, {found.store.records} records as they were written")
     if found.state is not None and not found.state.findings:
-        untold = f", {found.state.untold} by changes that are pruned" if found.state.untold else ""
+        untold = f", {found.state.untold} by changes that are pruned or lost" if found.state.untold else ""
         print(
             f"ok   state: {found.state.records} records of {found.state.tables} tables as changes left them{untold}"
         )
