@@ -2,10 +2,12 @@
 """What a record costs the log's process: `bench/log.py [--records 10000] [--rounds 7] [--at-once 2500]`.
 
 Journals of synthetic events are taken into a new log, so many records for each checkpoint, and into a new index, by the
-server's own code. Once events are diverse (those of `audit_query.py`: 1,000 keys, 200 users, 5,000 contexts, ten in a second of
-their time), once alike (one user, key, operation and context, 5,000 in a second). The index is filled live, from what the log
+server's own code. Events are diverse (those of `audit_query.py`: 1,000 keys, 200 users, 5,000 contexts, ten in a second of
+their time); or alike (one user, key, operation and context, 5,000 in a second); or mixed (three operations of one user with
+one key by turns, with one context, or with a new one in each). The index is filled live, from what the log
 hands to it after each checkpoint, as the process does it; and in bulk, when it reads the journals itself. Told is the least CPU time
-of all rounds, in microseconds a record, syncs of files included.
+of all rounds, in microseconds a record, syncs of files included. Then the log's steps, one after the other, each for all records: to
+read and check groups, to make entries, to hash trees and put tiles together, and to write these.
 """
 
 from __future__ import annotations
@@ -27,22 +29,25 @@ from audit_query import event
 
 from keystead.audit.filling import Filling
 from keystead.audit.follow import parts
+from keystead.audit.groups import Records
 from keystead.audit.handed import Handed
 from keystead.audit.index import Index
 from keystead.audit.journal import Journal
-from keystead.audit.log import Sequencer
+from keystead.audit.log import Sequencer, leaves_of
+from keystead.audit.logfiles import LogFiles
 from keystead.audit.logkeys import LogKeys
+from keystead.tlog import append
 
 KEYS = LogKeys("11111111-1111-4111-8111-111111111111", bytes(32), bytes(32))
 GROUP = 32
 """Events that are written together."""
 COLLECTOR = (50_000, 20, 100)
 """When the collector looks, as in the process."""
-KINDS = {
-    "diverse": {},
-    "alike": {"OPERATIONS": ("Encrypt",), "KEYS": 1, "USERS": 1, "TENANTS": 1, "CHANGES": 0, "REFUSALS": 0}
-    | {"PER_SECOND": 5000},
-}
+ALIKE = {"OPERATIONS": ("Encrypt",), "KEYS": 1, "USERS": 1, "TENANTS": 1, "CHANGES": 0, "REFUSALS": 0}
+ALIKE |= {"PER_SECOND": 5000}
+MIXED = ALIKE | {"OPERATIONS": ("Encrypt", "Decrypt", "GenerateDataKey")}
+KINDS = {"diverse": {}, "alike": ALIKE, "mixed": MIXED, "mixed, new contexts": MIXED | {"TENANTS": 1 << 62}}
+STEPS = ("read", "entries", "tree", "files")
 
 
 def fill(root: Path, first: int, records: int) -> None:
@@ -78,6 +83,23 @@ class Process:
         self._index.close()
 
 
+def steps_of(root: Path, records: int) -> list[float]:
+    """The CPU time of each of `STEPS` for the first records of the journal, in microseconds a record."""
+    found, leaves, files = [], [], LogFiles(root / "steps")
+    times = [spent(lambda: found.extend(parts(root, "w0", None, None, records)))]
+    rows = [part.records for part in found if part.records is not None]
+    count = sum(len(each.texts) for each in rows)
+    times.append(spent(lambda: [leaves.extend(_leaves(each)) for each in rows]))
+    growths = []
+    times.append(spent(lambda: growths.append(append(0, files.read, leaves))))
+    times.append(spent(lambda: files.write(growths[0].writes)))
+    return [each / count * 1e6 for each in times]
+
+
+def _leaves(records: Records) -> list[bytes]:
+    return leaves_of(records, "w0", 0, len(records.texts), KEYS.salts)
+
+
 def spent(work: Callable[[], object]) -> float:
     """Seconds of CPU time."""
     began = time.process_time()
@@ -86,7 +108,7 @@ def spent(work: Callable[[], object]) -> float:
 
 
 def round_of(records: int, at_once: int) -> tuple[float, ...]:
-    """The CPU time of log, index and index in bulk, in microseconds a record."""
+    """The CPU time of log, index and index in bulk, then that of `STEPS`, in microseconds a record."""
     with tempfile.TemporaryDirectory(prefix="keystead-bench-") as name:
         root = Path(name)
         process = Process(root)
@@ -96,7 +118,8 @@ def round_of(records: int, at_once: int) -> tuple[float, ...]:
         live = process.run(records, at_once)
         process.close()
         Index(root).path.unlink()
-        return tuple(each / records * 1e6 for each in (*live, spent(Index(root).catch_up)))
+        told = [each / records * 1e6 for each in (*live, spent(Index(root).catch_up))]
+        return (*told, *steps_of(root, records))
 
 
 def main() -> None:
@@ -107,13 +130,14 @@ def main() -> None:
     parser.add_argument("--at-once", type=int, default=2500)
     given = parser.parse_args()
     gc.set_threshold(*COLLECTOR)
-    usual = {name: getattr(audit_query, name) for name in KINDS["alike"]}
+    usual = {name: getattr(audit_query, name) for name in ALIKE}
     for kind, changed in KINDS.items():
         for name, value in (usual | changed).items():
             setattr(audit_query, name, value)
         rounds = [round_of(given.records, given.at_once) for _ in range(given.rounds)]
-        log, live, bulk = map(min, zip(*rounds, strict=True))
-        print(f"{kind}: log {log:.1f}, index {live:.1f} (in bulk {bulk:.1f}) us of CPU a record")
+        log, live, bulk, *steps = map(min, zip(*rounds, strict=True))
+        told = ", ".join(f"{name} {each:.1f}" for name, each in zip(STEPS, steps, strict=True))
+        print(f"{kind}: log {log:.1f} ({told}), index {live:.1f} (in bulk {bulk:.1f}) us of CPU a record")
 
 
 if __name__ == "__main__":

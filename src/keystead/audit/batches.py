@@ -92,7 +92,7 @@ class Words:
 _MOST_WORDS: Final = 50_000
 
 
-class Gathering:
+class Batching:
     """Events of one journal on their way into the index, in a transaction of the caller's."""
 
     def __init__(self, connection: sqlite3.Connection, pieces: Pieces, worker: int) -> None:

@@ -16,7 +16,7 @@ from typing import Final
 
 import msgspec
 
-from keystead.audit.batches import SCHEMA, SIZE, TABLES, VERSION, Gathering, Words, drop, forget
+from keystead.audit.batches import SCHEMA, SIZE, TABLES, VERSION, Batching, Words, drop, forget
 from keystead.audit.disk import Disk, OsDisk
 from keystead.audit.follow import Cursor, Part, parts
 from keystead.audit.pieces import Pieces
@@ -219,25 +219,25 @@ class Intake:
             self._made = made
             self._forget()
         number, cursor = _cursor(self._connection, worker)
-        gathering = Gathering(self._connection, self._pieces, number)
+        batching = Batching(self._connection, self._pieces, number)
         begun, following = cursor, 0 if cursor is None else cursor.index
         for part in source(worker, cursor):
             if part.gone is not None:
-                gathering.close()
+                batching.close()
                 forget(self._connection, number, part.gone)
                 following = part.gone
-            gathering.add(part, following)
+            batching.add(part, following)
             cursor, following = part.cursor, part.cursor.index
-            if gathering.events >= SIZE:
+            if batching.events >= SIZE:
                 break
         if cursor is None or cursor == begun:
             return None
-        gathering.write()
+        batching.write()
         self._connection.execute(
             "UPDATE worker SET sequence = ?, offset = ?, next = ?, chain = ? WHERE id = ?",
             (cursor.sequence, cursor.offset, cursor.index, cursor.chain, number),
         )
-        return gathering.events
+        return batching.events
 
     def _forget(self) -> None:
         self._pieces = Pieces(Words(self._connection).of)

@@ -43,9 +43,9 @@ _AT_ONCE: Final = 2_000
 """Events, about, that are indexed before orders are looked at."""
 _BUSY: Final = 50
 """Records that come between two runs while the index gives way to calls."""
-_GIVING_WAY: Final = 0.05
+_GIVING_WAY: Final = 0.02
 """The part of a core that the index then takes."""
-_LARGEST: Final = 0.1
+_LARGEST: Final = 0.04
 """Seconds of CPU time that the index may save up."""
 _NICE: Final = 5
 """Calls come first; under full load on one core the log still has a fourth of it, which is more than it needs."""

@@ -129,15 +129,17 @@ _Cut = tuple[_Frame, _Asked, bytes, bytes]
 def cut(events: Sequence[bytes]) -> list[_Cut | None]:
     """Of what each event is made; None of one that has not the form in which it is cut.
 
-    What an event has alike with the one before it is not looked up again: it begins, or ends, with the same bytes.
+    What an event has alike with the one before it is not looked up again: it begins, or ends, with the same bytes. What it has
+    alike with an earlier one is found by these bytes: events of several operations take turns.
     """
     begin = behind = written = _NEVER
     head, rest, asked, frame = None, None, None, None
     found = list[_Cut | None]()
     for event in events:
         if not event.startswith(begin):
-            begin, head = _headed(event)
-            frame = None
+            asks = event.find(_ASKED)
+            begin = event[: asks + _LONG] if asks > 0 else _NEVER
+            head, frame = _head(begin), None
         start = len(begin) - _LONG
         if not event.endswith(behind):
             ids = event.find(_REQUEST, start)
@@ -161,19 +163,16 @@ def cut(events: Sequence[bytes]) -> list[_Cut | None]:
     return found
 
 
-def _headed(event: bytes) -> tuple[bytes, _Head | None]:
-    """The event up to where its parameters begin, and what is told there; nothing of one that has not that form."""
-    time = event.find(_TIME)
-    asked = event.find(_ASKED, time)
-    if not 0 < time < asked:
-        return _NEVER, None
-    who, what = _who(event[:time]), _what(event[time + _WHAT : asked])
-    when = _when(event[time + _WHEN : time + _WHAT])
-    begin = event[: asked + _LONG]
-    if who is None or what is None or when is None:
-        return begin, None
+@lru_cache(maxsize=4096)
+def _head(begin: bytes) -> _Head | None:
+    """What an event tells that begins so, up to its parameters; None of one that has not that form."""
+    time, end = begin.find(_TIME), len(begin) - _LONG
+    who, what = _who(begin[:time]), _what(begin[time + _WHAT : end])
+    when = _when(begin[time + _WHEN : time + _WHAT])
+    if time < 0 or who is None or what is None or when is None:
+        return None
     region, error, name, *_ = what
-    return begin, (region, error, name + when, who.kind, _caller(who, what))
+    return region, error, name + when, who.kind, _caller(who, what)
 
 
 def _have_ids(cuts: Sequence[_Cut]) -> bool:
