@@ -6,6 +6,8 @@ import json
 from typing import Any
 
 import pytest
+from botocore import UNSIGNED
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from keystead.testing.server import RunningServer
@@ -102,6 +104,24 @@ def test_a_disabled_key_opens_nothing_at_once(server: RunningServer, s3: Any, bu
     assert s3.head_object(Bucket=bucket, Key="k")["ContentLength"] == 1
     kms.enable_key(KeyId=key)
     assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"x"
+
+
+def test_strangers_and_nobody_are_not_told_why_they_are_denied(
+    server: RunningServer, s3: Any, bucket: str, made: Any
+) -> None:
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    near, stranger = made(server.user("near")), made(server.root(OTHER))
+    unsigned = made(config=Config(signature_version=UNSIGNED))
+    for client, told in (
+        (near, "because no identity-based policy allows"),
+        (stranger, None),
+        (unsigned, None),
+    ):
+        with pytest.raises(ClientError) as caught:
+            client.get_object(Bucket=bucket, Key="k")
+        assert denied(caught)
+        message = caught.value.response["Error"]["Message"]
+        assert told in message if told else message == "Access Denied"
 
 
 def test_another_accounts_bucket_is_closed(server: RunningServer, s3: Any, bucket: str, made: Any) -> None:

@@ -87,10 +87,21 @@ def implicit_deny(request: AuthorizationRequest, policy_type: PolicyType) -> str
     )
 
 
+def _is_near(request: AuthorizationRequest) -> bool:
+    """Whether the caller is of the resource's account or organization: others are not told why Amazon S3 denies.
+
+    Source: Amazon S3 User Guide, "Troubleshoot access denied (403 Forbidden) errors".
+    """
+    principal, org = request.principal, request.description.org_id
+    return principal.account == request.account or (bool(org) and principal.org_id == org)
+
+
 def _denied(request: AuthorizationRequest, policy_type: PolicyType, reason: str) -> str:
     principal = request.principal
     if principal.type == "webIdentity":  # it is not told who it is, nor what there is
         return f"Not authorized to perform {request.action}"
+    if request.action[:3].lower() == "s3:" and not _is_near(request):
+        return "Access Denied"
     caller = f"User: {principal.arn or principal.service} is not authorized to perform: {request.action}"
     foreign = bool(principal.account) and principal.account != request.account
     hiding = foreign and request.action[:4].lower() == "kms:"
