@@ -4,7 +4,9 @@ import base64
 
 import pytest
 
-ABSENT = "1 validation error detected: Value null at '{}' failed to satisfy constraint: Member must not be null"
+ABSENT = (
+    "1 validation error detected: Value null at '{}' failed to satisfy constraint: Member must not be null"
+)
 PERMISSIONS = {"DryRun": True, "DryRunModifiers": ["IGNORE_CIPHERTEXT"]}
 
 

@@ -22,7 +22,9 @@ from keystead.wire.models import kms as wire
 
 DEFAULT_ALGORITHM = specs.SYMMETRIC_DEFAULT
 _IGNORE_CIPHERTEXT = "IGNORE_CIPHERTEXT"
-_ABSENT = "1 validation error detected: Value null at '{}' failed to satisfy constraint: Member must not be null"
+_ABSENT = (
+    "1 validation error detected: Value null at '{}' failed to satisfy constraint: Member must not be null"
+)
 
 
 def _encryption_facts(_call: Call, request: Any) -> dict[str, str | list[str]]:
