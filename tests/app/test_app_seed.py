@@ -86,6 +86,7 @@ def _keys():
         (f"accounts: [{{id: '111122223333', keys: [{{id: {KEY}, region: US}}]}}]", r"keys\[0\].region"),
         (f"accounts: [{{id: '111122223333', keys: [{{id: {KEY}, material: AAAA}}]}}]", KEY),
         (f"accounts: [{{id: '111122223333', keys: [{{id: {KEY}, policy: nonsense}}]}}]", KEY),
+        (f"accounts: [{{id: '111122223333', keys: [{{id: {KEY.upper()}}}]}}]", "in lower case"),
         ("{unclosed", "not YAML"),
     ],
 )

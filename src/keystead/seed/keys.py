@@ -27,8 +27,8 @@ def put_key(tx: Transaction, keyring: Keyring, account: str, given: SeedKey, now
     Raises:
         errors.ApiError, errors.CryptoError: a value cannot be used.
     """
-    if not is_key_id(given.id):
-        raise errors.Validation("a key id is a UUID with dashes, or mrk- and 32 hex digits")
+    if not is_key_id(given.id) or given.id != given.id.lower():
+        raise errors.Validation("a key id is a UUID in lower case with dashes, or mrk- and 32 hex digits")
     if tx.get(KEYS, f"{account}/{given.region}/{given.id}") is None:
         _new_key(tx, keyring, account, given, now)
     for name in given.aliases:
