@@ -172,6 +172,8 @@ def test_another_passphrase_is_found_in_its_file_and_stops_nobody_before(tmp_pat
 def test_a_passphrase_that_was_found_need_not_stay_where_it_was(served):
     served.rekey("another one")
     served.secret.write_text("another one")
+    # The process of the log: by the one that follows it the server's successor is seen.
+    until(lambda: children(served.process.pid))
     before = children(served.process.pid)
     with served.client().connect(), served.client().connect() as asking:
         served.process.send_signal(signal.SIGHUP)
