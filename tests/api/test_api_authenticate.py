@@ -11,13 +11,14 @@ from signed_http import Client
 
 from keystead.api.accounts import CREDENTIALS, put_account, put_root_credential
 from keystead.api.authenticate import Authenticator
+from keystead.api.directory import ACCOUNTS
 from keystead.api.forward import FORWARDED
 from keystead.api.sessions import seal_session
 from keystead.entropy import SystemEntropy
-from keystead.errors import ApiError
+from keystead.errors import ApiError, StorageConflict
 from keystead.identity import Session
 from keystead.keyring import Keyring
-from keystead.storage import MemoryBackend, Store
+from keystead.storage import MemoryBackend, Store, Table
 from keystead.wire.http import Request
 
 ACCOUNT, KEY, SECRET = "0" * 12, "AKIAKNOWN", "right"
@@ -179,3 +180,72 @@ def test_more_is_not_remembered_than_there_is_room_for(backend):
         assert seasoned.asked(request) == (KEY, "us-east-1")
     assert seasoned.asked(request_of(X_Long="x", **{"y" * 2000: "y"})) == (KEY, "us-east-1")
     assert len(seasoned.authenticator._familiar) <= 2048
+
+
+# ------------------------------------------------------------------ what changes rest on
+
+
+def written(worker: Worker, table: Table, key: str, **changed: object) -> None:
+    tx = worker.store.transaction()
+    tx.put(table, key, msgspec.structs.replace(tx.get(table, key), **changed))
+    assert worker.store.commit([tx]) == [None]
+
+
+CHANGES = {
+    "the account": lambda worker: written(worker, ACCOUNTS, ACCOUNT, name="other"),
+    "the credential": lambda worker: written(worker, CREDENTIALS, KEY, active=False),
+}
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["asked once", "asked again meanwhile"])
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["here", "by another worker"])
+@pytest.mark.parametrize("what", CHANGES)
+def test_what_is_changed_before_the_permission_is_asked_for_ends_in_a_conflict(
+    backend, what, elsewhere, again
+):
+    worker = Worker(backend)
+    worker.asked(request_of())  # what is known already need not be read
+    tx = worker.store.transaction()
+    standing, _, _ = worker.authenticator.authenticate(request_of(), tx, "kms", AT, AT)
+    CHANGES[what](Worker(backend) if elsewhere else worker)
+    if again:
+        worker.asked(request_of())
+    standing.require(tx)
+    tx.bump("traces", 1)
+    assert [type(problem) for problem in worker.store.commit([tx])] == [StorageConflict]
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_what_is_changed_after_it_was_asked_for_does_too(backend, what):
+    worker = Worker(backend)
+    worker.asked(request_of())  # what is known already need not be read
+    tx = worker.store.transaction()
+    standing, _, _ = worker.authenticator.authenticate(request_of(), tx, "kms", AT, AT)
+    standing.require(tx)
+    CHANGES[what](Worker(backend))
+    tx.bump("traces", 1)
+    assert [type(problem) for problem in worker.store.commit([tx])] == [StorageConflict]
+
+
+def test_what_is_as_it_was_is_no_conflict(backend):
+    worker = Worker(backend)
+    for _ in range(3):
+        tx = worker.store.transaction()
+        standing, _, _ = worker.authenticator.authenticate(request_of(), tx, "kms", AT, AT)
+        standing.require(tx)
+        tx.bump("traces", 1)
+        assert worker.store.commit([tx]) == [None]
+
+
+def test_what_is_written_again_as_it_was_is_no_conflict_for_who_asks_afterwards(backend):
+    worker = Worker(backend)
+    worker.asked(request_of())
+    written(worker, CREDENTIALS, KEY)
+    tx = worker.store.transaction()
+    tx.put(CREDENTIALS, KEY, tx.get(CREDENTIALS, KEY))
+    assert worker.store.commit([tx]) == [None]
+    tx = worker.store.transaction()
+    standing, _, _ = worker.authenticator.authenticate(request_of(), tx, "kms", AT, AT)
+    standing.require(tx)
+    tx.bump("traces", 1)
+    assert worker.store.commit([tx]) == [None]

@@ -4,13 +4,17 @@ import json
 import re
 from pathlib import Path
 
+import msgspec
 import pytest
 from botocore.exceptions import ClientError
 
 from keystead.api import operation
+from keystead.api.accounts import CREDENTIALS
 from keystead.api.client import Client
+from keystead.api.directory import ACCOUNTS
 from keystead.api.operation import always
 from keystead.services.kms.service import KMS
+from keystead.services.kms.tables import KEYS
 from keystead.testing import RunningServer
 from keystead.wire.models import kms as wire
 
@@ -71,11 +75,44 @@ def test_its_caller_s_denial_is_its_own(server):
     assert denied == ["Encrypt", "GenerateRandom"]
 
 
+def _closed(tx):
+    ((key, credential),) = tx.scan(CREDENTIALS, "")
+    tx.put(CREDENTIALS, key, msgspec.structs.replace(credential, active=False))
+
+
+def _renamed(tx):
+    ((key, account),) = tx.scan(ACCOUNTS, "")
+    tx.put(ACCOUNTS, key, msgspec.structs.replace(account, name="other"))
+
+
+@pytest.mark.parametrize(("change", "code"), [(_renamed, None), (_closed, "UnrecognizedClient")])
+def test_what_becomes_of_its_caller_meanwhile_counts(monkeypatch, change, code):
+    @operation(
+        "GenerateRandom", targets=lambda _call, _request: (), slow=always, undecided="it only stands for one"
+    )
+    def make_something(call, _request):
+        """Stands for an operation of another service, which makes a key after its caller has changed."""
+        server.store.run(change)
+        Client(call, SERVICE).call("kms", "CreateKey", wire.CreateKeyRequest())
+        return wire.GenerateRandomResponse(plaintext=b"made")
+
+    monkeypatch.setitem(KMS.operations, "GenerateRandom", make_something)
+    with RunningServer() as server:
+        kms = server.client("kms")
+        if code is None:
+            assert kms.generate_random(NumberOfBytes=1)["Plaintext"] == b"made"
+        else:
+            with pytest.raises(ClientError, match=code):
+                kms.generate_random(NumberOfBytes=1)
+        keys = server.store.transaction().scan(KEYS, "")
+        assert len(keys) == (code is None)
+        events = [(event["eventName"], event.get("errorCode")) for event in server.events()]
+    assert [name for name, _ in events] == ["CreateKey", "GenerateRandom"]
+    assert all((error or "").startswith(code or "") for _, error in events)
+    assert [error is None for _, error in events] == [code is None] * 2
+
+
 def _narrow(tx, key):
-    import msgspec
-
-    from keystead.services.kms.tables import KEYS
-
     place = f"{key['AWSAccountId']}/us-east-1/{key['KeyId']}"
     stored = tx.get(KEYS, place)
     tx.put(KEYS, place, msgspec.structs.replace(stored, policy=stored.policy.replace('"*"', '"x"')))

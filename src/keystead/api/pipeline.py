@@ -87,8 +87,16 @@ class Pipeline:
         route, started = self._router.named(service, call.operation), self._parts.tick()
 
         def again(number: int) -> None:
-            fresh = msgspec.structs.replace(call, tx=self._parts.store.transaction())
-            self._inside(fresh, service, request, settled, number)
+            fresh = msgspec.structs.replace(call, tx=(tx := self._parts.store.transaction()))
+            try:  # that of before may be what conflicts
+                standing = call.standings.renewed(call.standing, tx)
+                fresh = msgspec.structs.replace(fresh, standing=standing, caller=standing.caller)
+            except (errors.ApiError, errors.StorageError) as gone:
+                self._fail(
+                    Attempt(None, nobody, route, fresh, None, number, started, request, (), settled), gone
+                )
+            else:
+                self._inside(fresh, service, request, settled, number)
 
         self.admit([Attempt(None, nobody, route, call, None, number, started, request, (), settled, again)])
 
@@ -146,7 +154,7 @@ class Pipeline:
 
     def _permit_change(self, attempt: Attempt) -> None:
         call = attempt.call
-        call.standings.require(call.standing, call.tx)
+        call.standing.require(call.tx)
         # S3 takes a signed request as often as it comes: presigned URLs are made for it.
         if attempt.request is not None and attempt.claim is not None and attempt.route.exchange is None:
             refuse_replay(call, attempt.claim, attempt.request)

@@ -25,10 +25,11 @@ from keystead.api.directory import (
     policy_place,
 )
 from keystead.api.guardrails import NOWHERE, Place, place_of
-from keystead.api.reading import Kept, Reading
+from keystead.api.reading import Kept, Reading, Version
 from keystead.identity import Caller, Credential, Group, Issuer, Role, Session, User
 from keystead.identity.caller import ANONYMOUS, ASSUMED_ROLE, AWS_SERVICE, FEDERATED_USER, IAM_USER, ROOT
 from keystead.identity.names import federated_arn, session_arn
+from keystead.identity.session import tags_of
 from keystead.policy import CompiledPolicy, Policies, Principal, compile_policy, parse
 from keystead.policy.aws_managed import AWS_MANAGED
 from keystead.policy.request import PrincipalType
@@ -50,6 +51,7 @@ class Standing(msgspec.Struct, frozen=True, gc=False, eq=False):
     """A caller, as policies see it, and the policies on its side (`policies.resource` is unset).
 
     `plain`: there is no policy on its side at all, as for the root of an account outside organizations.
+    `rests_on`: the records that it was made of.
     """
 
     caller: Caller
@@ -57,6 +59,12 @@ class Standing(msgspec.Struct, frozen=True, gc=False, eq=False):
     policies: Policies
     place: Place
     plain: bool
+    rests_on: tuple[Version, ...] = ()
+
+    def require(self, tx: Transaction) -> None:
+        """None; the transaction commits only if what the standing was made of is the same then as when it was made."""
+        for place, digest in self.rests_on:
+            tx.require(place, digest)
 
 
 class Standings:
@@ -111,12 +119,21 @@ class Standings:
         place: Place = kept.value
         return place
 
-    def require(self, standing: Standing, tx: Transaction) -> None:
-        """None; the transaction commits only if what the standing was made of is unchanged then."""
-        held = self._kept if standing.caller.session is None else self._sessions
-        kept = held.get(standing.caller.access_key_id)
-        if kept is not None and kept.value is standing:
-            kept.require(tx)
+    def renewed(self, standing: Standing, tx: Transaction) -> Standing:
+        """The standing that its caller has now.
+
+        Raises:
+            errors.UnrecognizedClient: the caller has none any more.
+        """
+        caller = standing.caller
+        if not standing.rests_on:
+            return standing
+        if caller.session is not None:
+            return self.of_session(caller.session, tx)
+        credential = tx.get(CREDENTIALS, caller.access_key_id)
+        if credential is None or not credential.active:
+            raise unrecognized()
+        return self.of_credential(credential, tx)
 
     def _find(
         self, held: dict[str, Kept], name: str, tx: Transaction, make: Callable[[Reading], Standing]
@@ -125,7 +142,8 @@ class Standings:
         kept = held.get(name)
         if kept is None or not kept.holds(tx, stamp):
             reading = Reading(tx)
-            kept = self._put(held, name, Kept(make(reading), reading.noted, stamp))
+            made = msgspec.structs.replace(make(reading), rests_on=reading.versions())
+            kept = self._put(held, name, Kept(made, reading.noted, stamp))
         standing: Standing = kept.value
         return standing
 
@@ -240,16 +258,10 @@ def _role_session(reading: Reading, session: Session) -> Standing:
         role_arn=role.arn,
         user_id=user_id,
         unique_id=role.id,
-        tags={**role.tags, **_without(session.tags, role.tags)},
+        tags=tags_of(session, role.tags),
         service_linked_role=bool(role.service_linked),
     )
     return _standing(reading, caller, principal, role, session)
-
-
-def _without(tags: dict[str, str], role_tags: dict[str, str]) -> dict[str, str]:
-    """Session tags; one that differs from a role's tag in case only takes that tag's name, and so its place."""
-    spelt = {name.lower(): name for name in role_tags}
-    return {spelt.get(name.lower(), name): value for name, value in tags.items()}
 
 
 def _user_of(reading: Reading, session: Session) -> User:

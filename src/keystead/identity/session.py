@@ -55,3 +55,9 @@ class Session(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     def __repr__(self) -> str:
         return f"Session({self.access_key_id})"
+
+
+def tags_of(session: Session, role_tags: dict[str, str]) -> dict[str, str]:
+    """The tags of a role's session: one that differs from a role's tag in case only takes that tag's name and place."""
+    spelt = {name.lower(): name for name in role_tags}
+    return {**role_tags, **{spelt.get(name.lower(), name): value for name, value in session.tags.items()}}

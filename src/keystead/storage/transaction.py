@@ -9,6 +9,9 @@ import msgspec
 from keystead.storage.table import R, Table
 from keystead.storage.write import COUNTERS, Counter, Write
 
+_NEITHER = b""
+"""What no stored record has for a version."""
+
 
 class Entry:
     """A record as it was read: where, which version (digest), and the era in which that was true.
@@ -80,6 +83,17 @@ class Transaction:
         entry = self._reader.lookup(table, key)
         self.conditions.setdefault(entry.place, entry.digest)
         return entry.record  # type: ignore[return-value]  # as above
+
+    def entry(self, table: Table[Any], key: str) -> Entry:
+        """The committed record with its place and version: a condition, as with `get`; own writes are not seen."""
+        entry = self._reader.lookup(table, key)
+        self.conditions.setdefault(entry.place, entry.digest)
+        return entry
+
+    def require(self, place: bytes, digest: bytes | None) -> None:
+        """None; the transaction commits only if the record at `place` has this version, which may be one of before."""
+        if self.conditions.setdefault(place, digest) != digest:
+            self.conditions[place] = _NEITHER  # it has seen another one, and none is both
 
     def unproved(self, table: Table[R], key: str) -> R | None:
         """The record as it is stored: one that was written for this key, but nothing proves that it is the newest.
