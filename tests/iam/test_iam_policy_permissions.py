@@ -172,21 +172,35 @@ def test_permission_comes_before_existence(world, refused):
             call()
 
 
-def test_the_policy_that_is_attached_can_be_prescribed(world, refused):
-    condition = {"iam:PolicyARN": ARN}
+@pytest.fixture
+def prescribed(world):
+    """The ARN of a policy that no other test removes."""
+    iam = world.client("iam")
+    arn = iam.create_policy(PolicyName="prescribed", PolicyDocument=POLICY)["Policy"]["Arn"]
+    yield arn
+    iam.delete_policy(PolicyArn=arn)
+
+
+def test_the_policy_that_is_attached_can_be_prescribed(world, prescribed, refused):
+    condition = {"iam:PolicyARN": prescribed}
     delegate = world.user("delegate", {"p": allow("iam:AttachRolePolicy", ArnEquals=condition)}).client("iam")
-    delegate.attach_role_policy(RoleName="it", PolicyArn=ARN)
+    world.client("iam").create_role(RoleName="delegated", AssumeRolePolicyDocument=TRUST)
+    delegate.attach_role_policy(RoleName="delegated", PolicyArn=prescribed)
     with refused("AccessDenied"):
-        delegate.attach_role_policy(RoleName="it", PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
+        delegate.attach_role_policy(
+            RoleName="delegated", PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess"
+        )
+    world.client("iam").detach_role_policy(RoleName="delegated", PolicyArn=prescribed)
 
 
-def test_a_boundary_can_be_prescribed_for_new_roles(world, refused):
+def test_a_boundary_can_be_prescribed_for_new_roles(world, prescribed, refused):
     """IAM User Guide, "Delegating responsibility to others using permissions boundaries"."""
-    condition = {"iam:PermissionsBoundary": ARN}
+    condition = {"iam:PermissionsBoundary": prescribed}
     delegate = world.user("builder", {"p": allow("iam:CreateRole", StringEquals=condition)}).client("iam")
-    delegate.create_role(RoleName="bounded", AssumeRolePolicyDocument=TRUST, PermissionsBoundary=ARN)
+    delegate.create_role(RoleName="bounded", AssumeRolePolicyDocument=TRUST, PermissionsBoundary=prescribed)
     with refused("AccessDenied"):
         delegate.create_role(RoleName="unbounded", AssumeRolePolicyDocument=TRUST)
+    world.client("iam").delete_role(RoleName="bounded")
 
 
 @pytest.mark.parametrize(
