@@ -85,6 +85,31 @@ def _renamed(tx):
     tx.put(ACCOUNTS, key, msgspec.structs.replace(account, name="other"))
 
 
+def test_who_is_revoked_meanwhile_uses_no_key(monkeypatch):
+    @operation(
+        "GenerateRandom", targets=lambda _call, _request: (), slow=always, undecided="it only stands for one"
+    )
+    def use_something(call, _request):
+        """Stands for an operation of another service, which uses a key long after its caller has signed."""
+        client = Client(call, SERVICE)
+        client.call("kms", "Encrypt", wire.EncryptRequest(key_id=key, plaintext=b"before"))
+        server.store.run(_closed)
+        client.call("kms", "Encrypt", wire.EncryptRequest(key_id=key, plaintext=b"after"))
+        return wire.GenerateRandomResponse(plaintext=b"done")
+
+    monkeypatch.setitem(KMS.operations, "GenerateRandom", use_something)
+    with RunningServer() as server:
+        kms = server.client("kms")
+        key = kms.create_key()["KeyMetadata"]["KeyId"]
+        with pytest.raises(ClientError, match="UnrecognizedClient"):
+            kms.generate_random(NumberOfBytes=1)
+        events = [(event["eventName"], event.get("errorCode")) for event in server.events()]
+    refused = "UnrecognizedClientException"
+    assert events == [
+        ("CreateKey", None), ("Encrypt", None), ("Encrypt", refused), ("GenerateRandom", refused),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(("change", "code"), [(_renamed, None), (_closed, "UnrecognizedClient")])
 def test_what_becomes_of_its_caller_meanwhile_counts(monkeypatch, change, code):
     @operation(

@@ -87,17 +87,16 @@ class Pipeline:
         route, started = self._router.named(service, call.operation), self._parts.tick()
 
         def again(number: int) -> None:
-            fresh = msgspec.structs.replace(call, tx=(tx := self._parts.store.transaction()))
-            try:  # that of before may be what conflicts
-                standing = call.standings.renewed(call.standing, tx)
-                fresh = msgspec.structs.replace(fresh, standing=standing, caller=standing.caller)
-            except (errors.ApiError, errors.StorageError) as gone:
-                self._fail(
-                    Attempt(None, nobody, route, fresh, None, number, started, request, (), settled), gone
-                )
-            else:
-                self._inside(fresh, service, request, settled, number)
+            fresh = msgspec.structs.replace(call, tx=self._parts.store.transaction())
+            self._inside(fresh, service, request, settled, number)
 
+        try:  # its caller may have signed long ago, or what conflicted was a change of the caller
+            standing = call.standings.renewed(call.standing, call.tx)
+        except (errors.ApiError, errors.StorageError) as gone:
+            failed = Attempt(None, nobody, route, call, None, number, started, request, (), settled)
+            self._fail(failed, gone)
+            return
+        call = msgspec.structs.replace(call, standing=standing, caller=standing.caller)
         self.admit([Attempt(None, nobody, route, call, None, number, started, request, (), settled, again)])
 
     def admit(self, attempts: Sequence[Attempt]) -> None:
