@@ -7,9 +7,10 @@ from contextlib import contextmanager
 
 import pytest
 from click.testing import CliRunner
+from processes import wait_until
 
 from keystead.audit.journal import Journal
-from keystead.cli import journals
+from keystead.cli import backup, journals
 from keystead.cli.deployment import opened, the_seal
 from keystead.cli.main import cli
 from keystead.seal import ROOT_BYTES, rekey, stage_root
@@ -75,6 +76,22 @@ def test_a_backup_under_load_restores_with_every_change_and_its_event(tmp_path):
                 # Each change that the copy holds has its event, and no event tells of a change it lacks.
                 assert recorded["CreateKey"] == len(keys)
                 waited_for(made, 2)
+
+
+def test_a_backup_begun_before_the_log_is_made_again(tmp_path, monkeypatch):
+    """Restored, its server would take the log for lost."""
+    data, file = tmp_path / "data", tmp_path / "file"
+    with RunningServer(data) as server:
+        server.client("kms").create_key()
+        wait_until((data / "log" / "head").exists)
+    with monkeypatch.context() as patched:
+        patched.setattr(backup, "_copy_log", lambda _source, _target: None)  # as before it began
+        result = CliRunner().invoke(cli, ["backup", "create", str(file), "--data-dir", str(data)])
+    assert (result.exit_code, file.exists()) == (1, False)
+    assert "the log began while the copy was made; make the backup again" in result.output
+    keystead("backup", "create", file, "--data-dir", data)
+    shutil.rmtree(data / "log")  # what is lost already is no reason to make no backup
+    keystead("backup", "create", tmp_path / "later", "--data-dir", data)
 
 
 @contextmanager

@@ -26,6 +26,7 @@ from keystead.cli.deployment import (
     workers,
 )
 from keystead.cli.output import Failed, output_option, show
+from keystead.cli.verify import evidence_missing
 from keystead.entropy import SystemEntropy
 from keystead.keyring import Keyring
 from keystead.keyring.keyring import ROOTS
@@ -101,6 +102,7 @@ def _snapshot(source: Path, target: Path, seal: Seal, *, with_seal_key: bool) ->
             archive.make_directories(target, [f"journal/{worker}/-"])
             journals.copy(source, worker, target, commit)
             journals.check(target, worker)
+        _expect_all_evidence(source, target, seal)
     found = (*target.glob("journal/*/*.seg"), *(path for path in target.glob("log/**/*") if path.is_file()))
     names = sorted(str(path.relative_to(target)) for path in found)
     return archive.Manifest(
@@ -127,6 +129,16 @@ def _copy_store(source: Path, target: Path, seal: Seal) -> int:
         live.expect_at_least(known)
         live.backup(target / STORE)
     return _verified_commit(target, seal)
+
+
+def _expect_all_evidence(source: Path, target: Path, seal: Seal) -> None:
+    """None, if the copy lacks no evidence that the deployment has: its log may have begun when it was copied already."""
+    lacking = []
+    for directory in (target, source):
+        with opened(directory, seal) as store:
+            lacking.append(set(evidence_missing(directory, store)))
+    if lacking[0] - lacking[1]:
+        raise Failed("the log began while the copy was made; make the backup again")
 
 
 def _verified_commit(directory: Path, seal: Seal) -> int:
