@@ -9,7 +9,7 @@
 #   make docs       the documentation as HTML, in docs/_build/html
 #   make bench      requests per second and CPU time per request
 #   make profile    the CPU time of each stage of a request
-#   make fuzz       each fuzz target for FUZZ_SECONDS (30), and FUZZ_PAIRS (100000) of policies to analyze
+#   make fuzz       each fuzz target for FUZZ_SECONDS (30), FUZZ_PAIRS (100000) of policies to analyze, property tests by chance
 #   make setup      everything the above install
 #   make ansible    Ansible in an environment of its own, so that its test runs too
 #   make s3fs       s3fs and pandas in an environment of their own, likewise
@@ -95,6 +95,7 @@ docs: .venv-docs/.docs
 fuzz: .venv/.fuzz
 	$(BIN)/python fuzz/fuzz_http.py $(FUZZ_SECONDS)
 	$(BIN)/python fuzz/fuzz_analysis.py $(FUZZ_PAIRS)
+	$(PYTEST) -m hypothesis --hypothesis-profile search
 	for target in json log policy sigv4; do \
 		$(BIN)/python fuzz/fuzz_$$target.py -max_total_time=$(FUZZ_SECONDS) || exit 1; done
 

@@ -4,7 +4,7 @@ import contextlib
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from keystead.errors import OperatorError
@@ -148,6 +148,8 @@ VALUES = st.recursive(
 )  # fmt: skip
 
 
+@example(None, {"Fn::Split": {}})
+@example(None, {"Fn::Split": ["", "a"]})
 @given(VALUES, VALUES)
 def test_odd_functions_are_not_known_and_break_nothing(policy, conditions):
     document = {

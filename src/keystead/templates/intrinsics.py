@@ -137,10 +137,10 @@ class Scope:
     def split(self, argument: Any, depth: int) -> Any:
         """What Split gives."""
         held = self.resolve(argument, depth)
-        try:
-            return str(held[1]).split(held[0]) if not isinstance(held[1], Unknown) else UNKNOWN
-        except (TypeError, ValueError, IndexError):
+        if not isinstance(held, list) or len(held) != 2:  # noqa: PLR2004  mark, text
             return UNKNOWN
+        mark, text = held
+        return text.split(mark) if isinstance(mark, str) and isinstance(text, str) and mark else UNKNOWN
 
     def looked_up(self, argument: Any, depth: int) -> Any:
         """What FindInMap gives."""
