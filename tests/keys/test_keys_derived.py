@@ -2,25 +2,15 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sample_keys import key_of
 
 from keystead.crypto.ciphertext import HEADER_BYTES, Header, encode_header
-from keystead.keys import Key, Material
+from keystead.keys import Material
 from keystead.keys.derived import Derived
 from keystead.keys.key import CURRENT, NON_CURRENT
 
 OLD, NEW = "a" * 64, "b" * 64
-KEY = Key(
-    account="111122223333",
-    region="us-east-1",
-    id="1234abcd-12ab-34cd-56ef-1234567890ab",
-    spec="SYMMETRIC_DEFAULT",
-    usage="ENCRYPT_DECRYPT",
-    origin="AWS_KMS",
-    state="Enabled",
-    created=0.0,
-    policy="{}",
-    materials=(Material(id=OLD, state=NON_CURRENT), Material(id=NEW)),
-)
+KEY = key_of(materials=(Material(id=OLD, state=NON_CURRENT), Material(id=NEW)))
 
 
 class Counted(msgspec.Struct, frozen=True, dict=True):

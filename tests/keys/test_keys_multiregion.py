@@ -1,27 +1,19 @@
 import msgspec
 import pytest
+from sample_keys import key_of
 
 from keystead import errors
-from keystead.keys import Key, Material, MultiRegion, Rotation, multiregion
+from keystead.keys import Material, MultiRegion, Rotation, multiregion
 from keystead.keys.key import IMPORTED, PENDING_IMPORT, PENDING_MULTI_REGION, PENDING_ROTATION
 
 A, B = "a" * 64, "b" * 64
 
 
 def primary_of(**changes):
-    plain = Key(
-        account="111122223333",
-        region="us-east-1",
+    plain = key_of(
         id="mrk-" + "1" * 32,
-        spec="SYMMETRIC_DEFAULT",
-        usage="ENCRYPT_DECRYPT",
-        origin="AWS_KMS",
-        state="Enabled",
-        created=0.0,
-        policy="{}",
         description="the primary's own",
         tags={"whose": "primary"},
-        materials=(Material(id=A),),
         multi_region=MultiRegion(role="PRIMARY", primary="us-east-1"),
         rotation=Rotation(period_days=90, next_date=9.0),
     )

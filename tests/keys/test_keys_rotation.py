@@ -2,29 +2,14 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sample_keys import key_of
 
 from keystead import errors
-from keystead.keys import Key, Material, MultiRegion, Rotation, rotation
+from keystead.keys import Material, MultiRegion, Rotation, rotation
 from keystead.keys.key import CURRENT, EXTERNAL, IMPORTED, NON_CURRENT, PENDING_MULTI_REGION, PENDING_ROTATION
 
 DAY = rotation.DAY
 LIMIT = 25
-
-
-def key_of(**changes):
-    plain = Key(
-        account="111122223333",
-        region="us-east-1",
-        id="1234abcd-12ab-34cd-56ef-1234567890ab",
-        spec="SYMMETRIC_DEFAULT",
-        usage="ENCRYPT_DECRYPT",
-        origin="AWS_KMS",
-        state="Enabled",
-        created=0.0,
-        policy="{}",
-        materials=(Material(id="a" * 64),),
-    )
-    return msgspec.structs.replace(plain, **changes)
 
 
 REPLICA = MultiRegion(role="REPLICA", primary="eu-west-1", replicas=("us-east-1",))

@@ -112,9 +112,8 @@ class Sequencing:
 
     def _work_on(self) -> None:
         pause, ended = 0.0, False
-        while (
-            not ended
-        ):  # once at least, so that what is durable is in the log even if the end came right after the start
+        # Once at least, so that what is durable is in the log even if the end came right after the start.
+        while not ended:
             began = time.monotonic()
             self._run_process()
             lived = time.monotonic() - began
