@@ -163,9 +163,8 @@ def _disk(subject: Subject) -> Iterator[Finding]:
 def _files(directory: Path) -> dict[Path, os.stat_result]:
     """The files of the data directory, and about each what the file system knows."""
     found = {}
-    for place, folders, names in os.walk(
-        directory
-    ):  # passes over folders that are gone by now, as those of tiles
+    # Passes over folders that are gone by now, as those of tiles.
+    for place, folders, names in os.walk(directory):
         for path in (Path(place, name) for name in (*folders, *names)):
             with contextlib.suppress(FileNotFoundError):  # SQLite's side files come and go
                 about = path.lstat()
