@@ -78,20 +78,45 @@ def test_a_backup_under_load_restores_with_every_change_and_its_event(tmp_path):
                 waited_for(made, 2)
 
 
-def test_a_backup_begun_before_the_log_is_made_again(tmp_path, monkeypatch):
-    """Restored, its server would take the log for lost."""
-    data, file = tmp_path / "data", tmp_path / "file"
-    with RunningServer(data) as server:
+@pytest.fixture
+def live(tmp_path):
+    """A data directory whose log has begun, with its server."""
+    with RunningServer(tmp_path / "data") as server:
         server.client("kms").create_key()
-        wait_until((data / "log" / "head").exists)
-    with monkeypatch.context() as patched:
-        patched.setattr(backup, "_copy_log", lambda _source, _target: None)  # as before it began
-        result = CliRunner().invoke(cli, ["backup", "create", str(file), "--data-dir", str(data)])
+        wait_until((tmp_path / "data" / "log" / "head").exists)
+        yield tmp_path / "data"
+
+
+def copied_before_the_log(monkeypatch, *, copies):
+    """None; the first `copies` backups find no log to copy, as before it begins."""
+    left, copy_log = iter(range(copies)), backup._copy_log
+
+    def copy(source, target):
+        if next(left, None) is None:
+            copy_log(source, target)
+
+    monkeypatch.setattr(backup, "_copy_log", copy)
+
+
+def test_a_backup_beside_which_the_log_begins_has_it(tmp_path, live, monkeypatch):
+    """Without it, a server restored from the backup would take its log for lost."""
+    copied_before_the_log(monkeypatch, copies=1)
+    keystead("backup", "create", tmp_path / "0.tar", "--data-dir", live)
+    with restored_copy(tmp_path, 0, live) as restored:
+        assert restored.client().list_keys()["Keys"]
+
+
+def test_a_backup_that_lacks_evidence_is_never_written(tmp_path, live, monkeypatch):
+    copied_before_the_log(monkeypatch, copies=2)
+    file = tmp_path / "file"
+    result = CliRunner().invoke(cli, ["backup", "create", str(file), "--data-dir", str(live)])
     assert (result.exit_code, file.exists()) == (1, False)
     assert "the log began while the copy was made; make the backup again" in result.output
-    keystead("backup", "create", file, "--data-dir", data)
-    shutil.rmtree(data / "log")  # what is lost already is no reason to make no backup
-    keystead("backup", "create", tmp_path / "later", "--data-dir", data)
+
+
+def test_a_log_that_is_lost_already_stops_no_backup(tmp_path, live):
+    shutil.rmtree(live / "log")
+    keystead("backup", "create", tmp_path / "file", "--data-dir", live)
 
 
 @contextmanager

@@ -74,14 +74,31 @@ def create(
     if file.exists():
         raise Failed(f"{file} exists already; a backup is never overwritten")
     seal = the_seal(data_dir, passphrase_file)
-    with _scratch(file.absolute().parent) as scratch:
-        manifest = _snapshot(data_dir, scratch, seal, with_seal_key=with_seal_key)
-        archive.pack(file, scratch, manifest)
+    try:
+        manifest = _written(file, data_dir, seal, with_seal_key=with_seal_key)
+    except _LogBegan:  # as it does once in a deployment's life
+        manifest = _written(file, data_dir, seal, with_seal_key=with_seal_key)
     if output == "json":
         show({"file": str(file), "manifest": manifest})
         return
     print(f"{file}: {len(manifest.files)} files, store at commit {manifest.commit}")
     print(_kept_apart(manifest, data_dir))
+
+
+class _LogBegan(Failed):
+    """The log began after it would have been copied: a server restored from this copy would take it for lost."""
+
+
+def _written(file: Path, source: Path, seal: Seal, *, with_seal_key: bool) -> archive.Manifest:
+    """The manifest of the backup, once it is whole at the new `file`.
+
+    Raises:
+        _LogBegan: it must be made again.
+    """
+    with _scratch(file.absolute().parent) as scratch:
+        manifest = _snapshot(source, scratch, seal, with_seal_key=with_seal_key)
+        archive.pack(file, scratch, manifest)
+    return manifest
 
 
 def _snapshot(source: Path, target: Path, seal: Seal, *, with_seal_key: bool) -> archive.Manifest:
@@ -132,13 +149,17 @@ def _copy_store(source: Path, target: Path, seal: Seal) -> int:
 
 
 def _expect_all_evidence(source: Path, target: Path, seal: Seal) -> None:
-    """None, if the copy lacks no evidence that the deployment has: its log may have begun when it was copied already."""
+    """None, if the copy lacks no evidence that the deployment has.
+
+    Raises:
+        _LogBegan: it does.
+    """
     lacking = []
     for directory in (target, source):
         with opened(directory, seal) as store:
             lacking.append(set(evidence_missing(directory, store)))
     if lacking[0] - lacking[1]:
-        raise Failed("the log began while the copy was made; make the backup again")
+        raise _LogBegan("the log began while the copy was made; make the backup again")
 
 
 def _verified_commit(directory: Path, seal: Seal) -> int:
