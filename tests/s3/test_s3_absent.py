@@ -15,7 +15,10 @@ from keystead.wire.models.s3 import OPERATIONS
     ("operation", "request_"),
     [
         ("put_bucket_acl", {"ACL": "private"}),
-        ("get_bucket_replication", {}),
+        ("put_bucket_logging", {"BucketLoggingStatus": {}}),
+        ("put_bucket_notification_configuration", {"NotificationConfiguration": {}}),
+        ("put_bucket_request_payment", {"RequestPaymentConfiguration": {"Payer": "Requester"}}),
+        ("put_bucket_accelerate_configuration", {"AccelerateConfiguration": {"Status": "Enabled"}}),
         ("put_bucket_website", {"WebsiteConfiguration": {"IndexDocument": {"Suffix": "i"}}}),
         ("get_object_torrent", {"Key": "k"}),
         ("restore_object", {"Key": "k"}),

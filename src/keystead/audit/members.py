@@ -92,7 +92,7 @@ _S3: Final = """
     copyObjectResult copyPartResult createBucketConfiguration dataRedundancy date days daysAfterInitiation
     defaultEventHold defaultRetention delete deleteMarker deleteMarkerVersionId deleted delimiter eTag
     encoding-type encryptionType error eventHold eventHoldDuration expiration expiredObjectDeleteMarker
-    expires exposeHeader fetch-owner filter iD if-Match if-Modified-Since if-None-Match if-Unmodified-Since
+    expires exposeHeader fetch-owner filter iD id if-Match if-Modified-Since if-None-Match if-Unmodified-Since
     ignorePublicAcls kMSMasterKeyID key key-marker lastModified lastModifiedTime legalHold
     lifecycleConfiguration location locationConstraint marker max-buckets max-keys max-parts max-uploads
     maxAgeSeconds message mfaDelete mode name newerNoncurrentVersions noncurrentDays

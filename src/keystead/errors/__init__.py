@@ -20,3 +20,4 @@ from keystead.errors.objects import *
 from keystead.errors.own import *
 from keystead.errors.s3 import *
 from keystead.errors.s3_bodies import *
+from keystead.errors.s3_settings import *

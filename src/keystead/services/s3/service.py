@@ -19,6 +19,7 @@ from keystead.services.s3 import (
     reencryption,
     settings,
     tagging,
+    unset,
     uploads,
 )
 from keystead.services.s3.crossing import preflight
@@ -42,6 +43,7 @@ CHAPTERS = (
     cors,
     lifecycle,
     locking,
+    unset,
 )
 
 _TOLD_OTHERWISE = "locationConstraint'"

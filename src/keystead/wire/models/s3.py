@@ -901,6 +901,50 @@ class DeletePublicAccessBlockRequest(Shape, frozen=True, kw_only=True):
     bucket: str | None = field(default=None, name="Bucket")
     expected_bucket_owner: str | None = field(default=None, name="x-amz-expected-bucket-owner")
 
+class GetBucketAbacRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("bucket", "Bucket", "bucket", _BucketName, required=True, location="uri"),
+        Member("expected_bucket_owner", "x-amz-expected-bucket-owner", "expectedBucketOwner", _AccountId, location="header"),
+    )
+    bucket: str | None = field(default=None, name="Bucket")
+    expected_bucket_owner: str | None = field(default=None, name="x-amz-expected-bucket-owner")
+
+_BucketAbacStatus = Rule("string", enum=("Enabled", "Disabled"))
+
+class AbacStatus(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("status", "Status", "status", _BucketAbacStatus),
+    )
+    status: str | None = field(default=None, name="Status")
+
+_AbacStatus = Rule("structure", shape=AbacStatus)
+
+class GetBucketAbacOutput(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("abac_status", "AbacStatus", "abacStatus", _AbacStatus, location="payload"),
+    )
+    abac_status: AbacStatus | None = field(default=None, name="AbacStatus")
+
+class GetBucketAccelerateConfigurationRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("bucket", "Bucket", "bucket", _BucketName, required=True, location="uri"),
+        Member("expected_bucket_owner", "x-amz-expected-bucket-owner", "expectedBucketOwner", _AccountId, location="header"),
+        Member("request_payer", "x-amz-request-payer", "requestPayer", _RequestPayer, location="header"),
+    )
+    bucket: str | None = field(default=None, name="Bucket")
+    expected_bucket_owner: str | None = field(default=None, name="x-amz-expected-bucket-owner")
+    request_payer: str | None = field(default=None, name="x-amz-request-payer")
+
+_BucketAccelerateStatus = Rule("string", enum=("Enabled", "Suspended"))
+
+class GetBucketAccelerateConfigurationOutput(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("status", "Status", "status", _BucketAccelerateStatus),
+        Member("request_charged", "x-amz-request-charged", "requestCharged", _RequestCharged, location="header"),
+    )
+    status: str | None = field(default=None, name="Status")
+    request_charged: str | None = field(default=None, name="x-amz-request-charged")
+
 class GetBucketAclRequest(Shape, frozen=True, kw_only=True):
     MEMBERS = (
         Member("bucket", "Bucket", "bucket", _BucketName, required=True, location="uri"),
@@ -966,6 +1010,104 @@ class GetBucketAclOutput(Shape, frozen=True, kw_only=True):
     )
     owner: Owner | None = field(default=None, name="Owner")
     grants: list[Grant] | None = field(default=None, name="AccessControlList")
+
+_AnalyticsId = Rule("string")
+
+class GetBucketAnalyticsConfigurationRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("bucket", "Bucket", "bucket", _BucketName, required=True, location="uri"),
+        Member("id", "id", "id", _AnalyticsId, required=True, location="querystring"),
+        Member("expected_bucket_owner", "x-amz-expected-bucket-owner", "expectedBucketOwner", _AccountId, location="header"),
+    )
+    bucket: str | None = field(default=None, name="Bucket")
+    id: str | None = field(default=None, name="id")
+    expected_bucket_owner: str | None = field(default=None, name="x-amz-expected-bucket-owner")
+
+_Prefix = Rule("string")
+
+class AnalyticsAndOperator(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("prefix", "Prefix", "prefix", _Prefix),
+        Member("tags", "Tag", "tags", Rule("list", flattened=True, item_name="Tag", item=_Tag)),
+    )
+    prefix: str | None = field(default=None, name="Prefix")
+    tags: list[Tag] | None = field(default=None, name="Tag")
+
+_AnalyticsAndOperator = Rule("structure", shape=AnalyticsAndOperator)
+
+class AnalyticsFilter(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("prefix", "Prefix", "prefix", _Prefix),
+        Member("tag", "Tag", "tag", _Tag),
+        Member("and_", "And", "and", _AnalyticsAndOperator),
+    )
+    prefix: str | None = field(default=None, name="Prefix")
+    tag: Tag | None = field(default=None, name="Tag")
+    and_: AnalyticsAndOperator | None = field(default=None, name="And")
+
+_AnalyticsFilter = Rule("structure", shape=AnalyticsFilter)
+
+_StorageClassAnalysisSchemaVersion = Rule("string", enum=("V_1",))
+
+_AnalyticsS3ExportFileFormat = Rule("string", enum=("CSV",))
+
+class AnalyticsS3BucketDestination(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("format", "Format", "format", _AnalyticsS3ExportFileFormat, required=True),
+        Member("bucket_account_id", "BucketAccountId", "bucketAccountId", _AccountId),
+        Member("bucket", "Bucket", "bucket", _BucketName, required=True),
+        Member("prefix", "Prefix", "prefix", _Prefix),
+    )
+    format: str | None = field(default=None, name="Format")
+    bucket_account_id: str | None = field(default=None, name="BucketAccountId")
+    bucket: str | None = field(default=None, name="Bucket")
+    prefix: str | None = field(default=None, name="Prefix")
+
+_AnalyticsS3BucketDestination = Rule("structure", shape=AnalyticsS3BucketDestination)
+
+class AnalyticsExportDestination(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("s3_bucket_destination", "S3BucketDestination", "s3BucketDestination", _AnalyticsS3BucketDestination, required=True),
+    )
+    s3_bucket_destination: AnalyticsS3BucketDestination | None = field(default=None, name="S3BucketDestination")
+
+_AnalyticsExportDestination = Rule("structure", shape=AnalyticsExportDestination)
+
+class StorageClassAnalysisDataExport(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("output_schema_version", "OutputSchemaVersion", "outputSchemaVersion", _StorageClassAnalysisSchemaVersion, required=True),
+        Member("destination", "Destination", "destination", _AnalyticsExportDestination, required=True),
+    )
+    output_schema_version: str | None = field(default=None, name="OutputSchemaVersion")
+    destination: AnalyticsExportDestination | None = field(default=None, name="Destination")
+
+_StorageClassAnalysisDataExport = Rule("structure", shape=StorageClassAnalysisDataExport)
+
+class StorageClassAnalysis(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("data_export", "DataExport", "dataExport", _StorageClassAnalysisDataExport),
+    )
+    data_export: StorageClassAnalysisDataExport | None = field(default=None, name="DataExport")
+
+_StorageClassAnalysis = Rule("structure", shape=StorageClassAnalysis)
+
+class AnalyticsConfiguration(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("id", "Id", "id", _AnalyticsId, required=True),
+        Member("filter", "Filter", "filter", _AnalyticsFilter),
+        Member("storage_class_analysis", "StorageClassAnalysis", "storageClassAnalysis", _StorageClassAnalysis, required=True),
+    )
+    id: str | None = field(default=None, name="Id")
+    filter: AnalyticsFilter | None = field(default=None, name="Filter")
+    storage_class_analysis: StorageClassAnalysis | None = field(default=None, name="StorageClassAnalysis")
+
+_AnalyticsConfiguration = Rule("structure", shape=AnalyticsConfiguration)
+
+class GetBucketAnalyticsConfigurationOutput(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("analytics_configuration", "AnalyticsConfiguration", "analyticsConfiguration", _AnalyticsConfiguration, location="payload"),
+    )
+    analytics_configuration: AnalyticsConfiguration | None = field(default=None, name="AnalyticsConfiguration")
 
 class GetBucketCorsRequest(Shape, frozen=True, kw_only=True):
     MEMBERS = (
@@ -1077,6 +1219,191 @@ class GetBucketEncryptionOutput(Shape, frozen=True, kw_only=True):
     )
     server_side_encryption_configuration: ServerSideEncryptionConfiguration | None = field(default=None, name="ServerSideEncryptionConfiguration")
 
+_IntelligentTieringId = Rule("string")
+
+class GetBucketIntelligentTieringConfigurationRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("bucket", "Bucket", "bucket", _BucketName, required=True, location="uri"),
+        Member("id", "id", "id", _IntelligentTieringId, required=True, location="querystring"),
+        Member("expected_bucket_owner", "x-amz-expected-bucket-owner", "expectedBucketOwner", _AccountId, location="header"),
+    )
+    bucket: str | None = field(default=None, name="Bucket")
+    id: str | None = field(default=None, name="id")
+    expected_bucket_owner: str | None = field(default=None, name="x-amz-expected-bucket-owner")
+
+class IntelligentTieringAndOperator(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("prefix", "Prefix", "prefix", _Prefix),
+        Member("tags", "Tag", "tags", Rule("list", flattened=True, item_name="Tag", item=_Tag)),
+    )
+    prefix: str | None = field(default=None, name="Prefix")
+    tags: list[Tag] | None = field(default=None, name="Tag")
+
+_IntelligentTieringAndOperator = Rule("structure", shape=IntelligentTieringAndOperator)
+
+class IntelligentTieringFilter(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("prefix", "Prefix", "prefix", _Prefix),
+        Member("tag", "Tag", "tag", _Tag),
+        Member("and_", "And", "and", _IntelligentTieringAndOperator),
+    )
+    prefix: str | None = field(default=None, name="Prefix")
+    tag: Tag | None = field(default=None, name="Tag")
+    and_: IntelligentTieringAndOperator | None = field(default=None, name="And")
+
+_IntelligentTieringFilter = Rule("structure", shape=IntelligentTieringFilter)
+
+_IntelligentTieringStatus = Rule("string", enum=("Enabled", "Disabled"))
+
+_IntelligentTieringDays = Rule("integer")
+
+_IntelligentTieringAccessTier = Rule("string", enum=("ARCHIVE_ACCESS", "DEEP_ARCHIVE_ACCESS"))
+
+class Tiering(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("days", "Days", "days", _IntelligentTieringDays, required=True),
+        Member("access_tier", "AccessTier", "accessTier", _IntelligentTieringAccessTier, required=True),
+    )
+    days: int | None = field(default=None, name="Days")
+    access_tier: str | None = field(default=None, name="AccessTier")
+
+_Tiering = Rule("structure", shape=Tiering)
+
+_TieringList = Rule("list", flattened=True, item=_Tiering)
+
+class IntelligentTieringConfiguration(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("id", "Id", "id", _IntelligentTieringId, required=True),
+        Member("filter", "Filter", "filter", _IntelligentTieringFilter),
+        Member("status", "Status", "status", _IntelligentTieringStatus, required=True),
+        Member("tierings", "Tiering", "tierings", _TieringList, required=True),
+    )
+    id: str | None = field(default=None, name="Id")
+    filter: IntelligentTieringFilter | None = field(default=None, name="Filter")
+    status: str | None = field(default=None, name="Status")
+    tierings: list[Tiering] | None = field(default=None, name="Tiering")
+
+_IntelligentTieringConfiguration = Rule("structure", shape=IntelligentTieringConfiguration)
+
+class GetBucketIntelligentTieringConfigurationOutput(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("intelligent_tiering_configuration", "IntelligentTieringConfiguration", "intelligentTieringConfiguration", _IntelligentTieringConfiguration, location="payload"),
+    )
+    intelligent_tiering_configuration: IntelligentTieringConfiguration | None = field(default=None, name="IntelligentTieringConfiguration")
+
+_InventoryId = Rule("string")
+
+class GetBucketInventoryConfigurationRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("bucket", "Bucket", "bucket", _BucketName, required=True, location="uri"),
+        Member("id", "id", "id", _InventoryId, required=True, location="querystring"),
+        Member("expected_bucket_owner", "x-amz-expected-bucket-owner", "expectedBucketOwner", _AccountId, location="header"),
+    )
+    bucket: str | None = field(default=None, name="Bucket")
+    id: str | None = field(default=None, name="id")
+    expected_bucket_owner: str | None = field(default=None, name="x-amz-expected-bucket-owner")
+
+_InventoryFormat = Rule("string", enum=("CSV", "ORC", "Parquet"))
+
+class SSES3(Shape, frozen=True, kw_only=True):
+    pass
+
+_SSES3 = Rule("structure", shape=SSES3)
+
+class SSEKMS(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("key_id", "KeyId", "keyId", _SSEKMSKeyId, required=True),
+    )
+    key_id: str | None = field(default=None, name="KeyId")
+
+_SSEKMS = Rule("structure", shape=SSEKMS)
+
+class InventoryEncryption(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("sses3", "SSE-S3", "sSES3", _SSES3),
+        Member("ssekms", "SSE-KMS", "sSEKMS", _SSEKMS),
+    )
+    sses3: SSES3 | None = field(default=None, name="SSE-S3")
+    ssekms: SSEKMS | None = field(default=None, name="SSE-KMS")
+
+_InventoryEncryption = Rule("structure", shape=InventoryEncryption)
+
+class InventoryS3BucketDestination(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("account_id", "AccountId", "accountId", _AccountId),
+        Member("bucket", "Bucket", "bucket", _BucketName, required=True),
+        Member("format", "Format", "format", _InventoryFormat, required=True),
+        Member("prefix", "Prefix", "prefix", _Prefix),
+        Member("encryption", "Encryption", "encryption", _InventoryEncryption),
+    )
+    account_id: str | None = field(default=None, name="AccountId")
+    bucket: str | None = field(default=None, name="Bucket")
+    format: str | None = field(default=None, name="Format")
+    prefix: str | None = field(default=None, name="Prefix")
+    encryption: InventoryEncryption | None = field(default=None, name="Encryption")
+
+_InventoryS3BucketDestination = Rule("structure", shape=InventoryS3BucketDestination)
+
+class InventoryDestination(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("s3_bucket_destination", "S3BucketDestination", "s3BucketDestination", _InventoryS3BucketDestination, required=True),
+    )
+    s3_bucket_destination: InventoryS3BucketDestination | None = field(default=None, name="S3BucketDestination")
+
+_InventoryDestination = Rule("structure", shape=InventoryDestination)
+
+_IsEnabled = Rule("boolean")
+
+class InventoryFilter(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("prefix", "Prefix", "prefix", _Prefix, required=True),
+    )
+    prefix: str | None = field(default=None, name="Prefix")
+
+_InventoryFilter = Rule("structure", shape=InventoryFilter)
+
+_InventoryIncludedObjectVersions = Rule("string", enum=("All", "Current"))
+
+_InventoryOptionalField = Rule("string", enum=("Size", "LastModifiedDate", "StorageClass", "ETag", "IsMultipartUploaded", "ReplicationStatus", "EncryptionStatus", "ObjectLockRetainUntilDate", "ObjectLockMode", "ObjectLockLegalHoldStatus", "ObjectLockEventHoldStatus", "ObjectLockEventHoldDuration", "IntelligentTieringAccessTier", "BucketKeyStatus", "ChecksumAlgorithm", "ObjectAccessControlList", "ObjectOwner", "LifecycleExpirationDate", "IntelligentTieringReferenceDate"))
+
+_InventoryOptionalFields = Rule("list", item_name="Field", item=_InventoryOptionalField)
+
+_InventoryFrequency = Rule("string", enum=("Daily", "Weekly"))
+
+class InventorySchedule(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("frequency", "Frequency", "frequency", _InventoryFrequency, required=True),
+    )
+    frequency: str | None = field(default=None, name="Frequency")
+
+_InventorySchedule = Rule("structure", shape=InventorySchedule)
+
+class InventoryConfiguration(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("destination", "Destination", "destination", _InventoryDestination, required=True),
+        Member("is_enabled", "IsEnabled", "isEnabled", _IsEnabled, required=True),
+        Member("filter", "Filter", "filter", _InventoryFilter),
+        Member("id", "Id", "id", _InventoryId, required=True),
+        Member("included_object_versions", "IncludedObjectVersions", "includedObjectVersions", _InventoryIncludedObjectVersions, required=True),
+        Member("optional_fields", "OptionalFields", "optionalFields", _InventoryOptionalFields),
+        Member("schedule", "Schedule", "schedule", _InventorySchedule, required=True),
+    )
+    destination: InventoryDestination | None = field(default=None, name="Destination")
+    is_enabled: bool | None = field(default=None, name="IsEnabled")
+    filter: InventoryFilter | None = field(default=None, name="Filter")
+    id: str | None = field(default=None, name="Id")
+    included_object_versions: str | None = field(default=None, name="IncludedObjectVersions")
+    optional_fields: list[str] | None = field(default=None, name="OptionalFields")
+    schedule: InventorySchedule | None = field(default=None, name="Schedule")
+
+_InventoryConfiguration = Rule("structure", shape=InventoryConfiguration)
+
+class GetBucketInventoryConfigurationOutput(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("inventory_configuration", "InventoryConfiguration", "inventoryConfiguration", _InventoryConfiguration, location="payload"),
+    )
+    inventory_configuration: InventoryConfiguration | None = field(default=None, name="InventoryConfiguration")
+
 class GetBucketLifecycleConfigurationRequest(Shape, frozen=True, kw_only=True):
     MEMBERS = (
         Member("bucket", "Bucket", "bucket", _BucketName, required=True, location="uri"),
@@ -1102,8 +1429,6 @@ class LifecycleExpiration(Shape, frozen=True, kw_only=True):
     expired_object_delete_marker: bool | None = field(default=None, name="ExpiredObjectDeleteMarker")
 
 _LifecycleExpiration = Rule("structure", shape=LifecycleExpiration)
-
-_Prefix = Rule("string")
 
 _ObjectSizeGreaterThanBytes = Rule("integer")
 
@@ -1243,6 +1568,442 @@ class GetBucketLocationOutput(Shape, frozen=True, kw_only=True):
     )
     location_constraint: str | None = field(default=None, name="LocationConstraint")
 
+class GetBucketLoggingRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("bucket", "Bucket", "bucket", _BucketName, required=True, location="uri"),
+        Member("expected_bucket_owner", "x-amz-expected-bucket-owner", "expectedBucketOwner", _AccountId, location="header"),
+    )
+    bucket: str | None = field(default=None, name="Bucket")
+    expected_bucket_owner: str | None = field(default=None, name="x-amz-expected-bucket-owner")
+
+_TargetBucket = Rule("string")
+
+_BucketLogsPermission = Rule("string", enum=("FULL_CONTROL", "READ", "WRITE"))
+
+class TargetGrant(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("grantee", "Grantee", "grantee", _Grantee),
+        Member("permission", "Permission", "permission", _BucketLogsPermission),
+    )
+    grantee: Grantee | None = field(default=None, name="Grantee")
+    permission: str | None = field(default=None, name="Permission")
+
+_TargetGrant = Rule("structure", shape=TargetGrant)
+
+_TargetGrants = Rule("list", item_name="Grant", item=_TargetGrant)
+
+_TargetPrefix = Rule("string")
+
+class SimplePrefix(Shape, frozen=True, kw_only=True):
+    pass
+
+_SimplePrefix = Rule("structure", shape=SimplePrefix)
+
+_PartitionDateSource = Rule("string", enum=("EventTime", "DeliveryTime"))
+
+class PartitionedPrefix(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("partition_date_source", "PartitionDateSource", "partitionDateSource", _PartitionDateSource),
+    )
+    partition_date_source: str | None = field(default=None, name="PartitionDateSource")
+
+_PartitionedPrefix = Rule("structure", shape=PartitionedPrefix)
+
+class TargetObjectKeyFormat(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("simple_prefix", "SimplePrefix", "simplePrefix", _SimplePrefix),
+        Member("partitioned_prefix", "PartitionedPrefix", "partitionedPrefix", _PartitionedPrefix),
+    )
+    simple_prefix: SimplePrefix | None = field(default=None, name="SimplePrefix")
+    partitioned_prefix: PartitionedPrefix | None = field(default=None, name="PartitionedPrefix")
+
+_TargetObjectKeyFormat = Rule("structure", shape=TargetObjectKeyFormat)
+
+class LoggingEnabled(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("target_bucket", "TargetBucket", "targetBucket", _TargetBucket, required=True),
+        Member("target_grants", "TargetGrants", "targetGrants", _TargetGrants),
+        Member("target_prefix", "TargetPrefix", "targetPrefix", _TargetPrefix, required=True),
+        Member("target_object_key_format", "TargetObjectKeyFormat", "targetObjectKeyFormat", _TargetObjectKeyFormat),
+    )
+    target_bucket: str | None = field(default=None, name="TargetBucket")
+    target_grants: list[TargetGrant] | None = field(default=None, name="TargetGrants")
+    target_prefix: str | None = field(default=None, name="TargetPrefix")
+    target_object_key_format: TargetObjectKeyFormat | None = field(default=None, name="TargetObjectKeyFormat")
+
+_LoggingEnabled = Rule("structure", shape=LoggingEnabled)
+
+class GetBucketLoggingOutput(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("logging_enabled", "LoggingEnabled", "loggingEnabled", _LoggingEnabled),
+    )
+    logging_enabled: LoggingEnabled | None = field(default=None, name="LoggingEnabled")
+
+class GetBucketMetadataConfigurationRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("bucket", "Bucket", "bucket", _BucketName, required=True, location="uri"),
+        Member("expected_bucket_owner", "x-amz-expected-bucket-owner", "expectedBucketOwner", _AccountId, location="header"),
+    )
+    bucket: str | None = field(default=None, name="Bucket")
+    expected_bucket_owner: str | None = field(default=None, name="x-amz-expected-bucket-owner")
+
+_S3TablesBucketType = Rule("string", enum=("aws", "customer"))
+
+_S3TablesBucketArn = Rule("string")
+
+_S3TablesNamespace = Rule("string")
+
+class DestinationResult(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("table_bucket_type", "TableBucketType", "tableBucketType", _S3TablesBucketType),
+        Member("table_bucket_arn", "TableBucketArn", "tableBucketArn", _S3TablesBucketArn),
+        Member("table_namespace", "TableNamespace", "tableNamespace", _S3TablesNamespace),
+    )
+    table_bucket_type: str | None = field(default=None, name="TableBucketType")
+    table_bucket_arn: str | None = field(default=None, name="TableBucketArn")
+    table_namespace: str | None = field(default=None, name="TableNamespace")
+
+_DestinationResult = Rule("structure", shape=DestinationResult)
+
+_MetadataTableStatus = Rule("string")
+
+_ErrorCode = Rule("string")
+
+_ErrorMessage = Rule("string")
+
+class ErrorDetails(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("error_code", "ErrorCode", "errorCode", _ErrorCode),
+        Member("error_message", "ErrorMessage", "errorMessage", _ErrorMessage),
+    )
+    error_code: str | None = field(default=None, name="ErrorCode")
+    error_message: str | None = field(default=None, name="ErrorMessage")
+
+_ErrorDetails = Rule("structure", shape=ErrorDetails)
+
+_S3TablesName = Rule("string")
+
+_S3TablesArn = Rule("string")
+
+_ExpirationState = Rule("string", enum=("ENABLED", "DISABLED"))
+
+_RecordExpirationDays = Rule("integer")
+
+class RecordExpiration(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("expiration", "Expiration", "expiration", _ExpirationState, required=True),
+        Member("days", "Days", "days", _RecordExpirationDays),
+    )
+    expiration: str | None = field(default=None, name="Expiration")
+    days: int | None = field(default=None, name="Days")
+
+_RecordExpiration = Rule("structure", shape=RecordExpiration)
+
+class JournalTableConfigurationResult(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("table_status", "TableStatus", "tableStatus", _MetadataTableStatus, required=True),
+        Member("error", "Error", "error", _ErrorDetails),
+        Member("table_name", "TableName", "tableName", _S3TablesName, required=True),
+        Member("table_arn", "TableArn", "tableArn", _S3TablesArn),
+        Member("record_expiration", "RecordExpiration", "recordExpiration", _RecordExpiration, required=True),
+    )
+    table_status: str | None = field(default=None, name="TableStatus")
+    error: ErrorDetails | None = field(default=None, name="Error")
+    table_name: str | None = field(default=None, name="TableName")
+    table_arn: str | None = field(default=None, name="TableArn")
+    record_expiration: RecordExpiration | None = field(default=None, name="RecordExpiration")
+
+_JournalTableConfigurationResult = Rule("structure", shape=JournalTableConfigurationResult)
+
+_InventoryConfigurationState = Rule("string", enum=("ENABLED", "DISABLED"))
+
+class InventoryTableConfigurationResult(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("configuration_state", "ConfigurationState", "configurationState", _InventoryConfigurationState, required=True),
+        Member("table_status", "TableStatus", "tableStatus", _MetadataTableStatus),
+        Member("error", "Error", "error", _ErrorDetails),
+        Member("table_name", "TableName", "tableName", _S3TablesName),
+        Member("table_arn", "TableArn", "tableArn", _S3TablesArn),
+    )
+    configuration_state: str | None = field(default=None, name="ConfigurationState")
+    table_status: str | None = field(default=None, name="TableStatus")
+    error: ErrorDetails | None = field(default=None, name="Error")
+    table_name: str | None = field(default=None, name="TableName")
+    table_arn: str | None = field(default=None, name="TableArn")
+
+_InventoryTableConfigurationResult = Rule("structure", shape=InventoryTableConfigurationResult)
+
+_AnnotationConfigurationState = Rule("string", enum=("ENABLED", "DISABLED"))
+
+_Role = Rule("string")
+
+class AnnotationTableConfigurationResult(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("configuration_state", "ConfigurationState", "configurationState", _AnnotationConfigurationState, required=True),
+        Member("table_status", "TableStatus", "tableStatus", _MetadataTableStatus),
+        Member("error", "Error", "error", _ErrorDetails),
+        Member("table_name", "TableName", "tableName", _S3TablesName),
+        Member("table_arn", "TableArn", "tableArn", _S3TablesArn),
+        Member("role", "Role", "role", _Role),
+    )
+    configuration_state: str | None = field(default=None, name="ConfigurationState")
+    table_status: str | None = field(default=None, name="TableStatus")
+    error: ErrorDetails | None = field(default=None, name="Error")
+    table_name: str | None = field(default=None, name="TableName")
+    table_arn: str | None = field(default=None, name="TableArn")
+    role: str | None = field(default=None, name="Role")
+
+_AnnotationTableConfigurationResult = Rule("structure", shape=AnnotationTableConfigurationResult)
+
+class MetadataConfigurationResult(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("destination_result", "DestinationResult", "destinationResult", _DestinationResult, required=True),
+        Member("journal_table_configuration_result", "JournalTableConfigurationResult", "journalTableConfigurationResult", _JournalTableConfigurationResult),
+        Member("inventory_table_configuration_result", "InventoryTableConfigurationResult", "inventoryTableConfigurationResult", _InventoryTableConfigurationResult),
+        Member("annotation_table_configuration_result", "AnnotationTableConfigurationResult", "annotationTableConfigurationResult", _AnnotationTableConfigurationResult),
+    )
+    destination_result: DestinationResult | None = field(default=None, name="DestinationResult")
+    journal_table_configuration_result: JournalTableConfigurationResult | None = field(default=None, name="JournalTableConfigurationResult")
+    inventory_table_configuration_result: InventoryTableConfigurationResult | None = field(default=None, name="InventoryTableConfigurationResult")
+    annotation_table_configuration_result: AnnotationTableConfigurationResult | None = field(default=None, name="AnnotationTableConfigurationResult")
+
+_MetadataConfigurationResult = Rule("structure", shape=MetadataConfigurationResult)
+
+class GetBucketMetadataConfigurationResult(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("metadata_configuration_result", "MetadataConfigurationResult", "metadataConfigurationResult", _MetadataConfigurationResult, required=True),
+    )
+    metadata_configuration_result: MetadataConfigurationResult | None = field(default=None, name="MetadataConfigurationResult")
+
+_GetBucketMetadataConfigurationResult = Rule("structure", shape=GetBucketMetadataConfigurationResult)
+
+class GetBucketMetadataConfigurationOutput(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("get_bucket_metadata_configuration_result", "GetBucketMetadataConfigurationResult", "getBucketMetadataConfigurationResult", _GetBucketMetadataConfigurationResult, location="payload"),
+    )
+    get_bucket_metadata_configuration_result: GetBucketMetadataConfigurationResult | None = field(default=None, name="GetBucketMetadataConfigurationResult")
+
+class GetBucketMetadataTableConfigurationRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("bucket", "Bucket", "bucket", _BucketName, required=True, location="uri"),
+        Member("expected_bucket_owner", "x-amz-expected-bucket-owner", "expectedBucketOwner", _AccountId, location="header"),
+    )
+    bucket: str | None = field(default=None, name="Bucket")
+    expected_bucket_owner: str | None = field(default=None, name="x-amz-expected-bucket-owner")
+
+class S3TablesDestinationResult(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("table_bucket_arn", "TableBucketArn", "tableBucketArn", _S3TablesBucketArn, required=True),
+        Member("table_name", "TableName", "tableName", _S3TablesName, required=True),
+        Member("table_arn", "TableArn", "tableArn", _S3TablesArn, required=True),
+        Member("table_namespace", "TableNamespace", "tableNamespace", _S3TablesNamespace, required=True),
+    )
+    table_bucket_arn: str | None = field(default=None, name="TableBucketArn")
+    table_name: str | None = field(default=None, name="TableName")
+    table_arn: str | None = field(default=None, name="TableArn")
+    table_namespace: str | None = field(default=None, name="TableNamespace")
+
+_S3TablesDestinationResult = Rule("structure", shape=S3TablesDestinationResult)
+
+class MetadataTableConfigurationResult(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("s3_tables_destination_result", "S3TablesDestinationResult", "s3TablesDestinationResult", _S3TablesDestinationResult, required=True),
+    )
+    s3_tables_destination_result: S3TablesDestinationResult | None = field(default=None, name="S3TablesDestinationResult")
+
+_MetadataTableConfigurationResult = Rule("structure", shape=MetadataTableConfigurationResult)
+
+class GetBucketMetadataTableConfigurationResult(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("metadata_table_configuration_result", "MetadataTableConfigurationResult", "metadataTableConfigurationResult", _MetadataTableConfigurationResult, required=True),
+        Member("status", "Status", "status", _MetadataTableStatus, required=True),
+        Member("error", "Error", "error", _ErrorDetails),
+    )
+    metadata_table_configuration_result: MetadataTableConfigurationResult | None = field(default=None, name="MetadataTableConfigurationResult")
+    status: str | None = field(default=None, name="Status")
+    error: ErrorDetails | None = field(default=None, name="Error")
+
+_GetBucketMetadataTableConfigurationResult = Rule("structure", shape=GetBucketMetadataTableConfigurationResult)
+
+class GetBucketMetadataTableConfigurationOutput(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("get_bucket_metadata_table_configuration_result", "GetBucketMetadataTableConfigurationResult", "getBucketMetadataTableConfigurationResult", _GetBucketMetadataTableConfigurationResult, location="payload"),
+    )
+    get_bucket_metadata_table_configuration_result: GetBucketMetadataTableConfigurationResult | None = field(default=None, name="GetBucketMetadataTableConfigurationResult")
+
+_MetricsId = Rule("string")
+
+class GetBucketMetricsConfigurationRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("bucket", "Bucket", "bucket", _BucketName, required=True, location="uri"),
+        Member("id", "id", "id", _MetricsId, required=True, location="querystring"),
+        Member("expected_bucket_owner", "x-amz-expected-bucket-owner", "expectedBucketOwner", _AccountId, location="header"),
+    )
+    bucket: str | None = field(default=None, name="Bucket")
+    id: str | None = field(default=None, name="id")
+    expected_bucket_owner: str | None = field(default=None, name="x-amz-expected-bucket-owner")
+
+_AccessPointArn = Rule("string")
+
+class MetricsAndOperator(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("prefix", "Prefix", "prefix", _Prefix),
+        Member("tags", "Tag", "tags", Rule("list", flattened=True, item_name="Tag", item=_Tag)),
+        Member("access_point_arn", "AccessPointArn", "accessPointArn", _AccessPointArn),
+    )
+    prefix: str | None = field(default=None, name="Prefix")
+    tags: list[Tag] | None = field(default=None, name="Tag")
+    access_point_arn: str | None = field(default=None, name="AccessPointArn")
+
+_MetricsAndOperator = Rule("structure", shape=MetricsAndOperator)
+
+class MetricsFilter(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("prefix", "Prefix", "prefix", _Prefix),
+        Member("tag", "Tag", "tag", _Tag),
+        Member("access_point_arn", "AccessPointArn", "accessPointArn", _AccessPointArn),
+        Member("and_", "And", "and", _MetricsAndOperator),
+    )
+    prefix: str | None = field(default=None, name="Prefix")
+    tag: Tag | None = field(default=None, name="Tag")
+    access_point_arn: str | None = field(default=None, name="AccessPointArn")
+    and_: MetricsAndOperator | None = field(default=None, name="And")
+
+_MetricsFilter = Rule("structure", shape=MetricsFilter)
+
+class MetricsConfiguration(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("id", "Id", "id", _MetricsId, required=True),
+        Member("filter", "Filter", "filter", _MetricsFilter),
+    )
+    id: str | None = field(default=None, name="Id")
+    filter: MetricsFilter | None = field(default=None, name="Filter")
+
+_MetricsConfiguration = Rule("structure", shape=MetricsConfiguration)
+
+class GetBucketMetricsConfigurationOutput(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("metrics_configuration", "MetricsConfiguration", "metricsConfiguration", _MetricsConfiguration, location="payload"),
+    )
+    metrics_configuration: MetricsConfiguration | None = field(default=None, name="MetricsConfiguration")
+
+class GetBucketNotificationConfigurationRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("bucket", "Bucket", "bucket", _BucketName, required=True, location="uri"),
+        Member("expected_bucket_owner", "x-amz-expected-bucket-owner", "expectedBucketOwner", _AccountId, location="header"),
+    )
+    bucket: str | None = field(default=None, name="Bucket")
+    expected_bucket_owner: str | None = field(default=None, name="x-amz-expected-bucket-owner")
+
+_NotificationId = Rule("string")
+
+_TopicArn = Rule("string")
+
+_Event = Rule("string", enum=("s3:ReducedRedundancyLostObject", "s3:ObjectCreated:*", "s3:ObjectCreated:Put", "s3:ObjectCreated:Post", "s3:ObjectCreated:Copy", "s3:ObjectCreated:CompleteMultipartUpload", "s3:ObjectRemoved:*", "s3:ObjectRemoved:Delete", "s3:ObjectRemoved:DeleteMarkerCreated", "s3:ObjectRestore:*", "s3:ObjectRestore:Post", "s3:ObjectRestore:Completed", "s3:Replication:*", "s3:Replication:OperationFailedReplication", "s3:Replication:OperationNotTracked", "s3:Replication:OperationMissedThreshold", "s3:Replication:OperationReplicatedAfterThreshold", "s3:ObjectRestore:Delete", "s3:LifecycleTransition", "s3:IntelligentTiering", "s3:ObjectAcl:Put", "s3:LifecycleExpiration:*", "s3:LifecycleExpiration:Delete", "s3:LifecycleExpiration:DeleteMarkerCreated", "s3:ObjectTagging:*", "s3:ObjectTagging:Put", "s3:ObjectTagging:Delete", "s3:ObjectAnnotation:*", "s3:ObjectAnnotation:Put", "s3:ObjectAnnotation:Delete", "s3:ObjectRetention:Put"))
+
+_EventList = Rule("list", flattened=True, item=_Event)
+
+_FilterRuleName = Rule("string", enum=("prefix", "suffix"))
+
+_FilterRuleValue = Rule("string")
+
+class FilterRule(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("name", "Name", "name", _FilterRuleName),
+        Member("value", "Value", "value", _FilterRuleValue),
+    )
+    name: str | None = field(default=None, name="Name")
+    value: str | None = field(default=None, name="Value")
+
+_FilterRule = Rule("structure", shape=FilterRule)
+
+_FilterRuleList = Rule("list", flattened=True, item=_FilterRule)
+
+class S3KeyFilter(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("filter_rules", "FilterRule", "filterRules", _FilterRuleList),
+    )
+    filter_rules: list[FilterRule] | None = field(default=None, name="FilterRule")
+
+_S3KeyFilter = Rule("structure", shape=S3KeyFilter)
+
+class NotificationConfigurationFilter(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("key", "S3Key", "key", _S3KeyFilter),
+    )
+    key: S3KeyFilter | None = field(default=None, name="S3Key")
+
+_NotificationConfigurationFilter = Rule("structure", shape=NotificationConfigurationFilter)
+
+class TopicConfiguration(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("id", "Id", "id", _NotificationId),
+        Member("topic_arn", "Topic", "topicArn", _TopicArn, required=True),
+        Member("events", "Event", "events", _EventList, required=True),
+        Member("filter", "Filter", "filter", _NotificationConfigurationFilter),
+    )
+    id: str | None = field(default=None, name="Id")
+    topic_arn: str | None = field(default=None, name="Topic")
+    events: list[str] | None = field(default=None, name="Event")
+    filter: NotificationConfigurationFilter | None = field(default=None, name="Filter")
+
+_TopicConfiguration = Rule("structure", shape=TopicConfiguration)
+
+_TopicConfigurationList = Rule("list", flattened=True, item=_TopicConfiguration)
+
+_QueueArn = Rule("string")
+
+class QueueConfiguration(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("id", "Id", "id", _NotificationId),
+        Member("queue_arn", "Queue", "queueArn", _QueueArn, required=True),
+        Member("events", "Event", "events", _EventList, required=True),
+        Member("filter", "Filter", "filter", _NotificationConfigurationFilter),
+    )
+    id: str | None = field(default=None, name="Id")
+    queue_arn: str | None = field(default=None, name="Queue")
+    events: list[str] | None = field(default=None, name="Event")
+    filter: NotificationConfigurationFilter | None = field(default=None, name="Filter")
+
+_QueueConfiguration = Rule("structure", shape=QueueConfiguration)
+
+_QueueConfigurationList = Rule("list", flattened=True, item=_QueueConfiguration)
+
+_LambdaFunctionArn = Rule("string")
+
+class LambdaFunctionConfiguration(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("id", "Id", "id", _NotificationId),
+        Member("lambda_function_arn", "CloudFunction", "lambdaFunctionArn", _LambdaFunctionArn, required=True),
+        Member("events", "Event", "events", _EventList, required=True),
+        Member("filter", "Filter", "filter", _NotificationConfigurationFilter),
+    )
+    id: str | None = field(default=None, name="Id")
+    lambda_function_arn: str | None = field(default=None, name="CloudFunction")
+    events: list[str] | None = field(default=None, name="Event")
+    filter: NotificationConfigurationFilter | None = field(default=None, name="Filter")
+
+_LambdaFunctionConfiguration = Rule("structure", shape=LambdaFunctionConfiguration)
+
+_LambdaFunctionConfigurationList = Rule("list", flattened=True, item=_LambdaFunctionConfiguration)
+
+class EventBridgeConfiguration(Shape, frozen=True, kw_only=True):
+    pass
+
+_EventBridgeConfiguration = Rule("structure", shape=EventBridgeConfiguration)
+
+class NotificationConfiguration(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("topic_configurations", "TopicConfiguration", "topicConfigurations", _TopicConfigurationList),
+        Member("queue_configurations", "QueueConfiguration", "queueConfigurations", _QueueConfigurationList),
+        Member("lambda_function_configurations", "CloudFunctionConfiguration", "lambdaFunctionConfigurations", _LambdaFunctionConfigurationList),
+        Member("event_bridge_configuration", "EventBridgeConfiguration", "eventBridgeConfiguration", _EventBridgeConfiguration),
+    )
+    topic_configurations: list[TopicConfiguration] | None = field(default=None, name="TopicConfiguration")
+    queue_configurations: list[QueueConfiguration] | None = field(default=None, name="QueueConfiguration")
+    lambda_function_configurations: list[LambdaFunctionConfiguration] | None = field(default=None, name="CloudFunctionConfiguration")
+    event_bridge_configuration: EventBridgeConfiguration | None = field(default=None, name="EventBridgeConfiguration")
+
 class GetBucketOwnershipControlsRequest(Shape, frozen=True, kw_only=True):
     MEMBERS = (
         Member("bucket", "Bucket", "bucket", _BucketName, required=True, location="uri"),
@@ -1315,6 +2076,222 @@ class GetBucketPolicyStatusOutput(Shape, frozen=True, kw_only=True):
     )
     policy_status: PolicyStatus | None = field(default=None, name="PolicyStatus")
 
+class GetBucketReplicationRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("bucket", "Bucket", "bucket", _BucketName, required=True, location="uri"),
+        Member("expected_bucket_owner", "x-amz-expected-bucket-owner", "expectedBucketOwner", _AccountId, location="header"),
+    )
+    bucket: str | None = field(default=None, name="Bucket")
+    expected_bucket_owner: str | None = field(default=None, name="x-amz-expected-bucket-owner")
+
+_Priority = Rule("integer")
+
+class ReplicationRuleAndOperator(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("prefix", "Prefix", "prefix", _Prefix),
+        Member("tags", "Tag", "tags", Rule("list", flattened=True, item_name="Tag", item=_Tag)),
+    )
+    prefix: str | None = field(default=None, name="Prefix")
+    tags: list[Tag] | None = field(default=None, name="Tag")
+
+_ReplicationRuleAndOperator = Rule("structure", shape=ReplicationRuleAndOperator)
+
+class ReplicationRuleFilter(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("prefix", "Prefix", "prefix", _Prefix),
+        Member("tag", "Tag", "tag", _Tag),
+        Member("and_", "And", "and", _ReplicationRuleAndOperator),
+    )
+    prefix: str | None = field(default=None, name="Prefix")
+    tag: Tag | None = field(default=None, name="Tag")
+    and_: ReplicationRuleAndOperator | None = field(default=None, name="And")
+
+_ReplicationRuleFilter = Rule("structure", shape=ReplicationRuleFilter)
+
+_ReplicationRuleStatus = Rule("string", enum=("Enabled", "Disabled"))
+
+_SseKmsEncryptedObjectsStatus = Rule("string", enum=("Enabled", "Disabled"))
+
+class SseKmsEncryptedObjects(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("status", "Status", "status", _SseKmsEncryptedObjectsStatus, required=True),
+    )
+    status: str | None = field(default=None, name="Status")
+
+_SseKmsEncryptedObjects = Rule("structure", shape=SseKmsEncryptedObjects)
+
+_ReplicaModificationsStatus = Rule("string", enum=("Enabled", "Disabled"))
+
+class ReplicaModifications(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("status", "Status", "status", _ReplicaModificationsStatus, required=True),
+    )
+    status: str | None = field(default=None, name="Status")
+
+_ReplicaModifications = Rule("structure", shape=ReplicaModifications)
+
+class SourceSelectionCriteria(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("sse_kms_encrypted_objects", "SseKmsEncryptedObjects", "sseKmsEncryptedObjects", _SseKmsEncryptedObjects),
+        Member("replica_modifications", "ReplicaModifications", "replicaModifications", _ReplicaModifications),
+    )
+    sse_kms_encrypted_objects: SseKmsEncryptedObjects | None = field(default=None, name="SseKmsEncryptedObjects")
+    replica_modifications: ReplicaModifications | None = field(default=None, name="ReplicaModifications")
+
+_SourceSelectionCriteria = Rule("structure", shape=SourceSelectionCriteria)
+
+_ExistingObjectReplicationStatus = Rule("string", enum=("Enabled", "Disabled"))
+
+class ExistingObjectReplication(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("status", "Status", "status", _ExistingObjectReplicationStatus, required=True),
+    )
+    status: str | None = field(default=None, name="Status")
+
+_ExistingObjectReplication = Rule("structure", shape=ExistingObjectReplication)
+
+_OwnerOverride = Rule("string", enum=("Destination",))
+
+class AccessControlTranslation(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("owner", "Owner", "owner", _OwnerOverride, required=True),
+    )
+    owner: str | None = field(default=None, name="Owner")
+
+_AccessControlTranslation = Rule("structure", shape=AccessControlTranslation)
+
+_ReplicaKmsKeyID = Rule("string")
+
+class EncryptionConfiguration(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("replica_kms_key_id", "ReplicaKmsKeyID", "replicaKmsKeyID", _ReplicaKmsKeyID),
+    )
+    replica_kms_key_id: str | None = field(default=None, name="ReplicaKmsKeyID")
+
+_EncryptionConfiguration = Rule("structure", shape=EncryptionConfiguration)
+
+_ReplicationTimeStatus = Rule("string", enum=("Enabled", "Disabled"))
+
+_Minutes = Rule("integer")
+
+class ReplicationTimeValue(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("minutes", "Minutes", "minutes", _Minutes),
+    )
+    minutes: int | None = field(default=None, name="Minutes")
+
+_ReplicationTimeValue = Rule("structure", shape=ReplicationTimeValue)
+
+class ReplicationTime(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("status", "Status", "status", _ReplicationTimeStatus, required=True),
+        Member("time", "Time", "time", _ReplicationTimeValue, required=True),
+    )
+    status: str | None = field(default=None, name="Status")
+    time: ReplicationTimeValue | None = field(default=None, name="Time")
+
+_ReplicationTime = Rule("structure", shape=ReplicationTime)
+
+_MetricsStatus = Rule("string", enum=("Enabled", "Disabled"))
+
+class Metrics(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("status", "Status", "status", _MetricsStatus, required=True),
+        Member("event_threshold", "EventThreshold", "eventThreshold", _ReplicationTimeValue),
+    )
+    status: str | None = field(default=None, name="Status")
+    event_threshold: ReplicationTimeValue | None = field(default=None, name="EventThreshold")
+
+_Metrics = Rule("structure", shape=Metrics)
+
+class Destination(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("bucket", "Bucket", "bucket", _BucketName, required=True),
+        Member("account", "Account", "account", _AccountId),
+        Member("storage_class", "StorageClass", "storageClass", _StorageClass),
+        Member("access_control_translation", "AccessControlTranslation", "accessControlTranslation", _AccessControlTranslation),
+        Member("encryption_configuration", "EncryptionConfiguration", "encryptionConfiguration", _EncryptionConfiguration),
+        Member("replication_time", "ReplicationTime", "replicationTime", _ReplicationTime),
+        Member("metrics", "Metrics", "metrics", _Metrics),
+    )
+    bucket: str | None = field(default=None, name="Bucket")
+    account: str | None = field(default=None, name="Account")
+    storage_class: str | None = field(default=None, name="StorageClass")
+    access_control_translation: AccessControlTranslation | None = field(default=None, name="AccessControlTranslation")
+    encryption_configuration: EncryptionConfiguration | None = field(default=None, name="EncryptionConfiguration")
+    replication_time: ReplicationTime | None = field(default=None, name="ReplicationTime")
+    metrics: Metrics | None = field(default=None, name="Metrics")
+
+_Destination = Rule("structure", shape=Destination)
+
+_DeleteMarkerReplicationStatus = Rule("string", enum=("Enabled", "Disabled"))
+
+class DeleteMarkerReplication(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("status", "Status", "status", _DeleteMarkerReplicationStatus),
+    )
+    status: str | None = field(default=None, name="Status")
+
+_DeleteMarkerReplication = Rule("structure", shape=DeleteMarkerReplication)
+
+class ReplicationRule(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("id", "ID", "iD", _ID),
+        Member("priority", "Priority", "priority", _Priority),
+        Member("prefix", "Prefix", "prefix", _Prefix),
+        Member("filter", "Filter", "filter", _ReplicationRuleFilter),
+        Member("status", "Status", "status", _ReplicationRuleStatus, required=True),
+        Member("source_selection_criteria", "SourceSelectionCriteria", "sourceSelectionCriteria", _SourceSelectionCriteria),
+        Member("existing_object_replication", "ExistingObjectReplication", "existingObjectReplication", _ExistingObjectReplication),
+        Member("destination", "Destination", "destination", _Destination, required=True),
+        Member("delete_marker_replication", "DeleteMarkerReplication", "deleteMarkerReplication", _DeleteMarkerReplication),
+    )
+    id: str | None = field(default=None, name="ID")
+    priority: int | None = field(default=None, name="Priority")
+    prefix: str | None = field(default=None, name="Prefix")
+    filter: ReplicationRuleFilter | None = field(default=None, name="Filter")
+    status: str | None = field(default=None, name="Status")
+    source_selection_criteria: SourceSelectionCriteria | None = field(default=None, name="SourceSelectionCriteria")
+    existing_object_replication: ExistingObjectReplication | None = field(default=None, name="ExistingObjectReplication")
+    destination: Destination | None = field(default=None, name="Destination")
+    delete_marker_replication: DeleteMarkerReplication | None = field(default=None, name="DeleteMarkerReplication")
+
+_ReplicationRule = Rule("structure", shape=ReplicationRule)
+
+_ReplicationRules = Rule("list", flattened=True, item=_ReplicationRule)
+
+class ReplicationConfiguration(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("role", "Role", "role", _Role, required=True),
+        Member("rules", "Rule", "rules", _ReplicationRules, required=True),
+    )
+    role: str | None = field(default=None, name="Role")
+    rules: list[ReplicationRule] | None = field(default=None, name="Rule")
+
+_ReplicationConfiguration = Rule("structure", shape=ReplicationConfiguration)
+
+class GetBucketReplicationOutput(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("replication_configuration", "ReplicationConfiguration", "replicationConfiguration", _ReplicationConfiguration, location="payload"),
+    )
+    replication_configuration: ReplicationConfiguration | None = field(default=None, name="ReplicationConfiguration")
+
+class GetBucketRequestPaymentRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("bucket", "Bucket", "bucket", _BucketName, required=True, location="uri"),
+        Member("expected_bucket_owner", "x-amz-expected-bucket-owner", "expectedBucketOwner", _AccountId, location="header"),
+    )
+    bucket: str | None = field(default=None, name="Bucket")
+    expected_bucket_owner: str | None = field(default=None, name="x-amz-expected-bucket-owner")
+
+_Payer = Rule("string", enum=("Requester", "BucketOwner"))
+
+class GetBucketRequestPaymentOutput(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("payer", "Payer", "payer", _Payer),
+    )
+    payer: str | None = field(default=None, name="Payer")
+
 class GetBucketTaggingRequest(Shape, frozen=True, kw_only=True):
     MEMBERS = (
         Member("bucket", "Bucket", "bucket", _BucketName, required=True, location="uri"),
@@ -1348,6 +2325,106 @@ class GetBucketVersioningOutput(Shape, frozen=True, kw_only=True):
     )
     status: str | None = field(default=None, name="Status")
     mfa_delete: str | None = field(default=None, name="MfaDelete")
+
+class GetBucketWebsiteRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("bucket", "Bucket", "bucket", _BucketName, required=True, location="uri"),
+        Member("expected_bucket_owner", "x-amz-expected-bucket-owner", "expectedBucketOwner", _AccountId, location="header"),
+    )
+    bucket: str | None = field(default=None, name="Bucket")
+    expected_bucket_owner: str | None = field(default=None, name="x-amz-expected-bucket-owner")
+
+_HostName = Rule("string")
+
+_Protocol = Rule("string", enum=("http", "https"))
+
+class RedirectAllRequestsTo(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("host_name", "HostName", "hostName", _HostName, required=True),
+        Member("protocol", "Protocol", "protocol", _Protocol),
+    )
+    host_name: str | None = field(default=None, name="HostName")
+    protocol: str | None = field(default=None, name="Protocol")
+
+_RedirectAllRequestsTo = Rule("structure", shape=RedirectAllRequestsTo)
+
+_Suffix = Rule("string")
+
+class IndexDocument(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("suffix", "Suffix", "suffix", _Suffix, required=True),
+    )
+    suffix: str | None = field(default=None, name="Suffix")
+
+_IndexDocument = Rule("structure", shape=IndexDocument)
+
+class ErrorDocument(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("key", "Key", "key", _ObjectKey, required=True),
+    )
+    key: str | None = field(default=None, name="Key")
+
+_ErrorDocument = Rule("structure", shape=ErrorDocument)
+
+_HttpErrorCodeReturnedEquals = Rule("string")
+
+_KeyPrefixEquals = Rule("string")
+
+class Condition(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("http_error_code_returned_equals", "HttpErrorCodeReturnedEquals", "httpErrorCodeReturnedEquals", _HttpErrorCodeReturnedEquals),
+        Member("key_prefix_equals", "KeyPrefixEquals", "keyPrefixEquals", _KeyPrefixEquals),
+    )
+    http_error_code_returned_equals: str | None = field(default=None, name="HttpErrorCodeReturnedEquals")
+    key_prefix_equals: str | None = field(default=None, name="KeyPrefixEquals")
+
+_Condition = Rule("structure", shape=Condition)
+
+_HttpRedirectCode = Rule("string")
+
+_ReplaceKeyPrefixWith = Rule("string")
+
+_ReplaceKeyWith = Rule("string")
+
+class Redirect(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("host_name", "HostName", "hostName", _HostName),
+        Member("http_redirect_code", "HttpRedirectCode", "httpRedirectCode", _HttpRedirectCode),
+        Member("protocol", "Protocol", "protocol", _Protocol),
+        Member("replace_key_prefix_with", "ReplaceKeyPrefixWith", "replaceKeyPrefixWith", _ReplaceKeyPrefixWith),
+        Member("replace_key_with", "ReplaceKeyWith", "replaceKeyWith", _ReplaceKeyWith),
+    )
+    host_name: str | None = field(default=None, name="HostName")
+    http_redirect_code: str | None = field(default=None, name="HttpRedirectCode")
+    protocol: str | None = field(default=None, name="Protocol")
+    replace_key_prefix_with: str | None = field(default=None, name="ReplaceKeyPrefixWith")
+    replace_key_with: str | None = field(default=None, name="ReplaceKeyWith")
+
+_Redirect = Rule("structure", shape=Redirect)
+
+class RoutingRule(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("condition", "Condition", "condition", _Condition),
+        Member("redirect", "Redirect", "redirect", _Redirect, required=True),
+    )
+    condition: Condition | None = field(default=None, name="Condition")
+    redirect: Redirect | None = field(default=None, name="Redirect")
+
+_RoutingRule = Rule("structure", shape=RoutingRule)
+
+_RoutingRules = Rule("list", item_name="RoutingRule", item=_RoutingRule)
+
+class GetBucketWebsiteOutput(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("redirect_all_requests_to", "RedirectAllRequestsTo", "redirectAllRequestsTo", _RedirectAllRequestsTo),
+        Member("index_document", "IndexDocument", "indexDocument", _IndexDocument),
+        Member("error_document", "ErrorDocument", "errorDocument", _ErrorDocument),
+        Member("routing_rules", "RoutingRules", "routingRules", _RoutingRules),
+    )
+    redirect_all_requests_to: RedirectAllRequestsTo | None = field(default=None, name="RedirectAllRequestsTo")
+    index_document: IndexDocument | None = field(default=None, name="IndexDocument")
+    error_document: ErrorDocument | None = field(default=None, name="ErrorDocument")
+    routing_rules: list[RoutingRule] | None = field(default=None, name="RoutingRules")
 
 _IfModifiedSince = Rule("timestamp")
 
@@ -2041,9 +3118,107 @@ class HeadObjectOutput(Shape, frozen=True, kw_only=True):
     object_lock_event_hold_duration_days: int | None = field(default=None, name="x-amz-object-lock-event-hold-duration-days")
     object_lock_event_hold_duration_years: int | None = field(default=None, name="x-amz-object-lock-event-hold-duration-years")
 
-_MaxBuckets = Rule("integer", minimum=1, maximum=10000)
-
 _Token = Rule("string")
+
+class ListBucketAnalyticsConfigurationsRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("bucket", "Bucket", "bucket", _BucketName, required=True, location="uri"),
+        Member("continuation_token", "continuation-token", "continuationToken", _Token, location="querystring"),
+        Member("expected_bucket_owner", "x-amz-expected-bucket-owner", "expectedBucketOwner", _AccountId, location="header"),
+    )
+    bucket: str | None = field(default=None, name="Bucket")
+    continuation_token: str | None = field(default=None, name="continuation-token")
+    expected_bucket_owner: str | None = field(default=None, name="x-amz-expected-bucket-owner")
+
+_NextToken = Rule("string")
+
+_AnalyticsConfigurationList = Rule("list", flattened=True, item=_AnalyticsConfiguration)
+
+class ListBucketAnalyticsConfigurationsOutput(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("is_truncated", "IsTruncated", "isTruncated", _IsTruncated),
+        Member("continuation_token", "ContinuationToken", "continuationToken", _Token),
+        Member("next_continuation_token", "NextContinuationToken", "nextContinuationToken", _NextToken),
+        Member("analytics_configuration_list", "AnalyticsConfiguration", "analyticsConfigurationList", _AnalyticsConfigurationList),
+    )
+    is_truncated: bool | None = field(default=None, name="IsTruncated")
+    continuation_token: str | None = field(default=None, name="ContinuationToken")
+    next_continuation_token: str | None = field(default=None, name="NextContinuationToken")
+    analytics_configuration_list: list[AnalyticsConfiguration] | None = field(default=None, name="AnalyticsConfiguration")
+
+class ListBucketIntelligentTieringConfigurationsRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("bucket", "Bucket", "bucket", _BucketName, required=True, location="uri"),
+        Member("continuation_token", "continuation-token", "continuationToken", _Token, location="querystring"),
+        Member("expected_bucket_owner", "x-amz-expected-bucket-owner", "expectedBucketOwner", _AccountId, location="header"),
+    )
+    bucket: str | None = field(default=None, name="Bucket")
+    continuation_token: str | None = field(default=None, name="continuation-token")
+    expected_bucket_owner: str | None = field(default=None, name="x-amz-expected-bucket-owner")
+
+_IntelligentTieringConfigurationList = Rule("list", flattened=True, item=_IntelligentTieringConfiguration)
+
+class ListBucketIntelligentTieringConfigurationsOutput(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("is_truncated", "IsTruncated", "isTruncated", _IsTruncated),
+        Member("continuation_token", "ContinuationToken", "continuationToken", _Token),
+        Member("next_continuation_token", "NextContinuationToken", "nextContinuationToken", _NextToken),
+        Member("intelligent_tiering_configuration_list", "IntelligentTieringConfiguration", "intelligentTieringConfigurationList", _IntelligentTieringConfigurationList),
+    )
+    is_truncated: bool | None = field(default=None, name="IsTruncated")
+    continuation_token: str | None = field(default=None, name="ContinuationToken")
+    next_continuation_token: str | None = field(default=None, name="NextContinuationToken")
+    intelligent_tiering_configuration_list: list[IntelligentTieringConfiguration] | None = field(default=None, name="IntelligentTieringConfiguration")
+
+class ListBucketInventoryConfigurationsRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("bucket", "Bucket", "bucket", _BucketName, required=True, location="uri"),
+        Member("continuation_token", "continuation-token", "continuationToken", _Token, location="querystring"),
+        Member("expected_bucket_owner", "x-amz-expected-bucket-owner", "expectedBucketOwner", _AccountId, location="header"),
+    )
+    bucket: str | None = field(default=None, name="Bucket")
+    continuation_token: str | None = field(default=None, name="continuation-token")
+    expected_bucket_owner: str | None = field(default=None, name="x-amz-expected-bucket-owner")
+
+_InventoryConfigurationList = Rule("list", flattened=True, item=_InventoryConfiguration)
+
+class ListBucketInventoryConfigurationsOutput(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("continuation_token", "ContinuationToken", "continuationToken", _Token),
+        Member("inventory_configuration_list", "InventoryConfiguration", "inventoryConfigurationList", _InventoryConfigurationList),
+        Member("is_truncated", "IsTruncated", "isTruncated", _IsTruncated),
+        Member("next_continuation_token", "NextContinuationToken", "nextContinuationToken", _NextToken),
+    )
+    continuation_token: str | None = field(default=None, name="ContinuationToken")
+    inventory_configuration_list: list[InventoryConfiguration] | None = field(default=None, name="InventoryConfiguration")
+    is_truncated: bool | None = field(default=None, name="IsTruncated")
+    next_continuation_token: str | None = field(default=None, name="NextContinuationToken")
+
+class ListBucketMetricsConfigurationsRequest(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("bucket", "Bucket", "bucket", _BucketName, required=True, location="uri"),
+        Member("continuation_token", "continuation-token", "continuationToken", _Token, location="querystring"),
+        Member("expected_bucket_owner", "x-amz-expected-bucket-owner", "expectedBucketOwner", _AccountId, location="header"),
+    )
+    bucket: str | None = field(default=None, name="Bucket")
+    continuation_token: str | None = field(default=None, name="continuation-token")
+    expected_bucket_owner: str | None = field(default=None, name="x-amz-expected-bucket-owner")
+
+_MetricsConfigurationList = Rule("list", flattened=True, item=_MetricsConfiguration)
+
+class ListBucketMetricsConfigurationsOutput(Shape, frozen=True, kw_only=True):
+    MEMBERS = (
+        Member("is_truncated", "IsTruncated", "isTruncated", _IsTruncated),
+        Member("continuation_token", "ContinuationToken", "continuationToken", _Token),
+        Member("next_continuation_token", "NextContinuationToken", "nextContinuationToken", _NextToken),
+        Member("metrics_configuration_list", "MetricsConfiguration", "metricsConfigurationList", _MetricsConfigurationList),
+    )
+    is_truncated: bool | None = field(default=None, name="IsTruncated")
+    continuation_token: str | None = field(default=None, name="ContinuationToken")
+    next_continuation_token: str | None = field(default=None, name="NextContinuationToken")
+    metrics_configuration_list: list[MetricsConfiguration] | None = field(default=None, name="MetricsConfiguration")
+
+_MaxBuckets = Rule("integer", minimum=1, maximum=10000)
 
 _BucketRegion = Rule("string")
 
@@ -2076,8 +3251,6 @@ class Bucket(Shape, frozen=True, kw_only=True):
 _Bucket = Rule("structure", shape=Bucket)
 
 _Buckets = Rule("list", item_name="Bucket", item=_Bucket)
-
-_NextToken = Rule("string")
 
 class ListBucketsOutput(Shape, frozen=True, kw_only=True):
     MEMBERS = (
@@ -3260,31 +4433,31 @@ OPERATIONS: dict[str, OperationShape] = {
     "DeleteObjectTagging": OperationShape("DeleteObjectTagging", DeleteObjectTaggingRequest, DeleteObjectTaggingOutput, (), method="DELETE", path="/{Bucket}/{Key+}", query="tagging", status=204),
     "DeleteObjects": OperationShape("DeleteObjects", DeleteObjectsRequest, DeleteObjectsOutput, (), result="DeleteResult", method="POST", path="/{Bucket}", query="delete"),
     "DeletePublicAccessBlock": OperationShape("DeletePublicAccessBlock", DeletePublicAccessBlockRequest, None, (), method="DELETE", path="/{Bucket}", query="publicAccessBlock", status=204),
-    "GetBucketAbac": OperationShape("GetBucketAbac", Empty, None, (), method="GET", path="/{Bucket}", query="abac"),
-    "GetBucketAccelerateConfiguration": OperationShape("GetBucketAccelerateConfiguration", Empty, None, (), method="GET", path="/{Bucket}", query="accelerate"),
+    "GetBucketAbac": OperationShape("GetBucketAbac", GetBucketAbacRequest, GetBucketAbacOutput, (), method="GET", path="/{Bucket}", query="abac"),
+    "GetBucketAccelerateConfiguration": OperationShape("GetBucketAccelerateConfiguration", GetBucketAccelerateConfigurationRequest, GetBucketAccelerateConfigurationOutput, (), result="AccelerateConfiguration", method="GET", path="/{Bucket}", query="accelerate"),
     "GetBucketAcl": OperationShape("GetBucketAcl", GetBucketAclRequest, GetBucketAclOutput, (), result="AccessControlPolicy", method="GET", path="/{Bucket}", query="acl"),
-    "GetBucketAnalyticsConfiguration": OperationShape("GetBucketAnalyticsConfiguration", Empty, None, (), method="GET", path="/{Bucket}", query="analytics"),
+    "GetBucketAnalyticsConfiguration": OperationShape("GetBucketAnalyticsConfiguration", GetBucketAnalyticsConfigurationRequest, GetBucketAnalyticsConfigurationOutput, (), method="GET", path="/{Bucket}", query="analytics"),
     "GetBucketCors": OperationShape("GetBucketCors", GetBucketCorsRequest, GetBucketCorsOutput, (), result="CORSConfiguration", method="GET", path="/{Bucket}", query="cors"),
     "GetBucketEncryption": OperationShape("GetBucketEncryption", GetBucketEncryptionRequest, GetBucketEncryptionOutput, (), method="GET", path="/{Bucket}", query="encryption"),
-    "GetBucketIntelligentTieringConfiguration": OperationShape("GetBucketIntelligentTieringConfiguration", Empty, None, (), method="GET", path="/{Bucket}", query="intelligent-tiering"),
-    "GetBucketInventoryConfiguration": OperationShape("GetBucketInventoryConfiguration", Empty, None, (), method="GET", path="/{Bucket}", query="inventory"),
+    "GetBucketIntelligentTieringConfiguration": OperationShape("GetBucketIntelligentTieringConfiguration", GetBucketIntelligentTieringConfigurationRequest, GetBucketIntelligentTieringConfigurationOutput, (), method="GET", path="/{Bucket}", query="intelligent-tiering"),
+    "GetBucketInventoryConfiguration": OperationShape("GetBucketInventoryConfiguration", GetBucketInventoryConfigurationRequest, GetBucketInventoryConfigurationOutput, (), method="GET", path="/{Bucket}", query="inventory"),
     "GetBucketLifecycle": OperationShape("GetBucketLifecycle", Empty, None, (), method="GET", path="/{Bucket}", query="lifecycle"),
     "GetBucketLifecycleConfiguration": OperationShape("GetBucketLifecycleConfiguration", GetBucketLifecycleConfigurationRequest, GetBucketLifecycleConfigurationOutput, (), result="LifecycleConfiguration", method="GET", path="/{Bucket}", query="lifecycle"),
     "GetBucketLocation": OperationShape("GetBucketLocation", GetBucketLocationRequest, GetBucketLocationOutput, (), result="LocationConstraint", method="GET", path="/{Bucket}", query="location"),
-    "GetBucketLogging": OperationShape("GetBucketLogging", Empty, None, (), method="GET", path="/{Bucket}", query="logging"),
-    "GetBucketMetadataConfiguration": OperationShape("GetBucketMetadataConfiguration", Empty, None, (), method="GET", path="/{Bucket}", query="metadataConfiguration"),
-    "GetBucketMetadataTableConfiguration": OperationShape("GetBucketMetadataTableConfiguration", Empty, None, (), method="GET", path="/{Bucket}", query="metadataTable"),
-    "GetBucketMetricsConfiguration": OperationShape("GetBucketMetricsConfiguration", Empty, None, (), method="GET", path="/{Bucket}", query="metrics"),
+    "GetBucketLogging": OperationShape("GetBucketLogging", GetBucketLoggingRequest, GetBucketLoggingOutput, (), result="BucketLoggingStatus", method="GET", path="/{Bucket}", query="logging"),
+    "GetBucketMetadataConfiguration": OperationShape("GetBucketMetadataConfiguration", GetBucketMetadataConfigurationRequest, GetBucketMetadataConfigurationOutput, (), method="GET", path="/{Bucket}", query="metadataConfiguration"),
+    "GetBucketMetadataTableConfiguration": OperationShape("GetBucketMetadataTableConfiguration", GetBucketMetadataTableConfigurationRequest, GetBucketMetadataTableConfigurationOutput, (), method="GET", path="/{Bucket}", query="metadataTable"),
+    "GetBucketMetricsConfiguration": OperationShape("GetBucketMetricsConfiguration", GetBucketMetricsConfigurationRequest, GetBucketMetricsConfigurationOutput, (), method="GET", path="/{Bucket}", query="metrics"),
     "GetBucketNotification": OperationShape("GetBucketNotification", Empty, None, (), method="GET", path="/{Bucket}", query="notification"),
-    "GetBucketNotificationConfiguration": OperationShape("GetBucketNotificationConfiguration", Empty, None, (), method="GET", path="/{Bucket}", query="notification"),
+    "GetBucketNotificationConfiguration": OperationShape("GetBucketNotificationConfiguration", GetBucketNotificationConfigurationRequest, NotificationConfiguration, (), result="NotificationConfiguration", method="GET", path="/{Bucket}", query="notification"),
     "GetBucketOwnershipControls": OperationShape("GetBucketOwnershipControls", GetBucketOwnershipControlsRequest, GetBucketOwnershipControlsOutput, (), method="GET", path="/{Bucket}", query="ownershipControls"),
     "GetBucketPolicy": OperationShape("GetBucketPolicy", GetBucketPolicyRequest, GetBucketPolicyOutput, (), method="GET", path="/{Bucket}", query="policy"),
     "GetBucketPolicyStatus": OperationShape("GetBucketPolicyStatus", GetBucketPolicyStatusRequest, GetBucketPolicyStatusOutput, (), method="GET", path="/{Bucket}", query="policyStatus"),
-    "GetBucketReplication": OperationShape("GetBucketReplication", Empty, None, (), method="GET", path="/{Bucket}", query="replication"),
-    "GetBucketRequestPayment": OperationShape("GetBucketRequestPayment", Empty, None, (), method="GET", path="/{Bucket}", query="requestPayment"),
+    "GetBucketReplication": OperationShape("GetBucketReplication", GetBucketReplicationRequest, GetBucketReplicationOutput, (), method="GET", path="/{Bucket}", query="replication"),
+    "GetBucketRequestPayment": OperationShape("GetBucketRequestPayment", GetBucketRequestPaymentRequest, GetBucketRequestPaymentOutput, (), result="RequestPaymentConfiguration", method="GET", path="/{Bucket}", query="requestPayment"),
     "GetBucketTagging": OperationShape("GetBucketTagging", GetBucketTaggingRequest, GetBucketTaggingOutput, (), result="Tagging", method="GET", path="/{Bucket}", query="tagging"),
     "GetBucketVersioning": OperationShape("GetBucketVersioning", GetBucketVersioningRequest, GetBucketVersioningOutput, (), result="VersioningConfiguration", method="GET", path="/{Bucket}", query="versioning"),
-    "GetBucketWebsite": OperationShape("GetBucketWebsite", Empty, None, (), method="GET", path="/{Bucket}", query="website"),
+    "GetBucketWebsite": OperationShape("GetBucketWebsite", GetBucketWebsiteRequest, GetBucketWebsiteOutput, (), result="WebsiteConfiguration", method="GET", path="/{Bucket}", query="website"),
     "GetObject": OperationShape("GetObject", GetObjectRequest, GetObjectOutput, ("NoSuchKey", "InvalidObjectState"), method="GET", path="/{Bucket}/{Key+}"),
     "GetObjectAcl": OperationShape("GetObjectAcl", GetObjectAclRequest, GetObjectAclOutput, ("NoSuchKey",), result="AccessControlPolicy", method="GET", path="/{Bucket}/{Key+}", query="acl"),
     "GetObjectAnnotation": OperationShape("GetObjectAnnotation", Empty, None, (), method="GET", path="/{Bucket}/{Key+}", query="annotation"),
@@ -3297,10 +4470,10 @@ OPERATIONS: dict[str, OperationShape] = {
     "GetPublicAccessBlock": OperationShape("GetPublicAccessBlock", GetPublicAccessBlockRequest, GetPublicAccessBlockOutput, (), method="GET", path="/{Bucket}", query="publicAccessBlock"),
     "HeadBucket": OperationShape("HeadBucket", HeadBucketRequest, HeadBucketOutput, ("NoSuchBucket",), method="HEAD", path="/{Bucket}"),
     "HeadObject": OperationShape("HeadObject", HeadObjectRequest, HeadObjectOutput, ("NoSuchKey",), method="HEAD", path="/{Bucket}/{Key+}"),
-    "ListBucketAnalyticsConfigurations": OperationShape("ListBucketAnalyticsConfigurations", Empty, None, (), method="GET", path="/{Bucket}", query="analytics"),
-    "ListBucketIntelligentTieringConfigurations": OperationShape("ListBucketIntelligentTieringConfigurations", Empty, None, (), method="GET", path="/{Bucket}", query="intelligent-tiering"),
-    "ListBucketInventoryConfigurations": OperationShape("ListBucketInventoryConfigurations", Empty, None, (), method="GET", path="/{Bucket}", query="inventory"),
-    "ListBucketMetricsConfigurations": OperationShape("ListBucketMetricsConfigurations", Empty, None, (), method="GET", path="/{Bucket}", query="metrics"),
+    "ListBucketAnalyticsConfigurations": OperationShape("ListBucketAnalyticsConfigurations", ListBucketAnalyticsConfigurationsRequest, ListBucketAnalyticsConfigurationsOutput, (), result="ListBucketAnalyticsConfigurationsResult", method="GET", path="/{Bucket}", query="analytics"),
+    "ListBucketIntelligentTieringConfigurations": OperationShape("ListBucketIntelligentTieringConfigurations", ListBucketIntelligentTieringConfigurationsRequest, ListBucketIntelligentTieringConfigurationsOutput, (), result="ListIntelligentTieringConfigurationsResult", method="GET", path="/{Bucket}", query="intelligent-tiering"),
+    "ListBucketInventoryConfigurations": OperationShape("ListBucketInventoryConfigurations", ListBucketInventoryConfigurationsRequest, ListBucketInventoryConfigurationsOutput, (), result="ListInventoryConfigurationsResult", method="GET", path="/{Bucket}", query="inventory"),
+    "ListBucketMetricsConfigurations": OperationShape("ListBucketMetricsConfigurations", ListBucketMetricsConfigurationsRequest, ListBucketMetricsConfigurationsOutput, (), result="ListMetricsConfigurationsResult", method="GET", path="/{Bucket}", query="metrics"),
     "ListBuckets": OperationShape("ListBuckets", ListBucketsRequest, ListBucketsOutput, (), result="ListAllMyBucketsResult", method="GET", path="/"),
     "ListDirectoryBuckets": OperationShape("ListDirectoryBuckets", Empty, None, (), method="GET", path="/"),
     "ListMultipartUploads": OperationShape("ListMultipartUploads", ListMultipartUploadsRequest, ListMultipartUploadsOutput, (), result="ListMultipartUploadsResult", method="GET", path="/{Bucket}", query="uploads"),
