@@ -50,14 +50,20 @@ def indexes(root, worker="w0"):
 
 
 @pytest.fixture
+def log(root):
+    log = Log(root)
+    yield log
+    log.filling.close()
+
+
+@pytest.fixture
 def journal(root):
     journal = Journal.open(root, "w0", segment_size=8192, prepare_ahead=False)
     yield journal
     journal.abandon()
 
 
-def test_what_was_handed_is_not_read_again(root, journal):
-    log = Log(root)
+def test_what_was_handed_is_not_read_again(root, log, journal):
     for number in range(30):
         journal.append([event(number)])
     log.read("w0")
@@ -71,8 +77,7 @@ def test_what_was_handed_is_not_read_again(root, journal):
     assert indexes(root) == list(range(90))
 
 
-def test_who_is_ahead_waits_for_the_log_and_goes_on_within_a_part(root, journal):
-    log = Log(root)
+def test_who_is_ahead_waits_for_the_log_and_goes_on_within_a_part(root, log, journal):
     journal.append([event(0)])
     log.read("w0")
     log.filling.catch_up(10_000)
@@ -87,8 +92,7 @@ def test_who_is_ahead_waits_for_the_log_and_goes_on_within_a_part(root, journal)
     assert indexes(root) == [0, 1, 2]
 
 
-def test_what_the_writer_abandoned_is_forgotten_when_the_log_goes_on(root, journal):
-    log = Log(root)
+def test_what_the_writer_abandoned_is_forgotten_when_the_log_goes_on(root, log, journal):
     journal.append([event(1)])
     log.read("w0")
     view = journal._view
@@ -104,9 +108,8 @@ def test_what_the_writer_abandoned_is_forgotten_when_the_log_goes_on(root, journ
     assert found == [event(number) for number in (1, 4, 5, 6)]
 
 
-def test_only_so_much_is_kept(root, journal, monkeypatch):
+def test_only_so_much_is_kept(root, log, journal, monkeypatch):
     monkeypatch.setattr("keystead.audit.handed._MOST", 4096)
-    log = Log(root)
     log.read("w0")
     for number in range(60):
         journal.append([event(number)])

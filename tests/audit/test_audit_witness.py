@@ -49,7 +49,9 @@ def signed_at(witness, size, answer):
 
 @pytest.fixture
 def witness(tmp_path):
-    with RunningWitness(tmp_path / "w", LOG_SIGNER.key) as running:
+    """A witness whose time stands still, so that no second passes between a signature and what it is held against."""
+    clock = ManualClock(start=1_800_000_000.5)
+    with RunningWitness(tmp_path / "w", LOG_SIGNER.key, clock) as running:
         yield running
 
 

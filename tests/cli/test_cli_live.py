@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 from processes import wait_until
 
+from keystead.audit.custody import known_log_keys
 from keystead.audit.journal import Journal
 from keystead.cli import backup, journals
 from keystead.cli.deployment import opened, the_seal
@@ -80,11 +81,13 @@ def test_a_backup_under_load_restores_with_every_change_and_its_event(tmp_path):
 
 @pytest.fixture
 def live(tmp_path):
-    """A data directory whose log has begun, with its server."""
-    with RunningServer(tmp_path / "data") as server:
+    """A data directory whose store knows that the log has begun, with its server."""
+    data = tmp_path / "data"
+    with RunningServer(data) as server:
         server.client("kms").create_key()
-        wait_until((tmp_path / "data" / "log" / "head").exists)
-        yield tmp_path / "data"
+        with opened(data, the_seal(data, None)) as store:
+            wait_until(lambda: known_log_keys(store).begun)
+        yield data
 
 
 def copied_before_the_log(monkeypatch, *, copies):
