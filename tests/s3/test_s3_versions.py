@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from signed_s3 import sent
 
 from keystead.services.s3.tables import BUCKETS, MARKERS, OBJECTS, object_place
 
@@ -106,10 +107,65 @@ def test_pages_of_versions_have_everything_once(s3: Any, bucket: str, size: int)
 
 def test_a_version_that_is_none_is_not_found(s3: Any, bucket: str) -> None:
     s3.put_object(Bucket=bucket, Key="k", Body=b"x")
-    for version in ("0" * 32, "x", "../../k"):
+    with pytest.raises(ClientError) as caught:
+        body(s3, bucket, VersionId="0" * 32)
+    assert caught.value.response["Error"]["Code"] == "NoSuchVersion"
+
+
+OF_A_VERSION: list[tuple[str, dict[str, Any]]] = [
+    ("get_object", {}),
+    ("head_object", {}),
+    ("delete_object", {}),
+    ("get_object_acl", {}),
+    ("get_object_attributes", {"ObjectAttributes": ["ETag"]}),
+    ("get_object_tagging", {}),
+    ("put_object_tagging", {"Tagging": {"TagSet": []}}),
+    ("delete_object_tagging", {}),
+    ("get_object_retention", {}),
+    ("put_object_retention", {"Retention": {}}),
+    ("get_object_legal_hold", {}),
+    ("put_object_legal_hold", {"LegalHold": {"Status": "ON"}}),
+]
+
+
+@pytest.mark.parametrize("version", ["x", "../../k", "0" * 31, "NULL", "F" * 32, "é"])
+@pytest.mark.parametrize(("operation", "more"), OF_A_VERSION)
+def test_what_no_version_is_called_is_an_invalid_argument(
+    s3: Any, bucket: str, operation: str, more: dict[str, Any], version: str
+) -> None:
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    for key in ("k", "absent"):
         with pytest.raises(ClientError) as caught:
-            body(s3, bucket, VersionId=version)
-        assert caught.value.response["Error"]["Code"] == "NoSuchVersion"
+            getattr(s3, operation)(Bucket=bucket, Key=key, VersionId=version, **more)
+        told = caught.value.response
+        assert told["ResponseMetadata"]["HTTPStatusCode"] == 400
+        if operation != "head_object":
+            assert told["Error"]["Message"] == "Invalid version id specified"
+            assert (told["Error"]["Code"], told["Error"]["ArgumentValue"]) == ("InvalidArgument", version)
+    assert body(s3, bucket) == b"x"
+
+
+def test_a_copy_of_what_no_version_is_called_is_refused(server: Any, s3: Any, bucket: str) -> None:
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    upload = s3.create_multipart_upload(Bucket=bucket, Key="l")["UploadId"]
+    for version, said in (
+        ("x", "Invalid version id specified"),
+        ("", "Version id cannot be the empty string"),
+    ):
+        for more in ("", f"?partNumber=1&uploadId={upload}"):
+            source = f"{bucket}/k?versionId={version}"
+            status, answer = sent(server, "PUT", f"/{bucket}/l{more}", b"", x_amz_copy_source=source)
+            assert (status, f"<Code>InvalidArgument</Code><Message>{said}<" in answer.decode()) == (400, True)
+
+
+def test_of_many_those_that_no_version_is_called_are_told_as_not_found(s3: Any, bucket: str) -> None:
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    named = [{"Key": "k", "VersionId": "x"}, {"Key": "k", "VersionId": "0" * 32}]
+    answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": named})
+    said = {"Code": "NoSuchVersion", "Message": "The specified version does not exist."}
+    assert answer["Errors"] == [named[0] | said]
+    assert answer["Deleted"] == [named[1]]
+    assert body(s3, bucket) == b"x"
 
 
 @settings(max_examples=15, deadline=None)

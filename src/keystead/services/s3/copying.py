@@ -73,13 +73,13 @@ def source_of(request: Any) -> Source:
         errors.InvalidS3Argument: it names nothing.
     """
     text: str = request.copy_source
-    path, _, query = text.partition("?versionId=")
+    path, named, query = text.partition("?versionId=")
     bucket, _, key = unquote(path).removeprefix("/").partition("/")
     if not bucket or not key:
         raise errors.InvalidS3Argument(
             "Invalid copy source object key", {"ArgumentName": "x-amz-copy-source", "ArgumentValue": text}
         )
-    return Source(bucket, key, unquote(query) or None)
+    return Source(bucket, key, unquote(query) if named else None)
 
 
 def _on_both(call: Call, request: Any) -> tuple[Target, ...]:

@@ -14,7 +14,7 @@ from keystead.services.s3.brake import hold
 from keystead.services.s3.protecting import check_removable
 from keystead.services.s3.reading import matches
 from keystead.services.s3.tables import Bucket, Version
-from keystead.services.s3.versions import current, remove
+from keystead.services.s3.versions import check_id, current, is_id, remove
 from keystead.services.s3.writing import payload_of
 from keystead.wire.models import s3 as wire
 
@@ -71,6 +71,7 @@ def delete_object(
 ) -> wire.DeleteObjectOutput:
     """Delete an object, or one version of it; what is not there is deleted as well."""
     bucket, key = bucket_named(call, request.bucket), object_key(request.key)
+    check_id(request.version_id)
     _check_conditions(request)
     hold(call, bucket)
     _check_wanted(call, bucket, key, request.if_match)
@@ -154,6 +155,8 @@ def _delete_one(
     check(call, _target_of(call, bucket, named))
     if named.e_tag not in {None, _ANY}:
         check(call, object_target(call, bucket, key, "GetObject", _facts(call, named)))
+    if named.version_id is not None and not is_id(named.version_id):  # told otherwise than by DeleteObject
+        raise errors.NoSuchVersion
     _check_conditions(named)
     _check_wanted(call, bucket, key, named.e_tag)
     gone = remove(call, bucket, key, named.version_id, _may_go(call, bucket, key, request))

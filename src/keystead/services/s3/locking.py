@@ -23,7 +23,7 @@ from keystead.services.s3.access import (
 from keystead.services.s3.protecting import HELD, MODES, check_change, check_date, facts, lock_of
 from keystead.services.s3.settings import change
 from keystead.services.s3.tables import Bucket, Lock, Protection, Version
-from keystead.services.s3.versions import ENABLED, find, store
+from keystead.services.s3.versions import ENABLED, check_id, find, store
 from keystead.wire.models import s3 as wire
 
 _MOST_DAYS: Final = 36_500
@@ -96,6 +96,7 @@ def get_object_lock_configuration(
 
 def _named(call: Call, request: Any) -> tuple[Bucket, str, Version]:
     bucket, key = bucket_named(call, request.bucket), object_key(request.key)
+    check_id(request.version_id)
     lock_of(bucket)
     return bucket, key, find(call, bucket, key, request.version_id)
 

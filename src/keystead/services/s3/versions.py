@@ -63,6 +63,18 @@ def _renew(call: Change, bucket: Bucket, key: str, made: Version | None) -> None
             call.tx.delete(table, place)
 
 
+def check_id(version_id: str | None) -> None:
+    """None, if a version could have this id, or none is named.
+
+    Raises:
+        errors.InvalidS3Argument: no version could have it.
+    """
+    if version_id is None or is_id(version_id):
+        return
+    said = "Invalid version id specified" if version_id else "Version id cannot be the empty string"
+    raise errors.InvalidS3Argument(said, {"ArgumentName": "versionId", "ArgumentValue": version_id})
+
+
 def peek(call: Change, bucket: Bucket, key: str, version_id: str | None) -> Version | None:
     """The version that a request names, or the newest, if it is there."""
     newest = current(call, bucket, key)
@@ -75,10 +87,12 @@ def find(call: Call, bucket: Bucket, key: str, version_id: str | None) -> Versio
     """The version that a request names, or the newest.
 
     Raises:
+        errors.InvalidS3Argument: no version has such an id.
         errors.NoSuchKey: there is no object, or it is deleted.
         errors.NoSuchVersion: it has no such version.
         errors.MarkedAsDeleted: the version is a delete marker.
     """
+    check_id(version_id)
     newest = current(call, bucket, key)
     if version_id is None:
         if newest is None or newest.marker:
@@ -144,8 +158,13 @@ def every(
                 yield key, version, False
 
 
-def is_stamp(text: str) -> bool:
+def is_id(text: str) -> bool:
     """Whether a version could have this id."""
+    return text == NULL or is_stamp(text)
+
+
+def is_stamp(text: str) -> bool:
+    """Whether a version could have this stamp, which is the id of those that have one of their own."""
     return len(text) == _STAMP_DIGITS and not text.strip("0123456789abcdef")
 
 
