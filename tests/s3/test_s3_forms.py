@@ -70,7 +70,7 @@ def test_a_file_is_there_with_what_its_fields_say(server: Any, s3: Any, bucket: 
     )
     answer = send(server, f"/{bucket}", body_of(fields, LONG, "C:\\pictures\\cat.png"))
     assert (answer.status, answer.text) == (204, "")
-    assert answer.headers["Location"].endswith(f"/{bucket}/cats/cat.png")
+    assert answer.headers["Location"].endswith(f"/{bucket}/cats%2Fcat.png")
     found = s3.get_object(Bucket=bucket, Key="cats/cat.png")
     assert (found["Body"].read(), found["ContentType"]) == (LONG, "image/png")
     assert answer.headers["ETag"] == found["ETag"]

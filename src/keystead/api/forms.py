@@ -26,7 +26,7 @@ from keystead.api.preflight import OPTIONS, answered
 from keystead.api.routing import Router
 from keystead.entropy import new_uuid
 from keystead.wire import xml
-from keystead.wire.address import Address
+from keystead.wire.address import Address, url_of
 from keystead.wire.http import Request, Response
 from keystead.wire.protocols import rest_xml
 
@@ -172,20 +172,13 @@ def _answer(done: Done, request: Request, bucket: str, form: FormBody, response:
     if redirect is not None:
         done(Response(_SEE_OTHER, (*headers, ("Location", redirect)), b""))
         return
-    place = _place(request, bucket, about["key"])
+    place = url_of(request.headers.get("host", ""), bucket, about["key"], secure=request.secure)
     headers = (*headers, ("Location", place))
     status = fields.get("success_action_status", "")
     if status == "201":
         done(Response(201, (*headers, ("Content-Type", rest_xml.CONTENT_TYPE)), _told(place, about)))
     else:
         done(Response(200 if status == "200" else 204, headers, b""))
-
-
-def _place(request: Request, bucket: str, key: str) -> str:
-    """The URL of what was uploaded, as the form was addressed."""
-    host = request.headers.get("host", "")
-    under = "" if host.startswith(f"{bucket}.") else f"{bucket}/"
-    return f"{'https' if request.secure else 'http'}://{host}/{under}{quote(key)}"
 
 
 def _told(place: str, about: Mapping[str, str]) -> bytes:

@@ -82,6 +82,7 @@ class Exchange(msgspec.Struct):
         headers: more of the answer's, an error's too.
         form: a form is what was sent, which stands for the request.
         origin: of the page that sent the request, if one did; empty once the answer has what a page must know.
+        host: the one that was asked, as the request names it.
     """
 
     address: Address
@@ -98,6 +99,7 @@ class Exchange(msgspec.Struct):
     method: str = ""
     origin: str = ""
     form: bool = False
+    host: str = ""
 
 
 def is_for_s3(method: str, target: str, headers: Mapping[str, str], domains: Sequence[str] = ()) -> bool:
@@ -259,6 +261,7 @@ class RestRouter:
             method="POST" if form else request.method,
             form=form,
             origin=request.headers.get("origin", ""),
+            host=request.headers.get("host", ""),
         )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from typing import Final
+from urllib.parse import quote
 
 import msgspec
 
@@ -43,6 +44,15 @@ def address_of(request: Request, domains: Sequence[str] = ()) -> Address:
         first, _, path = path.partition("/")
         bucket = path_label(first)
     return Address(bucket, path_label(path))
+
+
+def url_of(host: str, bucket: str, key: str, *, secure: bool) -> str:
+    """The URL of a bucket, or of an object in it, under the host that was asked: with the bucket before it, or behind.
+
+    Slashes in keys are encoded as well, as S3 does where it answers so (`Location`).
+    """
+    under = "" if host.lower().startswith(f"{bucket}.") else f"{bucket}/"
+    return f"{'https' if secure else 'http'}://{host}/{under}{quote(key, safe='')}"
 
 
 def bucket_of_host(host: str, domains: Sequence[str]) -> str:

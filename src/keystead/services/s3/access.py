@@ -21,6 +21,7 @@ from keystead.services.s3.crossing import note_origin
 from keystead.services.s3.naming import check_name
 from keystead.services.s3.tables import BUCKETS, Bucket
 from keystead.services.s3.versions import peek
+from keystead.wire.address import url_of
 from keystead.wire.claim import ALGORITHM
 from keystead.wire.model import Shape
 
@@ -71,6 +72,13 @@ def object_key(key: str | None) -> str:
     if not text or "\0" in text:
         raise errors.InvalidUri
     return text
+
+
+def location_of(call: Call, bucket: str, key: str = "") -> str:
+    """Where a bucket or an object is, as the caller addressed it; a path, for who asked over no network."""
+    if call.exchange is None:
+        return f"/{bucket}/{key}"
+    return url_of(call.exchange.host, bucket, key, secure=call.secure)
 
 
 # ------------------------------------------------------------------------------ targets

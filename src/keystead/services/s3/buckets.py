@@ -9,7 +9,7 @@ from keystead import errors
 from keystead.api import Call, Target, operation
 from keystead.audit.event import BUCKET_TYPE
 from keystead.services.s3 import ownkey
-from keystead.services.s3.access import bucket_named, facts_of, on_bucket, on_service, owner_id
+from keystead.services.s3.access import bucket_named, facts_of, location_of, on_bucket, on_service, owner_id
 from keystead.services.s3.garbage import discard_pieces
 from keystead.services.s3.naming import check_name
 from keystead.services.s3.settings import OWNERSHIPS
@@ -89,7 +89,7 @@ def _made_before(call: Call, bucket: Bucket) -> wire.CreateBucketOutput:
         raise errors.BucketAlreadyExists
     if not bucket.region == call.region == _FIRST_REGION:
         raise errors.BucketAlreadyOwnedByYou
-    return wire.CreateBucketOutput(location=f"/{bucket.name}", bucket_arn=bucket.arn)
+    return wire.CreateBucketOutput(location=_told(call, bucket), bucket_arn=bucket.arn)
 
 
 @operation("CreateBucket", targets=_on_new, changes=True)
@@ -121,7 +121,12 @@ def create_bucket(call: Call, request: wire.CreateBucketRequest, *_bucket: Targe
     )
     call.tx.insert(BUCKETS, name, bucket)
     ownkey.ensure(call)
-    return wire.CreateBucketOutput(location=f"/{name}", bucket_arn=bucket.arn)
+    return wire.CreateBucketOutput(location=_told(call, bucket), bucket_arn=bucket.arn)
+
+
+def _told(call: Call, bucket: Bucket) -> str:
+    """Where the bucket is (API reference, CreateBucket): a path in the first Region, else a URL."""
+    return f"/{bucket.name}" if bucket.region == _FIRST_REGION else location_of(call, bucket.name)
 
 
 @operation("DeleteBucket", targets=on_bucket("DeleteBucket"), changes=True)

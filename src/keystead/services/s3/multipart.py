@@ -6,12 +6,14 @@ import hashlib
 from itertools import pairwise
 from typing import Any, Final
 
+import msgspec
+
 from keystead import errors
 from keystead.api import Call, Target, operation
 from keystead.crypto import checksum
 from keystead.objects import Place
 from keystead.services.s3 import rules
-from keystead.services.s3.access import bucket_named, object_key, on_object
+from keystead.services.s3.access import bucket_named, location_of, object_key, on_object
 from keystead.services.s3.datakeys import again, fresh
 from keystead.services.s3.encryption import OWN, chosen, customer_key
 from keystead.services.s3.endings import answered, end, keep
@@ -301,7 +303,7 @@ def complete_multipart_upload(
     bucket, key = bucket_named(call, request.bucket), object_key(request.key)
     before = answered(call, bucket, request)
     if before is not None:
-        return before
+        return msgspec.structs.replace(before, location=location_of(call, bucket.name, key))
     upload = upload_of(call, bucket, key, request.upload_id)
     check_write(call, bucket, key, request)
     parts = _listed(call, upload, request)
@@ -334,7 +336,7 @@ def complete_multipart_upload(
     end(call, bucket, upload, kept=frozenset(part.number for part in parts))
     made = publish(call, bucket, key, version)
     answer = wire.CompleteMultipartUploadOutput(
-        location=f"/{bucket.name}/{key}",
+        location=location_of(call, bucket.name, key),
         bucket=bucket.name,
         key=key,
         e_tag=f'"{made.etag}"',
