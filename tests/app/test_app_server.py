@@ -177,9 +177,9 @@ def test_a_stop_right_after_a_change_is_not_missed(tmp_path, turns):
         )
         app = build(Settings(), store, tmp_path)
         await app.start()
-        while not app._kick._waiters:  # noqa: ASYNC110  nothing tells when it waits for a change
+        while not app._upkeep._kick._waiters:  # noqa: ASYNC110  nothing tells when it waits for a change
             await asyncio.sleep(0)
-        app._kick.set()
+        app._upkeep.look_soon()
         for _ in range(turns):
             await asyncio.sleep(0)
         stopping = asyncio.create_task(app.stop())

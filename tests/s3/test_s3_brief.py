@@ -12,7 +12,7 @@ import pytest
 from botocore.config import Config
 
 from keystead.api.waiting import Home, WouldWaitError, is_brief
-from keystead.app.server import BODIES_EACH
+from keystead.app.pools import BODIES_EACH
 from keystead.testing.server import RunningServer
 
 MOST = 65_536

@@ -89,7 +89,7 @@ def test_the_server_deletes_what_is_due_by_itself(running, s3, tmp_path):
     put(s3, "deleted")
     s3.delete_object(Bucket="bucket", Key="deleted")
     running.clock.advance(LATER)
-    running.app._collector.tick(running.app._pool.executor)
+    running.app._collector.tick(running.app._pools.calls.executor)
     running.app._collector.wait()
     assert blobs_in(tmp_path) == {}
 

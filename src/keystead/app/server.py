@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import structlog
-
-from keystead import errors
 from keystead.api.accounts import ACCOUNTS
 from keystead.api.analyzed import Sources
 from keystead.api.attestation import AttestationTrust, attestation_of
@@ -27,7 +22,6 @@ from keystead.api.operations_door import OperationsDoor
 from keystead.api.outside import Outside, outside_of
 from keystead.api.parts import Parts
 from keystead.api.pipeline import Pipeline
-from keystead.api.pool import FairPool
 from keystead.api.rates import rates_of
 from keystead.api.receipts import Receipts
 from keystead.api.rest import is_for_s3
@@ -40,13 +34,16 @@ from keystead.api.usage_replay import rebuild
 from keystead.api.waiting import is_brief
 from keystead.api.watching import watching_of
 from keystead.app.deployments import journal_of
+from keystead.app.pools import Pools
+from keystead.app.upkeep import Chores, Upkeep
 from keystead.audit.commit import Committer
 from keystead.audit.custody import name_log, open_log_keys
 from keystead.audit.index import Index
 from keystead.audit.journal import Journal
 from keystead.audit.logfiles import LogFiles
+from keystead.audit.logkeys import LogKeys
 from keystead.audit.orphans import take_up
-from keystead.audit.sequencing import Sequencing, sequencing_of
+from keystead.audit.sequencing import sequencing_of
 from keystead.audit.sink import sink_of
 from keystead.clock import Clock, ManualClock, SystemClock
 from keystead.entropy import Entropy, SystemEntropy
@@ -76,8 +73,6 @@ from keystead.settings import Settings
 from keystead.storage import Store
 from keystead.wire.http import Request, Response
 
-log = structlog.get_logger("keystead")
-
 SERVICES = {
     service.name: service
     for service in (KMS, STS, IAM, ORGANIZATIONS, CLOUDTRAIL, S3, ACCESS_ANALYZER, KEYSTEAD)
@@ -88,22 +83,10 @@ WORKER = "w0"
 _TRACKED = frozenset(
     name for service in SERVICES.values() for name, op in service.operations.items() if op.tracks_use
 )
-BODIES = 64
-"""Threads that wait for bodies of requests; most of the time they do just that."""
-BODIES_EACH = 48
-"""Of these, at most so many for one caller: slow uploads of one must not keep out the others."""
-FORMS = 16
-"""Threads that wait for the fields of forms."""
-FORMS_EACH = 8
-"""Of these, at most so many for one address."""
 DOMAINS = ("localhost",)
 """Hosts before which the name of a bucket may stand, beside those of Amazon."""
 BRIEF = 64 * 1024
 """Bytes of a body that is gathered like any other service's, if it is to be kept by a record."""
-_STREAMING = 5
-"""How far threads that make answers step back: they let go of the interpreter most of the time, and their clients wait."""
-_TICK = 1.0
-"""Seconds between looks at what is due."""
 
 
 class App:
@@ -141,20 +124,11 @@ class App:
         self._watching = watching_of(settings.alarms, directory, wall)
         self._tracing = tracing_of(settings.otlp_endpoint, journal.worker)
         self.usage = UsageTracker()
-        self.committer: Committer | None = None
         self._leader = Leader(directory)
-        self._sequencing: Sequencing | None = None
-        self._pool = FairPool(settings.threads, settings.max_waiting)
-        # Not of the pool, whose threads go on as long as clients have work for them.
-        self._upkeep = ThreadPoolExecutor(2, "keystead-upkeep")
-        self._bodies = FairPool(BODIES, settings.max_waiting, each=BODIES_EACH)
-        self._forms = FairPool(FORMS, settings.max_waiting, each=FORMS_EACH)
-        self._answers = FairPool(settings.threads, settings.max_waiting, niceness=_STREAMING)
+        self._pools = Pools(settings)
         self._blobs = blobs
         self._brief = min(settings.inline_objects, BRIEF)
         self._collector = Collector(store, blobs, clock)
-        self._timer: asyncio.Task[None] | None = None
-        self._kick: asyncio.Event | None = None
 
     async def start(self) -> None:
         """Ready to handle requests: the journal is recovered and due work is under way.
@@ -164,119 +138,25 @@ class App:
         """
         loop = asyncio.get_running_loop()
         keyring = Keyring.open(self.store, self.entropy)
-        log_keys = name_log(
-            self.store,
-            open_log_keys(self.store, self.entropy),
-            self.settings.log_origin,
-            begun=LogFiles(self.directory).begun,
-        )
-        committer = Committer(
-            self.store,
-            self.journal,
-            loop.call_soon_threadsafe,
-            next_turn=loop.call_soon,
-            coming=lambda: self._turns.coming,
-            on_group=self.figures.measures.group,
-            digests=log_keys.digests,
-        )
-        committer.start()
-        self.figures.attach(committer)
+        log_keys = self._log_keys()
+        self.committer = self._committing(log_keys, loop)
         if self._watching is not None and self._leader.leads():
             # Only whoever leads reads where the watch was left: nobody else may write it meanwhile.
-            await loop.run_in_executor(self._upkeep, self._watching.prepare)
-        self.committer = committer
+            await loop.run_in_executor(self._pools.upkeep, self._watching.prepare)
         self._sequencing = sequencing_of(self.directory, log_keys, self.settings.witnesses, self.store)
         first = self.journal.worker == WORKER
         left = take_up(self.store, self.directory, self.settings.workers) if first else []
-        self._kick = asyncio.Event()
-        self.scheduler = Scheduler(
-            Work(
-                store=self.store,
-                committer=committer,
-                usage=self.usage,
-                clock=self.clock,
-                wall=self.wall,
-                entropy=self.entropy,
-                pool=self._upkeep,
-                handlers={**kms_due.handlers(keyring), **s3_due.handlers(keyring, self.entropy)},
-                exists=lambda tx, place: tx.get(KEYS, place) is not None,
-                worker=self.journal.worker,
-                position=lambda: self.journal.next_index,
-            )
-        )
-        authenticator = Authenticator(self.store, keyring, self.entropy, v2=self.settings.s3_signature_v2)
+        self.scheduler = self._scheduling(keyring)
         trails = Trails(Index(self.directory), sink_of(self.settings), is_trail)
-        route = Route(self.store, keyring, trails.index, trails.sink, self.directory)
-        self._courier = Courier(route, self.settings, self.clock, self.entropy)
-        self._follower = Follower(
-            self.store, ANALYZED, Evidence(trails.index, self.settings.retention_days), self.clock
-        )
-        self._receipts = Receipts(
-            LogFiles(self.directory),
-            self.journal.worker,
-            lambda: self.journal.next_index,
-            log_keys.salts,
-            loop.call_soon_threadsafe,
-            self._sequencing.nudge,
-            wait=self.settings.receipt_wait,
-            most=self.settings.max_waiting,
-        )
-        pipeline = Pipeline(
-            Parts(
-                services=SERVICES,
-                store=self.store,
-                committer=committer,
-                keyring=keyring,
-                authenticator=authenticator,
-                usage=self.usage,
-                clock=self.clock,
-                wall=self.wall,
-                entropy=self.entropy,
-                pool=self._pool,
-                bodies=self._bodies,
-                forms=self._forms,
-                objects=ObjectStore(
-                    self._blobs,
-                    self._answers,
-                    loop.call_soon_threadsafe,
-                    self.settings.inline_objects,
-                    Brake(self.settings.brake_objects, self.settings.brake_seconds),
-                ),
-                domains=DOMAINS,
-                rates=rates_of(self.settings, SERVICES, self.directory),
-                quotas=quotas_of(self.settings),
-                relations=KeyRelations(self.store),
-                attestation=self._attestation,
-                decisions=Decisions(self.directory, self.journal.worker, keyring),
-                trails=trails,
-                analyzed=ANALYZED,
-                holdings=HOLDINGS,
-                outside=self._outside,
-                receipts=self._receipts,
-                changed=self._kick.set,
-                count=self.figures.measures.call,
-                tick=time.perf_counter,
-                trace=None if self._tracing is None else self._tracing.call,
-                regions=frozenset(self.settings.regions),
-            )
-        )
+        self._upkeep = self._looking_after(keyring, trails)
+        self._receipts = self._receipting(log_keys, loop)
+        authenticator = Authenticator(self.store, keyring, self.entropy, v2=self.settings.s3_signature_v2)
+        pipeline = Pipeline(self._parts(keyring, authenticator, trails, loop))
         self._turns = Turns(pipeline.handle, pipeline.refuse, loop.call_soon, self.settings.max_waiting)
-        self._door = OperationsDoor(
-            committer=committer,
-            metrics=lambda: self.figures.page(self._upkeep),
-            authenticator=authenticator,
-            store=self.store,
-            clock=self.clock,
-            wall=self.wall,
-            run_due=self.scheduler.run,
-            log_state=self._log_state,
-            entropy=self.entropy,
-        )
+        self._door = self._operating(authenticator)
         uses = (self.store.transaction(), self.directory, self.journal, left, _TRACKED, self.usage)
-        loop.run_in_executor(self._upkeep, rebuild, *uses)
-        self._timer = loop.create_task(self._run_due())
-        self._courier.start()
-        self._follower.start()
+        loop.run_in_executor(self._pools.upkeep, rebuild, *uses)
+        self._upkeep.start()
 
     def handle(self, request: Request, done: Callable[[Response], None]) -> None:
         """Answer one request; see `keystead.wire.http.Handler`."""
@@ -294,74 +174,149 @@ class App:
 
     async def stop(self) -> None:
         """Everything submitted is durable and answered, and the files are closed."""
-        if self._timer is not None:
-            self._timer.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._timer
-            # The journal has the uses; the next start finds them.
-            with contextlib.suppress(errors.OperatorError):
-                await self.scheduler.flush()
-            self.figures.publish()
+        loop = asyncio.get_running_loop()
+        await self._upkeep.stop()
         for helper in (self._watching, self._tracing):
             if helper is not None:
-                await asyncio.get_running_loop().run_in_executor(None, helper.close)
-        for thread in (self._courier, self._follower):
-            await asyncio.get_running_loop().run_in_executor(None, thread.stop)
-        await asyncio.get_running_loop().run_in_executor(None, self._collector.wait)
-        for pool in (self._forms, self._bodies, self._answers, self._pool):
-            await asyncio.get_running_loop().run_in_executor(None, pool.close)
-        await asyncio.get_running_loop().run_in_executor(None, self._upkeep.shutdown)
-        if self._sequencing is not None:
-            await asyncio.get_running_loop().run_in_executor(None, self._sequencing.stop)
-        await asyncio.get_running_loop().run_in_executor(None, self._receipts.close)
+                await loop.run_in_executor(None, helper.close)
+        await self._upkeep.finish()
+        await self._pools.close()
+        await loop.run_in_executor(None, self._sequencing.stop)
+        await loop.run_in_executor(None, self._receipts.close)
         self._leader.resign()
         self._outside.pool.shutdown(wait=False, cancel_futures=True)
-        if self.committer is not None:
-            self.committer.close()
+        self.committer.close()
         self._blobs.close()
         self.store.close()
 
-    def _log_state(self) -> str:
-        return "ok" if self._sequencing is None else self._sequencing.state
+    # ------------------------------------------------------------------- how parts are made
 
-    async def _run_due(self) -> None:
-        """Look at what is due once a second, and right after a change that may have made something due."""
-        assert self._kick is not None
-        while True:
-            try:
-                leads = self._leader.leads()
-                # Before what may take long, or fail: evidence waits for neither.
-                if leads and self._sequencing is not None:
-                    self._sequencing.lead()
-                self.store.refresh()
-                await (self.scheduler.run() if leads else self.scheduler.keep_up())
-                self._courier.leads = self._follower.leads = leads
-                await self.figures.tick(self._upkeep, leads=leads)
-                if self._watching is not None and leads:
-                    self._watching.tick()
-                if leads:
-                    self._collector.tick(self._pool.executor)
-            except errors.OperatorError as error:
-                log.error("due work waits", reason=str(error))
-            except Exception as error:  # noqa: BLE001  one defect must not end all due work
-                log.error("due work failed", kind=type(error).__name__, where=errors.places(error))
-            await self._pause()
+    def _log_keys(self) -> LogKeys:
+        return name_log(
+            self.store,
+            open_log_keys(self.store, self.entropy),
+            self.settings.log_origin,
+            begun=LogFiles(self.directory).begun,
+        )
 
-    async def _pause(self) -> None:
-        assert self._kick is not None
-        loop = asyncio.get_running_loop()
-        end = loop.time() + _TICK
-        while (left := end - loop.time()) > 0:
-            try:
-                # Not wait_for: in Python 3.11 it forgets a cancellation that comes together with what it waits for.
-                async with asyncio.timeout(left):
-                    await self._kick.wait()
-            except TimeoutError:
-                return
-            self._kick.clear()
-            with contextlib.suppress(errors.StorageError):  # the run itself will say so
-                if self.scheduler.is_due():
-                    return
+    def _committing(self, log_keys: LogKeys, loop: asyncio.AbstractEventLoop) -> Committer:
+        committer = Committer(
+            self.store,
+            self.journal,
+            loop.call_soon_threadsafe,
+            next_turn=loop.call_soon,
+            coming=lambda: self._turns.coming,
+            on_group=self.figures.measures.group,
+            digests=log_keys.digests,
+        )
+        committer.start()
+        self.figures.attach(committer)
+        return committer
+
+    def _scheduling(self, keyring: Keyring) -> Scheduler:
+        return Scheduler(
+            Work(
+                store=self.store,
+                committer=self.committer,
+                usage=self.usage,
+                clock=self.clock,
+                wall=self.wall,
+                entropy=self.entropy,
+                pool=self._pools.upkeep,
+                handlers={**kms_due.handlers(keyring), **s3_due.handlers(keyring, self.entropy)},
+                exists=lambda tx, place: tx.get(KEYS, place) is not None,
+                worker=self.journal.worker,
+                position=lambda: self.journal.next_index,
+            )
+        )
+
+    def _looking_after(self, keyring: Keyring, trails: Trails) -> Upkeep:
+        evidence = Evidence(trails.index, self.settings.retention_days)
+        route = Route(self.store, keyring, trails.index, trails.sink, self.directory)
+        return Upkeep(
+            Chores(
+                store=self.store,
+                leader=self._leader,
+                sequencing=self._sequencing,
+                scheduler=self.scheduler,
+                courier=Courier(route, self.settings, self.clock, self.entropy),
+                follower=Follower(self.store, ANALYZED, evidence, self.clock),
+                figures=self.figures,
+                watching=self._watching,
+                collector=self._collector,
+                pools=self._pools,
+            )
+        )
+
+    def _receipting(self, log_keys: LogKeys, loop: asyncio.AbstractEventLoop) -> Receipts:
+        return Receipts(
+            LogFiles(self.directory),
+            self.journal.worker,
+            lambda: self.journal.next_index,
+            log_keys.salts,
+            loop.call_soon_threadsafe,
+            self._sequencing.nudge,
+            wait=self.settings.receipt_wait,
+            most=self.settings.max_waiting,
+        )
+
+    def _parts(
+        self,
+        keyring: Keyring,
+        authenticator: Authenticator,
+        trails: Trails,
+        loop: asyncio.AbstractEventLoop,
+    ) -> Parts:
+        return Parts(
+            services=SERVICES,
+            store=self.store,
+            committer=self.committer,
+            keyring=keyring,
+            authenticator=authenticator,
+            usage=self.usage,
+            clock=self.clock,
+            wall=self.wall,
+            entropy=self.entropy,
+            pool=self._pools.calls,
+            bodies=self._pools.bodies,
+            forms=self._pools.forms,
+            objects=ObjectStore(
+                self._blobs,
+                self._pools.answers,
+                loop.call_soon_threadsafe,
+                self.settings.inline_objects,
+                Brake(self.settings.brake_objects, self.settings.brake_seconds),
+            ),
+            domains=DOMAINS,
+            rates=rates_of(self.settings, SERVICES, self.directory),
+            quotas=quotas_of(self.settings),
+            relations=KeyRelations(self.store),
+            attestation=self._attestation,
+            decisions=Decisions(self.directory, self.journal.worker, keyring),
+            trails=trails,
+            analyzed=ANALYZED,
+            holdings=HOLDINGS,
+            outside=self._outside,
+            receipts=self._receipts,
+            changed=self._upkeep.look_soon,
+            count=self.figures.measures.call,
+            tick=time.perf_counter,
+            trace=None if self._tracing is None else self._tracing.call,
+            regions=frozenset(self.settings.regions),
+        )
+
+    def _operating(self, authenticator: Authenticator) -> OperationsDoor:
+        return OperationsDoor(
+            committer=self.committer,
+            metrics=lambda: self.figures.page(self._pools.upkeep),
+            authenticator=authenticator,
+            store=self.store,
+            clock=self.clock,
+            wall=self.wall,
+            run_due=self.scheduler.run,
+            log_state=lambda: self._sequencing.state,
+            entropy=self.entropy,
+        )
 
 
 def build(
