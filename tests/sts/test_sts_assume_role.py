@@ -1,5 +1,7 @@
 """Who gets a role's session, and what it carries."""
 
+import json
+
 import pytest
 from callers import refused, session_client
 
@@ -81,19 +83,44 @@ def test_across_accounts_both_sides_must_allow(server):
     assume(both, open_role)
 
 
+FRESH = {"eventID", "eventTime", "requestID", "sharedEventID"}
+
+
+def outcome(server, user, role_arn):
+    """What the caller is told, what is recorded, and what an account that is not the role's finds out."""
+    before = len(server.events())
+    answer = refused(assume, user, role_arn)
+    (event,) = [event for event in server.events()[before:] if event["eventName"] == "AssumeRole"]
+    shown = {name: value for name, value in event.items() if name not in FRESH}
+    found = explained(server, event) if OTHER in user.arn else None
+    return tuple(str(each).replace(role_arn, "ROLE") for each in (answer, shown, found))
+
+
+def explained(server, event):
+    root = server.client_of(server.root(OTHER), "sts")
+    told = root.decode_authorization_message(EncodedMessage=event["requestID"])
+    decoded = json.loads(told["DecodedMessage"])
+    of_the_time = {"aws:currenttime", "aws:epochtime"}
+    conditions = decoded["context"].pop("conditions")["items"]
+    return decoded, [row for row in conditions if row["key"] not in of_the_time]
+
+
 def test_a_role_that_is_not_there_answers_like_one_that_is_closed(server):
     closed = server.role("Closed", trust=trust(principal=OTHER))
     for account in (ACCOUNT, OTHER):
         user = server.user("prober", {"assume": allow("sts:AssumeRole")}, account=account)
         if account == OTHER:
             closed = server.role("Closed2", trust=trust())
-        code, message = refused(assume, user, closed)
-        missing = refused(assume, user, closed.arn + "-not")
-        assert (code, message.replace(closed.arn, closed.arn + "-not")) == missing
-        assert code == "AccessDenied"
-        assert message.startswith(
-            f"User: {user.arn} is not authorized to perform: sts:AssumeRole on resource: {closed.arn}"
-        )
+        said = f"User: {user.arn} is not authorized to perform: sts:AssumeRole on resource: {closed.arn}"
+        assert refused(assume, user, closed) == ("AccessDenied", said)
+        assert outcome(server, user, closed.arn) == outcome(server, user, closed.arn + "-not")
+
+
+def test_a_role_that_denies_answers_like_one_that_is_not_there(server):
+    user = server.user("denied", {"assume": allow("sts:AssumeRole")}, account=OTHER)
+    denying = {**trust(principal=user.arn)["Statement"][0], "Effect": "Deny"}
+    role = server.role("Denying", trust={"Version": "2012-10-17", "Statement": [denying]})
+    assert outcome(server, user, role.arn) == outcome(server, user, role.arn + "-not")
 
 
 def test_an_explicit_deny_wins(server):

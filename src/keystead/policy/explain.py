@@ -69,6 +69,8 @@ _HIDDEN_REASON: Final = (
     "because the resource does not exist in this Region, no resource-based policies allow access, "
     "or a resource-based policy explicitly denies access"
 )
+_OF_ROLES: Final = frozenset({"sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"})
+"""What a trust policy allows; AWS STS says no more than that it is not, so that nobody learns which roles there are."""
 TELLING: Final = frozenset({"resource", "grant", "service"})
 """Policy types whose naming would tell something about another account's key."""
 
@@ -114,4 +116,6 @@ def _denied(request: AuthorizationRequest, policy_type: PolicyType, reason: str)
         return f"{caller} {where} {_HIDDEN_REASON}"
     if hiding and request.from_ciphertext:
         return f"{caller} on the resource associated with this ciphertext {reason}"
+    if policy_type == "resource" and request.action in _OF_ROLES:
+        return f"{caller} on resource: {request.resource}"
     return f"{caller} on resource: {request.resource} {reason}"
