@@ -103,6 +103,8 @@ class Model(RuleBasedStateMachine):
             if key.startswith(prefix) and (after is None or key > after)
         ]
         assert next(self.turn).transaction().scan(NOTES, prefix, after, limit) == expected[:limit]
+        keys = [key for key, _ in expected[:limit]]
+        assert next(self.turn).transaction().scan_keys(NOTES, prefix, after, limit) == keys
 
     @rule(prefix=st.sampled_from(["", "x", "y"]))
     def scan_index(self, prefix):

@@ -1,5 +1,7 @@
 """Packed nodes of the tree, and those of stores that were written before."""
 
+from functools import partial
+
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,6 +28,10 @@ def in_message_pack(keys, values, skip):
     return msgspec.msgpack.encode((keys[0][:skip] if keys else b"", [key[skip:] for key in keys], values))
 
 
+def _packed(keys, values):
+    return Node(keys, values).packed(leaf=True)
+
+
 @given(st.dictionaries(places, digests, max_size=70), places)
 def test_a_leaf_has_what_was_packed_and_nothing_else(entries, other):
     keys = sorted(entries)
@@ -37,6 +43,22 @@ def test_a_leaf_has_what_was_packed_and_nothing_else(entries, other):
     assert (leaf.lists().keys, leaf.lists().values) == (keys, values)
     for key in (*keys, other, *(key + b"\0" for key in keys), *(key[:-1] for key in keys)):
         assert leaf.at(key) == made.at(key) == entries.get(key)
+
+
+@given(
+    st.dictionaries(places, digests, max_size=70),
+    places,
+    st.none() | st.integers(0, 80),
+    st.sampled_from([_packed, partial(in_message_pack, skip=0)]),
+)
+def test_a_run_is_what_follows_and_no_more(entries, start, most, packed):
+    keys = sorted(entries)
+    following = [key for key in keys if key >= start]
+    shown = following if most is None else following[:most]
+    expected = (shown, [entries[key] for key in shown], following[len(shown)] if shown != following else None)
+    values = [entries[key] for key in keys]
+    assert read(packed(keys, values)).run(start, most) == expected
+    assert Node(keys, values).run(start, most) == expected
 
 
 @given(st.dictionaries(places, references, min_size=1, max_size=70))

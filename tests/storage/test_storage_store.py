@@ -150,10 +150,18 @@ def test_scans_are_ordered_and_page(store):
             found += page
             after = page[-1][0]
         assert [key for key, _ in found] == expected
+        keys, after = [], None
+        while shown := transaction.scan_keys(PETS, "k", after, size):
+            assert len(shown) <= size
+            keys += shown
+            after = shown[-1]
+        assert keys == expected
         assert all(pet == Pet(str(int(key[1:]))) for key, pet in found)
     assert transaction.scan(PETS, "k", "k299") == []
     assert transaction.scan(PETS, "k", "a", 1)[0][0] == "k000"
-    assert transaction.scan(PETS, "k", limit=0) == []
+    assert transaction.scan(PETS, "k", limit=0) == transaction.scan_keys(PETS, "k", limit=0) == []
+    assert transaction.scan_keys(PETS, "k", "k299") == []
+    assert transaction.scan_keys(PETS, "k", "a", 1) == ["k000"]
     assert len(transaction.scan(PETS, "")) == 302
 
 

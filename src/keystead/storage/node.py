@@ -17,6 +17,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from itertools import accumulate, chain, pairwise
+from typing import NamedTuple
 
 import msgspec
 
@@ -29,6 +30,14 @@ _FOREIGN = sys.byteorder == "big"
 _MESSAGE_PACK = 0x93
 _LONGEST_DIGEST = 16  # a reference is longer
 _decode = msgspec.msgpack.Decoder(tuple[bytes, list[bytes], list[bytes]]).decode
+
+
+class Run(NamedTuple):
+    """Some entries of a node that follow each other, and the key after them (None: they are its last)."""
+
+    keys: list[bytes]
+    values: list[bytes]
+    following: bytes | None
 
 
 class Node:
@@ -52,6 +61,13 @@ class Node:
         """The value of exactly this key, or None."""
         index = bisect_left(self.keys, key)
         return self.values[index] if index < len(self.keys) and self.keys[index] == key else None
+
+    def run(self, start: bytes, most: int | None) -> Run:
+        """The entries from `start` on, at most so many."""
+        first = bisect_left(self.keys, start)
+        end = len(self.keys) if most is None else min(first + most, len(self.keys))
+        following = self.keys[end] if end < len(self.keys) else None
+        return Run(self.keys[first:end], self.values[first:end], following)
 
     def packed(self, *, leaf: bool) -> bytes:
         """The node as bytes."""
@@ -101,6 +117,26 @@ class Leaf:
             if index == 2 * count or packed[first + ends[index] : first + ends[index + 1]] != rest:
                 return None
         return packed[first + ends[index + 1] : first + ends[index + 2]]
+
+    def run(self, start: bytes, most: int | None) -> Run:
+        """The entries from `start` on, at most so many; no others are taken apart."""
+        packed = self._packed
+        if packed[0] == _MESSAGE_PACK:
+            return unpacked(packed).run(start, most)
+        _, count, skip = _HEAD.unpack_from(packed)
+        ends, at = _ends(packed, count)
+        first = at + skip
+        prefix = packed[at:first]
+        index = bisect_left(
+            range(count),
+            start,
+            key=lambda at: prefix + packed[first + ends[2 * at] : first + ends[2 * at + 1]],
+        )
+        end = count if most is None else min(index + most, count)
+        bounds = [first + bound for bound in ends[2 * index : 2 * end + 2]]
+        parts = [packed[begin:stop] for begin, stop in pairwise(bounds)]
+        keys = [prefix + rest for rest in parts[::2]]
+        return Run(keys[: end - index], parts[1::2], keys[-1] if end < count else None)
 
 
 def read(packed: bytes) -> Node | Leaf:

@@ -200,7 +200,9 @@ class Rows:
         return found
 
     def read_entries(self, start: bytes, end: bytes, limit: int | None) -> list[bytes]:
-        """The places of index entries from `start` to `end` (exclusive), in order, at most `limit`.
+        """The places of index entries or records from `start` to `end` (exclusive), in order, at most `limit`.
+
+        The tree proves them, so no record is read.
 
         Raises:
             StorageTampered: the database is not as Keystead left it.
@@ -213,14 +215,16 @@ class Rows:
         found: list[bytes] = []
         position: bytes | None = start
         while position is not None and position < end and (limit is None or len(found) < limit):
-            here = position
-            state, chunk = self._view.consistent(lambda s: (s, self._nodes.chunk(s.root, here, s.barrier)))  # noqa: B023  # runs before the loop goes on
+            here, left = position, None if limit is None else limit - len(found)
+            state, chunk = self._view.consistent(
+                lambda s: (s, self._nodes.chunk(s.root, here, s.barrier, left))  # noqa: B023  # runs before the loop goes on
+            )
             found.extend(chunk.keys[: bisect_left(chunk.keys, end)])
             position = chunk.end
             whole = here == start and (position is None or position >= end)
             if limit is None and whole and state is ranges.state:
                 _keep(ranges.places, (start, end), found.copy())
-        return found[:limit]
+        return found
 
     def _newest_ranges(self) -> Ranges:
         """What is remembered of the newest state."""
@@ -240,12 +244,10 @@ class Rows:
         keep: bool = True,
     ) -> tuple[State, list[Entry], bytes | None]:
         """The state that was read, the rows of one leaf from `start` on, and where to go on (None: nowhere)."""
-        chunk = self._nodes.chunk(state.root, start, state.barrier)
+        chunk = self._nodes.chunk(state.root, start, state.barrier, limit)
         inside = bisect_left(chunk.keys, end)
         last = inside < len(chunk.keys) or chunk.end is None or chunk.end >= end
         stop = end if last or chunk.end is None else chunk.end
-        if limit is not None and inside > limit:
-            inside, last, stop = limit, True, chunk.keys[limit - 1] + b"\0"
         places, versions = chunk.keys[:inside], chunk.values[:inside]
         entries = self._known(table, places, versions)
         if not entries:

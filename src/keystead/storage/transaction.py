@@ -44,7 +44,7 @@ class Reader(Protocol):
         ...
 
     def read_entries(self, start: bytes, end: bytes, limit: int | None) -> list[bytes]:
-        """The places of index entries from `start` to `end` (exclusive), in order."""
+        """The places of index entries or records from `start` to `end` (exclusive), in order."""
         ...
 
 
@@ -141,12 +141,17 @@ class Transaction:
         `after` is the last key that the caller has already, `start` the first that it wants. Shows committed
         records only; a long answer may show a commit that happened meanwhile in its later part.
         """
-        first, end = table.rows(prefix)
-        if after is not None:
-            first = max(first, _next(table.place(after)))
+        first, end = _rows_after(table, prefix, after)
         if start is not None:
             first = max(first, table.place(start))
         return self._reader.read_rows(table, first, end, limit)
+
+    def scan_keys(
+        self, table: Table[Any], prefix: str, after: str | None = None, limit: int | None = None
+    ) -> list[str]:
+        """The keys that `scan` would show; their records are not read."""
+        found = self._reader.read_entries(*_rows_after(table, prefix, after), limit)
+        return [table.key(place) for place in found]
 
     def scan_index(
         self,
@@ -194,6 +199,12 @@ class Transaction:
         record = self._reader.lookup(COUNTERS, name).record
         committed = record.value if isinstance(record, Counter) else 0
         return committed + self.bumps.get(name, 0)
+
+
+def _rows_after(table: Table[Any], prefix: str, after: str | None) -> tuple[bytes, bytes]:
+    """The places of the keys with this prefix that follow `after`: first (inclusive) and end (exclusive)."""
+    first, end = table.rows(prefix)
+    return first if after is None else max(first, _next(table.place(after))), end
 
 
 def _next(place: bytes) -> bytes:

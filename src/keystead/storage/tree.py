@@ -123,20 +123,20 @@ class Nodes:
             reference = node.values[bisect_right(node.keys, place) - 1]
         return reference
 
-    def chunk(self, root: Root, start: bytes, barrier: Barrier) -> Chunk:
-        """What the leaf around `start` has from there on.
+    def chunk(self, root: Root, start: bytes, barrier: Barrier, most: int | None = None) -> Chunk:
+        """What the leaf around `start` has from there on, at most so many entries.
 
         Raises:
             StorageTampered: a node on the way is not the one its parent names.
         """
-        node = self.load(root.reference, barrier).lists()
-        end: bytes | None = None
+        reference, end = root.reference, None
         for _ in range(root.height):
+            node = self.load(reference, barrier).lists()
             index = bisect_right(node.keys, start)
             end = node.keys[index] if index < len(node.keys) else end
-            node = self.load(node.values[index - 1], barrier).lists()
-        first = bisect_left(node.keys, start)
-        return Chunk(node.keys[first:], node.values[first:], end)
+            reference = node.values[index - 1]
+        keys, values, following = self.load(reference, barrier).run(start, most)
+        return Chunk(keys, values, end if following is None else following)
 
     def leaves(self, root: Root, start: bytes, end: bytes, barrier: Barrier) -> Iterable[Span]:
         """The leaves between `start` and `end` (exclusive), in order; only branches are read for it.

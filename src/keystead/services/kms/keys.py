@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from keystead import errors
+from keystead import arn, errors
 from keystead.api import Call, Target, operation
 from keystead.crypto.spec import KEY_TYPES
 from keystead.entropy import Entropy, new_uuid
@@ -19,7 +19,7 @@ from keystead.keys.tags import check_new_tags
 from keystead.services.kms.facts import bypass_fact, creation_tag_facts, new_key_facts, tagging_at_creation
 from keystead.services.kms.lending import with_fresh_material
 from keystead.services.kms.metadata import key_metadata
-from keystead.services.kms.paging import page
+from keystead.services.kms.paging import page_keys
 from keystead.services.kms.policies import checked_policy
 from keystead.services.kms.rotation import resume_rotation
 from keystead.services.kms.tables import KEYS, key_place
@@ -130,8 +130,12 @@ def list_keys(call: Call, request: wire.ListKeysRequest, _account: Target) -> wi
     """Return a page of the account's keys in the Region."""
     if request.resource_owners is not None and "SELF" not in request.resource_owners:
         return wire.ListKeysResponse(keys=[], truncated=False)
-    rows, marker = page(call, KEYS, f"{call.account}/{call.region}/", request.limit or 100, request.marker)
-    entries = [wire.KeyListEntry(key_id=key.id, key_arn=key.arn) for _, key in rows]
+    here = f"{call.account}/{call.region}/"
+    found, marker = page_keys(call, KEYS, here, request.limit or 100, request.marker)
+    ids = [place.removeprefix(here) for place in found]
+    entries = [
+        wire.KeyListEntry(key_id=key, key_arn=arn.key_arn(call.region, call.account, key)) for key in ids
+    ]
     return wire.ListKeysResponse(keys=entries, next_marker=marker, truncated=marker is not None)
 
 

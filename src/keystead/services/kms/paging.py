@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -51,6 +51,17 @@ def page(
         return rows, None
     rows = rows[:limit]
     return rows, make_marker(call, rows[-1][0])
+
+
+def page_keys(
+    call: Call, table: Table[Any], prefix: str, limit: int, marker: str | None
+) -> tuple[list[str], str | None]:
+    """The keys of the rows that `page` gives, and the same marker: no row is read."""
+    after = read_marker(call, marker)
+    found = call.tx.scan_keys(table, prefix, after=after, limit=limit + 1)
+    if len(found) <= limit:
+        return found, None
+    return found[:limit], make_marker(call, found[limit - 1])
 
 
 def page_index(
