@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 from bundles import patient
 
-from keystead.audit.custody import known_log_keys
+from keystead.app.deployments import ephemeral_store
+from keystead.audit.custody import known_log_keys, name_log, open_log_keys, remember_begun
 from keystead.audit.logfiles import LogFiles
+from keystead.entropy import SystemEntropy
 from keystead.errors import SettingsError
 from keystead.testing import RunningServer
 
@@ -79,3 +81,12 @@ def test_a_name_that_no_key_can_have_is_refused(tmp_path):
         RunningServer(tmp_path / "d", log_origin="two words"),
     ):
         pass
+
+
+def test_a_worker_that_names_the_log_when_another_has_begun_it_forgets_nothing():
+    store = ephemeral_store(SystemEntropy())
+    keys = open_log_keys(store, SystemEntropy())
+    remember_begun(store)
+    name_log(store, keys, "log.example", begun=False)
+    known = known_log_keys(store)
+    assert (known.begun, known.origin(None)) == (True, "log.example")

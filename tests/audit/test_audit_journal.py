@@ -1,6 +1,7 @@
 """The journal on a real disk: what was appended is read back, and every change to it is noticed."""
 
 import itertools
+import os
 import shutil
 import tempfile
 from hashlib import sha256
@@ -215,6 +216,40 @@ def test_two_writers_exclude_each_other(root):
         open_journal(root)
     journal.close()
     open_journal(root).close()
+
+
+def test_who_only_asks_whether_somebody_writes_keeps_nobody_from_writing(root, monkeypatch):
+    open_journal(root).close()
+    place = root / "journal" / "w0"
+    asked = disk.Lock(place, asking=True)
+    disk.Lock(place, asking=True).release()
+    monkeypatch.setattr(disk, "sleep", lambda _: asked.release())  # the moment passes while the writer waits
+    open_journal(root).close()
+
+
+def test_a_group_that_comes_while_a_journal_is_read_does_not_make_it_look_broken(root):
+    """Who reads beside a writer may see the end of what is written before its beginning."""
+
+    class TornOnce(OsFile):
+        torn = False
+
+        def read(self, length, offset):
+            data = super().read(length, offset)
+            if length == SECTOR or TornOnce.torn:
+                return data
+            TornOnce.torn = True
+            return data[:SECTOR] + bytes(SECTOR) + data[2 * SECTOR :]
+
+    class Beside(OsDisk):
+        def open(self, path):
+            return TornOnce(os.open(path, os.O_RDONLY))
+
+    journal = open_journal(root)
+    for text in (b"one", b"two"):
+        journal.append([text])
+    found = [frame.payload for frame in reader.read_journal(root, "w0", disk=Beside())]
+    journal.close()
+    assert (found, TornOnce.torn) == ([b"one", b"two"], True)
 
 
 def test_a_record_that_does_not_fit_is_refused_and_nothing_written(root):

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import shutil
 
 import pytest
 
@@ -322,3 +323,19 @@ def test_notes_are_entries_too(root):
     checked = check_log(root, KEYS, visit=lambda *seen: kinds.append(seen[3].kind))
     assert (checked.entries, checked.findings) == (RECORDS + 1, ())
     assert kinds.count(Kind.NOTE) == 1
+
+
+def test_a_log_that_begins_beside_the_check_is_not_one_whose_head_is_gone(root, monkeypatch):
+    shutil.rmtree(root / "log")
+    look = LogFiles.head
+
+    def head(files):
+        found = look(files)
+        if found is None:
+            with monkeypatch.context() as patched:
+                patched.setattr(LogFiles, "head", look)
+                Sequencer(root, KEYS, lambda _: None).run()
+        return found
+
+    monkeypatch.setattr(LogFiles, "head", head)
+    assert check_log(root, KEYS) == LogChecked(0, RECORDS, 0, ())

@@ -6,6 +6,9 @@ import pytest
 from bundles import patient
 from click.testing import CliRunner
 
+from keystead.audit.logfiles import LogFiles
+from keystead.audit.published import Published
+from keystead.cli import deployment
 from keystead.cli.main import cli
 from keystead.receipts import verify
 from keystead.testing import RunningServer
@@ -134,3 +137,19 @@ def test_a_deployment_without_a_log_has_nothing_to_prove(tmp_path):
     result = CliRunner().invoke(cli, ["audit", "prove", "0", "--data-dir", str(tmp_path / "d")])
     assert result.exit_code == 1
     assert "has no log yet" in result.output
+
+
+@pytest.mark.parametrize("behind", ["head", "place"])
+def test_beside_a_server_the_log_is_waited_for(keystead, data, event, monkeypatch, behind):
+    """It follows calls a moment later; after a first start, even its beginning does."""
+    head, place = LogFiles.head, Published.place
+    done = []
+    monkeypatch.setattr(deployment, "served", lambda _: True)
+    monkeypatch.setattr(deployment, "sleep", done.append)
+    if behind == "head":
+        monkeypatch.setattr(LogFiles, "head", lambda files: head(files) if done else None)
+    else:
+        monkeypatch.setattr(Published, "place", lambda log, *of: place(log, *of) if done else None)
+    code, output = keystead("prove", event["eventID"])
+    assert (code, len(done)) == (0, 1)
+    assert json.loads(output)["leaf"]

@@ -192,12 +192,10 @@ class App:
     # ------------------------------------------------------------------- how parts are made
 
     def _log_keys(self) -> LogKeys:
-        return name_log(
-            self.store,
-            open_log_keys(self.store, self.entropy),
-            self.settings.log_origin,
-            begun=LogFiles(self.directory).begun,
-        )
+        # Asked first: another worker may name the log and begin it at this moment.
+        begun = LogFiles(self.directory).begun
+        keys = open_log_keys(self.store, self.entropy)
+        return name_log(self.store, keys, self.settings.log_origin, begun=begun)
 
     def _committing(self, log_keys: LogKeys, loop: asyncio.AbstractEventLoop) -> Committer:
         committer = Committer(

@@ -83,6 +83,11 @@ def name_log(store: Store, keys: LogKeys, name: str | None, *, begun: bool) -> L
         check_name(name)
     except LogError as error:
         raise SettingsError(f"log_origin: {error}") from None
-    named = msgspec.structs.replace(keys, name=name)
-    store.run(lambda tx: tx.put(LOG_KEYS, _KEY, named))
-    return named
+
+    def rename(tx: Transaction) -> LogKeys:
+        # Read anew: another worker may have named it, and its log begun, meanwhile.
+        named = msgspec.structs.replace(tx.get(LOG_KEYS, _KEY) or keys, name=name)
+        tx.put(LOG_KEYS, _KEY, named)
+        return named
+
+    return store.run(rename)

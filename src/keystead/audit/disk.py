@@ -8,6 +8,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 from threading import Thread
+from time import monotonic, sleep
 from typing import Protocol
 
 from keystead.errors import JournalError
@@ -17,6 +18,8 @@ _PRIVATE_DIRECTORY = 0o700
 _ZEROS = bytes(1 << 16)
 """Written at once: what is written at once, Linux keeps as one piece, and goes through all of it with each write into it."""
 _SYNCED_AT_ONCE = 1 << 20
+_PAUSE = 0.01
+"""Seconds between attempts to take a lock."""
 _UNKNOWN = frozenset({errno.EOPNOTSUPP, errno.ENOSYS})
 
 
@@ -233,13 +236,30 @@ def make_directory(disk: Disk, directory: Path) -> None:
 class Lock:
     """The right to write in a directory; ends with the process, however it ends."""
 
-    def __init__(self, directory: Path) -> None:
+    patience = 1.0
+    """Seconds: whoever only asks whether somebody writes there has the lock for a moment."""
+
+    def __init__(self, directory: Path, *, asking: bool = False, patience: float = 0.0) -> None:
+        """Take it, within so many seconds; `asking` for it only, it keeps nobody else from asking.
+
+        Raises:
+            JournalError: another process has it.
+            OSError: there is no such directory.
+        """
         self._descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        how, end = fcntl.LOCK_SH if asking else fcntl.LOCK_EX, monotonic() + patience
+        while not (taken := self._taken(how)) and monotonic() < end:
+            sleep(_PAUSE)
+        if not taken:
             self.release()
-            raise JournalError(f"journal {directory}: another process writes it") from error
+            raise JournalError(f"journal {directory}: another process writes it")
+
+    def _taken(self, how: int) -> bool:
+        try:
+            fcntl.flock(self._descriptor, how | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True
 
     def release(self) -> None:
         """Nothing; another process may take the lock."""

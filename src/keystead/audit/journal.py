@@ -110,7 +110,7 @@ class Journal:
         try:
             with journal._failing():
                 make_directory(journal._disk, path)
-                journal._lock = Lock(path)
+                journal._lock = Lock(path, patience=Lock.patience)
                 journal._acknowledged = Acknowledged(path)
                 journal._start()
                 journal._acknowledged.tell(journal.next_index)

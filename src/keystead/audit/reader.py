@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -25,7 +26,10 @@ from keystead.audit.segment import (
 )
 from keystead.errors import JournalError
 
+T = TypeVar("T")
+
 SUFFIX = ".seg"
+_TRIES: Final = 3
 
 
 class Tail(msgspec.Struct, frozen=True):
@@ -161,7 +165,25 @@ def read_journal(root: Path, worker: str, from_index: int = 0, disk: Disk | None
     """
     disk = disk or OsDisk()
     directory = directory_of(root, worker)
-    segments = headers(disk, directory, worker)
-    if segments:
-        end = tail(disk, directory, segments[-1]).at
+    segments, end = settled(lambda: _extent(disk, directory, worker))
+    if end is not None:
         yield from frames(disk, directory, segments, end, from_index)
+
+
+def _extent(disk: Disk, directory: Path, worker: str) -> tuple[tuple[Header, ...], Position | None]:
+    segments = headers(disk, directory, worker)
+    return segments, tail(disk, directory, segments[-1]).at if segments else None
+
+
+def settled(read: Callable[[], T]) -> T:
+    """What `read` returns.
+
+    A segment is not read at one instant: beside a writer the groups that came while it was read may look
+    torn apart. Then it is read again; what is really broken stays so.
+    """
+    for _ in range(_TRIES - 1):
+        try:
+            return read()
+        except JournalError:
+            continue
+    return read()

@@ -9,6 +9,7 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any, Final, TypeVar
 
 import click
@@ -22,9 +23,14 @@ from keystead.seal.seal import no_passphrase
 from keystead.storage import Store
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 
 SEAL_KEY: Final = "seal.key"
 JOURNALS: Final = "journal"
+
+_PATIENCE: Final = 10.0
+"""Seconds in which a running server's log has what was called before; it takes half a second while nobody waits for it."""
+_PAUSE: Final = 0.1
 
 
 def _data_dir(*, exists: bool) -> Callable[[F], F]:
@@ -167,7 +173,7 @@ def quiet(directory: Path, doing: str) -> Iterator[None]:
     try:
         for worker in workers(directory):
             try:
-                locks.append(Lock(directory / JOURNALS / worker))
+                locks.append(Lock(directory / JOURNALS / worker, patience=Lock.patience))
             except errors.JournalError:
                 raise Failed(f"a server is running on {directory}: stop it for {doing}") from None
         yield
@@ -177,9 +183,23 @@ def quiet(directory: Path, doing: str) -> Iterator[None]:
 
 
 def served(directory: Path) -> bool:
-    """Whether a server runs on this deployment."""
+    """Whether a server runs on this deployment. One that starts at this moment starts all the same."""
     try:
-        with quiet(directory, "this"):
-            return False
-    except Failed:
+        for worker in workers(directory):
+            Lock(directory / JOURNALS / worker, asking=True).release()
+    except errors.JournalError:
         return True
+    return False
+
+
+def soon(directory: Path, look: Callable[[], T | None]) -> T | None:
+    """What `look` finds; beside a running server, whose log follows its calls a moment later, it looks until it does."""
+    end = monotonic() + _PATIENCE
+    while True:
+        waits = (
+            served(directory) and monotonic() < end
+        )  # asked first: a server that stops writes its log to the end
+        found = look()
+        if found is not None or not waits:
+            return found
+        sleep(_PAUSE)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Final, TypeVar
 
 import msgspec
 
@@ -13,10 +11,6 @@ from keystead.audit import reader
 from keystead.audit.disk import OsDisk
 from keystead.audit.segment import Header, Kind, align, group_end, read_marker, walk
 from keystead.seal import private
-
-T = TypeVar("T")
-
-_TRIES: Final = 3
 
 
 class Checked(msgspec.Struct, frozen=True):
@@ -35,7 +29,7 @@ def check(directory: Path, worker: str) -> Checked:
     Raises:
         errors.JournalError: the chain is broken; the message names segment and offset.
     """
-    return _settled(lambda: _check(directory, worker))
+    return reader.settled(lambda: _check(directory, worker))
 
 
 def anchor(directory: Path, worker: str) -> int:
@@ -44,21 +38,7 @@ def anchor(directory: Path, worker: str) -> int:
     Raises:
         errors.JournalError: the newest segment cannot be read, or its chain is broken.
     """
-    return _settled(lambda: _anchor(*_headers(directory, worker)))
-
-
-def _settled(read: Callable[[], T]) -> T:
-    """What `read` returns.
-
-    A segment is not read at one instant: beside a writer the groups that came while it was read may look
-    torn apart. Then it is read again; what is really broken stays so.
-    """
-    for _ in range(_TRIES - 1):
-        try:
-            return read()
-        except errors.JournalError:
-            continue
-    return read()
+    return reader.settled(lambda: _anchor(*_headers(directory, worker)))
 
 
 def _headers(directory: Path, worker: str) -> tuple[Path, tuple[Header, ...]]:

@@ -18,7 +18,7 @@ from keystead.audit.logfiles import LogFiles
 from keystead.audit.published import Published
 from keystead.audit.query import Filter, find
 from keystead.audit.terms import read_event
-from keystead.cli.deployment import data_dir_option, passphrase_option
+from keystead.cli.deployment import data_dir_option, passphrase_option, soon
 from keystead.cli.events import current_index
 from keystead.cli.log import log_keys
 from keystead.cli.output import Failed, write_private
@@ -78,8 +78,7 @@ def prove(
     What is written is a receipt, which `keystead-verify receipt FILE --vkey KEY` checks anywhere. It names nobody but
     by what --open shows, for which the seal is needed.
     """
-    log = newest(data_dir)
-    number = entry if isinstance(entry, int) else _number_of(log, data_dir, entry)
+    log, number = (newest(data_dir), entry) if isinstance(entry, int) else _of_event(data_dir, entry)
     if number >= log.size:
         raise Failed(f"the log has {log.size} entries, the last of them is number {log.size - 1}")
     proof = log.prove(number)
@@ -95,27 +94,39 @@ def prove(
 
 
 def newest(directory: Path) -> Published:
-    """The log as of now.
+    """The log as of now; a server that runs may begin it just now.
 
     Raises:
         Failed: there is none.
         errors.LogError: it is damaged.
     """
-    log = Published.newest(LogFiles(directory))
+    log = soon(directory, lambda: Published.newest(LogFiles(directory)))
     if log is None:
         raise Failed(f"{directory} has no log yet: no server has run on it")
     return log
 
 
-def _number_of(log: Published, directory: Path, event_id: str) -> int:
+def _of_event(directory: Path, event_id: str) -> tuple[Published, int]:
+    """A log that has the event's entry, and the entry's number.
+
+    Raises:
+        Failed: there is none.
+        errors.OperatorError: the log, a journal or the index cannot be read.
+    """
     found = next(find(current_index(directory), Filter(event_id=event_id)), None)
-    if found is not None:
-        number = log.place(found.journal, found.index)
-    else:  # its journal's segment may be gone
-        number = log.places([event_id]).get(event_id)
-    if number is None:
+    if found is None:  # its journal's segment may be gone
+        log = newest(directory)
+        placed = _placed(log, log.places([event_id]).get(event_id))
+    else:
+        journal, index = found.journal, found.index
+        placed = soon(directory, lambda: _placed(log := newest(directory), log.place(journal, index)))
+    if placed is None:
         raise Failed(f"the log does not show event {event_id}" + ("" if found is None else " yet"))
-    return number
+    return placed
+
+
+def _placed(log: Published, number: int | None) -> tuple[Published, int] | None:
+    return None if number is None else (log, number)
 
 
 def _shown(event: bytes, entry: bytes, number: int, salts: Salts, wanted: Sequence[str]) -> list[Opening]:

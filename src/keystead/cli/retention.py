@@ -18,7 +18,7 @@ from keystead.audit.index import Index
 from keystead.audit.logfiles import LogFiles
 from keystead.audit.prune import Plan
 from keystead.audit.sink import sink_of
-from keystead.cli.deployment import data_dir_option, opened, passphrase_option, the_seal
+from keystead.cli.deployment import data_dir_option, opened, passphrase_option, soon, the_seal
 from keystead.cli.events import moment
 from keystead.cli.options import setting_options, settings_from
 from keystead.cli.output import Failed, output_option, show
@@ -74,7 +74,8 @@ def show_(*, data_dir: Path, passphrase_file: Path | None, output: str, **given:
     settings = settings_from(given)
     with _route(data_dir, passphrase_file, settings) as route:
         keys = open_log_keys(route.store, SystemEntropy())
-        _tell(planned(route, settings, keys, clock_of(data_dir).now()), output)
+        now = clock_of(data_dir).now()
+        _tell(soon(data_dir, lambda: planned(route, settings, keys, now)), output)
 
 
 @retention.command(name="apply")
@@ -89,7 +90,7 @@ def apply_(*, data_dir: Path, passphrase_file: Path | None, output: str, **given
         try:
             if archive is not None:
                 archive.run()
-            done = prune(route, settings, clock_of(data_dir).now(), entropy)
+            done = soon(data_dir, lambda: prune(route, settings, clock_of(data_dir).now(), entropy))
         except OSError as error:
             raise Failed(f"{data_dir} cannot be written: {error.strerror}") from None
         if done is not None:
