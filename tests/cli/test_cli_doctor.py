@@ -26,7 +26,9 @@ def changed(data):
 
 
 def without_index(data):
-    (data / "log" / "index.db").write_text("nonsense")
+    path = data / "log" / "index.db"
+    path.write_text("nonsense")
+    path.chmod(0o600)  # a server that is stopped soon may have made none yet
 
 
 DAMAGES = (

@@ -1,6 +1,7 @@
 """Backups and upkeep beside a server that is being written to all the time."""
 
 import shutil
+import tarfile
 import threading
 from collections import Counter
 from contextlib import contextmanager
@@ -117,9 +118,20 @@ def test_a_backup_that_lacks_evidence_is_never_written(tmp_path, live, monkeypat
     assert "the log began while the copy was made; make the backup again" in result.output
 
 
-def test_a_log_that_is_lost_already_stops_no_backup(tmp_path, live):
-    shutil.rmtree(live / "log")
-    keystead("backup", "create", tmp_path / "file", "--data-dir", live)
+def test_a_log_that_the_store_does_not_know_of_yet_is_not_left_out(tmp_path, live, monkeypatch):
+    """It begins a moment before the store is told."""
+    monkeypatch.setattr(backup, "evidence_missing", lambda _directory, _store: ())
+    copied_before_the_log(monkeypatch, copies=1)
+    keystead("backup", "create", tmp_path / "0.tar", "--data-dir", live)
+    with tarfile.open(tmp_path / "0.tar") as tar:
+        assert any(name.endswith("log/head") for name in tar.getnames())
+
+
+def test_a_log_that_is_lost_already_stops_no_backup(tmp_path):
+    with RunningServer(tmp_path / "data") as server:
+        server.client("kms").create_key()
+    shutil.rmtree(tmp_path / "data" / "log")  # which a server would be writing to
+    keystead("backup", "create", tmp_path / "file", "--data-dir", tmp_path / "data")
 
 
 @contextmanager

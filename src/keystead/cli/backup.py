@@ -35,6 +35,7 @@ from keystead.services.cloudtrail.delivery import turn
 from keystead.services.kms.tables import KEYS
 from keystead.storage import Store
 
+_BEGAN: Final = "the log began while the copy was made; make the backup again"
 _ROOTS: Final = ("root.sealed", "root.sealed.next")
 
 _seal_key_option = click.option(
@@ -154,12 +155,16 @@ def _expect_all_evidence(source: Path, target: Path, seal: Seal) -> None:
     Raises:
         _LogBegan: it does.
     """
+    if (
+        LogFiles(source).begun and not LogFiles(target).begun
+    ):  # which the store is told of only a moment later
+        raise _LogBegan(_BEGAN)
     lacking = []
     for directory in (target, source):
         with opened(directory, seal) as store:
             lacking.append(set(evidence_missing(directory, store)))
     if lacking[0] - lacking[1]:
-        raise _LogBegan("the log began while the copy was made; make the backup again")
+        raise _LogBegan(_BEGAN)
 
 
 def _verified_commit(directory: Path, seal: Seal) -> int:
