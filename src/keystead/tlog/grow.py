@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from keystead.tlog.merkle import complete_root, join, leaf_hashes, subtrees
+from keystead.tlog.merkle import complete_root, join, leaf_hashes, row_root, subtrees
 from keystead.tlog.tile import (
     ENTRIES,
     WIDTH,
@@ -52,7 +52,7 @@ def append(size: int, read: TileReader, leaves: Sequence[bytes]) -> Growth:
         if added and edge:
             tiles.append((Tile(level, (start + len(added)) // WIDTH, len(edge)), b"".join(edge)))
         edges.append(edge)
-        added = [complete_root(split_hashes(data, WIDTH)) for _, data in full]
+        added = [row_root(data) for _, data in full]
         level, start = level + 1, start // WIDTH
     return Growth(size + len(leaves), root_over(edges), (*bundles, *tiles))
 

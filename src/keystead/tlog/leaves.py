@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from binascii import b2a_base64, unhexlify
 from collections.abc import Sequence
-from functools import lru_cache, partial
+from functools import lru_cache
 from hashlib import sha256
 from struct import unpack
 from typing import Final, NamedTuple
@@ -190,7 +190,7 @@ def _made(
         _split(salts.at(place, seeds)) for place in (WHOLE, CALLER, PARAMETERS, FIRST_PAIR, FIRST_PAIR + 1)
     ]
     named = b',"journal":"%b",' % journal.encode()
-    leaves, sha, join, base64 = list[bytes](), sha256, b"".join, partial(b2a_base64, newline=False)
+    leaves, sha, join, base64 = list[bytes](), sha256, b"".join, b2a_base64
     for index, event, parts, salt, salt_1, salt_2, salt_3, salt_4 in zip(
         numbers, events, cuts, *dealt, strict=True
     ):
@@ -206,7 +206,7 @@ def _made(
             if len(pairs) > 1:
                 commitments += sha(salt_4 + pairs[1]).digest() + _more_pairs(pairs[2:], own, salts)
         others = _others(response, resources, own, salts) if response or resources else b'",'
-        before_index = (region, base64(commitments), error, own, told)
+        before_index = (region, base64(commitments, newline=False), error, own, told)
         leaves.append(join((*before_index, b"%d" % index, named, keys, request, others, shared)))
     return leaves
 

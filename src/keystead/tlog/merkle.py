@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import sha256
+from struct import unpack
 from typing import Final
 
 HASH_BYTES: Final = 32
@@ -16,6 +17,8 @@ EMPTY_ROOT: Final = sha256(b"").digest()
 
 _LEAF: Final = b"\x00"
 _NODE: Final = b"\x01"
+_PAIR_BYTES: Final = 2 * HASH_BYTES
+_PAIR: Final = f"{_PAIR_BYTES}s"
 
 HashReader = Callable[[int, int], bytes]
 """`(level, index)` → the hash over the `2**level` leaves from number `index * 2**level` on."""
@@ -37,14 +40,18 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return sha256(_NODE + left + right).digest()
 
 
-def complete_root(hashes: Sequence[bytes]) -> bytes:
+def complete_root(hashes: Iterable[bytes]) -> bytes:
     """The hash above `hashes`, whose number is a power of two."""
+    return row_root(b"".join(hashes))
+
+
+def row_root(row: bytes) -> bytes:
+    """The same of hashes that stand one after the other, as in a tile."""
     sha, node = sha256, _NODE
-    while len(hashes) > 1:
-        hashes = [
-            sha(node + left + right).digest() for left, right in zip(hashes[::2], hashes[1::2], strict=True)
-        ]
-    return hashes[0]
+    while len(row) > HASH_BYTES:
+        pairs = unpack(_PAIR * (len(row) // _PAIR_BYTES), row)
+        row = b"".join([sha(node + pair).digest() for pair in pairs])
+    return row
 
 
 def join(subtrees: Sequence[bytes]) -> bytes:
