@@ -406,6 +406,9 @@ def test_listings_say_what_was_asked_for(s3: Any, bucket: str) -> None:
         s3.head_bucket(Bucket=bucket)["ResponseMetadata"]["HTTPHeaders"]["content-type"] == "application/xml"
     )
     assert refused(s3.get_bucket_cors, Bucket=bucket)["BucketName"] == bucket
-    for marker, words in (("bogus", "Invalid version id specified"), ("a" * 32, "without a key marker")):
-        told = refused(s3.list_object_versions, Bucket=bucket, VersionIdMarker=marker)
+    for marker, more, words in (
+        ("bogus", {"KeyMarker": "k"}, "Invalid version id specified"),
+        ("a" * 32, {}, "without a key marker"),
+    ):
+        told = refused(s3.list_object_versions, Bucket=bucket, VersionIdMarker=marker, **more)
         assert (told["Code"], words in told["Message"]) == ("InvalidArgument", True)

@@ -101,7 +101,10 @@ def test_what_the_signature_does_not_cover_makes_no_other_request_of_it(
     for method, operation in (("GET", "get_object"), ("PUT", "put_object")):
         url = signer.generate_presigned_url(operation, {"Bucket": bucket, "Key": "k"})
         status, body = asked(f"{url}&{more}", method, b"" if method == "PUT" else None)
-        assert (status, b"<Code>SignatureDoesNotMatch</Code>" in body) == (403, True)
+        if (method, more) == ("PUT", "attributes"):  # there is no such operation, whoever asks
+            assert (status, b"<Code>MethodNotAllowed</Code>" in body) == (405, True)
+        else:
+            assert (status, b"<Code>SignatureDoesNotMatch</Code>" in body) == (403, True)
 
 
 def test_a_url_is_for_one_object_and_one_method(server: RunningServer, bucket: str, s3: Any) -> None:

@@ -55,6 +55,12 @@ _CODES: Final[dict[type[errors.ApiError], tuple[str, int, str]]] = {
     errors.Validation: ("InvalidArgument", 400, ""),
 }
 """What S3 calls the errors that every service has: code, status, and its words where they differ."""
+_ONLY_TAKEN: Final = {
+    "versionId": "This operation does not accept a version-id.",
+    "partNumber": "This operation does not accept partNumber without uploadId",
+    "uploadId": "This operation does not accept uploadId",
+}
+"""Parameters that say what a request is about, so that passed over they would make another one of it."""
 _OK: Final = 200
 _SCOPE: Final = "/s3/aws4_request"
 _SCOPE_QUOTED: Final = "%2Fs3%2Faws4_request"
@@ -209,11 +215,12 @@ def _sums_another(shape: OperationShape) -> bool:
 
 
 class _Row(msgspec.Struct, frozen=True):
-    """What a request must have to be for an operation."""
+    """What a request must have to be for an operation; `taken` are the parameters that it may have."""
 
     name: str
     fixed: Mapping[str, str]
     fields: frozenset[str]
+    taken: frozenset[str]
     headers: frozenset[str]
     offered: bool
 
@@ -227,12 +234,15 @@ class RestRouter:
         for name, shape in service.operations.items():
             row = _row(shape, offered=name in offered)
             self._rows.setdefault((shape.method, shape.path), []).append(row)
+        rows = [row for found in self._rows.values() for row in found]
+        self._selectors = frozenset(name for row in rows for name, value in row.fixed.items() if not value)
 
     def route(self, request: Request) -> tuple[str, Exchange]:
         """The operation's name, and the request's exchange.
 
         Raises:
             errors.UnknownOperation: there is no such operation.
+            errors.InvalidS3Argument, errors.InvalidS3Request: the query names two, or what this one does not take.
             errors.Serialization: path or query cannot be read.
         """
         exchange = self.exchange(request)
@@ -242,7 +252,26 @@ class RestRouter:
         if not found:
             raise errors.UnknownOperation
         best = max(found, key=lambda row: (len(row.fixed), len(row.fields) + len(row.headers), row.offered))
+        if fields:
+            self._check(best, fields, address)
         return best.name, exchange
+
+    def _check(self, row: _Row, fields: Mapping[str, str], address: Address) -> None:
+        """None, if the query says nothing that the operation would pass over though it says what to do."""
+        named = sorted(self._selectors & fields.keys())
+        if len(named) > 1:
+            raise errors.InvalidS3Argument(
+                f"Conflicting query string parameters: {', '.join(named)}",
+                {"ArgumentName": "ResourceType", "ArgumentValue": named[0]},
+            )
+        if named and named[0] not in row.fixed:
+            raise errors.UnknownOperation
+        for name in _ONLY_TAKEN.keys() & fields.keys() - row.taken if address.bucket else ():
+            if not address.key and name != "versionId":
+                raise errors.InvalidS3Request("Object must have a valid key name.")
+            raise errors.InvalidS3Argument(
+                _ONLY_TAKEN[name], {"ArgumentName": name, "ArgumentValue": fields[name]}
+            )
 
     def exchange(self, request: Request) -> Exchange:
         """The exchange of a request, whichever operation it is for.
@@ -282,7 +311,8 @@ def _row(shape: OperationShape, *, offered: bool) -> _Row:
     headers = frozenset(m.name.lower() for m in required if m.location == "header")
     # What the operation refuses in its own words, rather than not be found without.
     telling = headers & {"x-amz-copy-source"}
-    return _Row(shape.name, fixed, fields, telling, offered or shape.name in _PREFERRED)
+    taken = frozenset(m.name for m in shape.input.MEMBERS if m.location == "querystring")
+    return _Row(shape.name, fixed, fields, taken, telling, offered or shape.name in _PREFERRED)
 
 
 def _fits(row: _Row, fields: Mapping[str, str], request: Request) -> bool:

@@ -9,6 +9,7 @@ from keystead.api import Call, Target, operation
 from keystead.services.s3.access import bucket_named, object_key, on_object, reveal
 from keystead.services.s3.encryption import customer_key
 from keystead.services.s3.kept import CHECKSUM_ATTRIBUTES, checksums, version_told
+from keystead.services.s3.listing import most_of
 from keystead.services.s3.reading import key_of
 from keystead.services.s3.tables import Version
 from keystead.services.s3.versions import find
@@ -19,7 +20,7 @@ _PAGE: Final = 1000
 
 
 def _parts(version: Version, request: Any) -> wire.GetObjectAttributesParts:
-    most, after = min(request.max_parts or _PAGE, _PAGE), request.part_number_marker or 0
+    most, after = most_of("x-amz-max-parts", request.max_parts) or _PAGE, request.part_number_marker or 0
     rows = [piece for piece in version.pieces if piece.part > after]
     page, attribute = rows[:most], CHECKSUM_ATTRIBUTES.get(next(iter(version.checksum), ""), "")
     parts = [

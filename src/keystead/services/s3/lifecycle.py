@@ -113,9 +113,10 @@ def get_bucket_lifecycle_configuration(
     call: Call, request: wire.GetBucketLifecycleConfigurationRequest, _bucket: Target
 ) -> wire.GetBucketLifecycleConfigurationOutput:
     """Return the rules as they were put, each with its id."""
-    found: Any = document_of(bucket_named(call, request.bucket), LIFECYCLE, wire.BucketLifecycleConfiguration)
+    bucket = bucket_named(call, request.bucket)
+    found: Any = document_of(bucket, LIFECYCLE, wire.BucketLifecycleConfiguration)
     if found is None:
-        raise errors.NoSuchLifecycle
+        raise errors.NoSuchLifecycle(about={"BucketName": bucket.name})
     return wire.GetBucketLifecycleConfigurationOutput(rules=found.rules)
 
 

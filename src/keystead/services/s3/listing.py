@@ -13,7 +13,7 @@ from keystead import errors
 from keystead.api import Call, Target, operation
 from keystead.services.s3.access import bucket_named, on_bucket, owner_id
 from keystead.services.s3.tables import MARKERS, NULL, OBJECTS, Bucket, Version
-from keystead.services.s3.versions import PAST_ALL, every, is_stamp, peek
+from keystead.services.s3.versions import PAST_ALL, every, is_id, peek
 from keystead.services.s3.walking import FEWEST, Merged, Walk, common_prefix, told_before
 from keystead.storage import Table
 from keystead.storage.table import R
@@ -51,22 +51,31 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     resumes: bool = True
 
 
+def most_of(argument: str, asked: int | None) -> int:
+    """How many there may be on a page: as many as are asked for, up to what S3 tells at once.
+
+    Raises:
+        errors.InvalidS3Argument: fewer than none.
+    """
+    if asked is not None and asked < 0:
+        raise errors.InvalidS3Argument(
+            f"Argument {argument} must be an integer between 0 and 2147483647",
+            {"ArgumentName": argument, "ArgumentValue": str(asked)},
+        )
+    return MOST if asked is None else min(asked, MOST)
+
+
 def asked_of(request: Any, after: str) -> Asked:
     """The question of a request.
 
     Raises:
-        errors.InvalidS3Argument: max-keys is no number of keys, or encoding-type no encoding.
+        errors.InvalidS3Argument: max-keys is no number of keys.
     """
-    most = MOST if request.max_keys is None else request.max_keys
-    if most < 0:
-        raise errors.InvalidS3Argument(
-            "Argument maxKeys must be an integer between 0 and 2147483647",
-            {"ArgumentName": "maxKeys", "ArgumentValue": str(most)},
-        )
-    if request.encoding_type not in {None, "url"}:
-        raise errors.InvalidS3Argument("Invalid Encoding Method specified in Request")
     return Asked(
-        prefix=request.prefix or "", delimiter=request.delimiter or "", after=after, most=min(most, MOST)
+        prefix=request.prefix or "",
+        delimiter=request.delimiter or "",
+        after=after,
+        most=most_of("maxKeys", request.max_keys),
     )
 
 
@@ -114,9 +123,19 @@ def walk_of(call: Call, table: Table[R], bucket: Bucket, asked: Asked, *, includ
 # ------------------------------------------------------------------------------ answers
 
 
-def _encoder(request: Any) -> Any:
-    """How names are written: as they are, or percent-encoded where the client asks for it."""
-    if request.encoding_type == "url":
+def encoder(request: Any) -> Any:
+    """How names are written: as they are, or percent-encoded where the client asks for it.
+
+    Raises:
+        errors.InvalidS3Argument: it asks for another way.
+    """
+    asked = request.encoding_type
+    if asked is not None and asked.lower() != "url":
+        raise errors.InvalidS3Argument(
+            "Invalid Encoding Method specified in Request",
+            {"ArgumentName": "encoding-type", "ArgumentValue": asked},
+        )
+    if asked is not None:
         return lambda text: None if text is None else quote(text, safe="/~*-._")
     return lambda text: text
 
@@ -151,9 +170,9 @@ def list_objects_v2(
     """Return a page of the bucket's keys."""
     bucket = bucket_named(call, request.bucket)
     token = request.continuation_token
-    after, passed = _token_read(token) if token else (request.start_after or "", False)
+    after, passed = _token_read(token) if token is not None else (request.start_after or "", False)
     asked = msgspec.structs.replace(asked_of(request, after), passed=passed)
-    page, write = page_of(call, bucket, asked), _encoder(request)
+    page, write = page_of(call, bucket, asked), encoder(request)
     owner = wire.Owner(id=owner_id(bucket.account)) if request.fetch_owner else None
     return wire.ListObjectsV2Output(
         name=bucket.name,
@@ -191,7 +210,9 @@ def _token_read(token: str) -> tuple[str, bool]:
     except (binascii.Error, ValueError):
         text = ""
     if text[:1] not in {_TOLD, _PASSED} or not text:
-        raise errors.InvalidS3Argument("The continuation token provided is incorrect")
+        raise errors.InvalidS3Argument(
+            "The continuation token provided is incorrect", {"ArgumentName": "continuation-token"}
+        )
     return text[1:], text[0] == _PASSED
 
 
@@ -201,7 +222,7 @@ def list_objects(call: Call, request: wire.ListObjectsRequest, _bucket: Target) 
     bucket = bucket_named(call, request.bucket)
     asked = asked_of(request, request.marker or "")
     asked = msgspec.structs.replace(asked, resumes=not asked.delimiter)
-    page, write = page_of(call, bucket, asked), _encoder(request)
+    page, write = page_of(call, bucket, asked), encoder(request)
     owner = wire.Owner(id=owner_id(bucket.account))
     return wire.ListObjectsOutput(
         name=bucket.name,
@@ -239,15 +260,18 @@ def _check_marker(request: Any) -> None:
         errors.InvalidS3Argument: it cannot.
     """
     marker = request.version_id_marker
-    if marker and not (marker == NULL or is_stamp(marker)):
-        raise errors.InvalidS3Argument(
-            "Invalid version id specified", {"ArgumentName": "version-id-marker", "ArgumentValue": marker}
-        )
-    if marker and not request.key_marker:
-        raise errors.InvalidS3Argument(
-            "A version-id marker cannot be specified without a key marker.",
-            {"ArgumentName": "version-id-marker", "ArgumentValue": marker},
-        )
+    if marker is None:
+        return
+    about = {"ArgumentName": "version-id-marker", "ArgumentValue": marker}
+    if not request.key_marker:
+        if marker:
+            raise errors.InvalidS3Argument(
+                "A version-id marker cannot be specified without a key marker.", about
+            )
+    elif not marker:
+        raise errors.InvalidS3Argument("A version-id marker cannot be empty.", about)
+    elif not is_id(marker):
+        raise errors.InvalidS3Argument("Invalid version id specified", about)
 
 
 @operation("ListObjectVersions", targets=on_bucket("ListBucketVersions"))
@@ -257,7 +281,10 @@ def list_object_versions(
     """Return a page of all versions and delete markers."""
     bucket = bucket_named(call, request.bucket)
     _check_marker(request)
-    asked, write = asked_of(request, request.key_marker or ""), _encoder(request)
+    write = encoder(request)
+    if request.max_keys is not None and request.max_keys < 0:  # in words of its own
+        raise errors.InvalidS3Argument("max-keys cannot be negative", {"ArgumentName": "max-keys"})
+    asked = asked_of(request, request.key_marker or "")
     answer = _Versions(owner=wire.Owner(id=owner_id(bucket.account)), write=write, rows=[], prefixes=[])
     last = None
     if asked.after and request.version_id_marker:

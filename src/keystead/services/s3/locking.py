@@ -76,9 +76,10 @@ def get_object_lock_configuration(
     call: Call, request: wire.GetObjectLockConfigurationRequest, _bucket: Target
 ) -> wire.GetObjectLockConfigurationOutput:
     """Return whether versions can be locked, and for how long they are by default."""
-    lock = bucket_named(call, request.bucket).lock
+    bucket = bucket_named(call, request.bucket)
+    lock = bucket.lock
     if lock is None:
-        raise errors.NoObjectLock
+        raise errors.NoObjectLock(about={"BucketName": bucket.name})
     rule = wire.ObjectLockRule(
         default_retention=wire.DefaultRetention(
             mode=lock.mode, days=lock.days or None, years=lock.years or None

@@ -8,6 +8,7 @@ from keystead.api import Call, Target, operation
 from keystead.services.s3 import rules
 from keystead.services.s3.access import bucket_named, object_key, on_bucket, on_object, owner_id
 from keystead.services.s3.kept import CHECKSUM_ATTRIBUTES
+from keystead.services.s3.listing import encoder, most_of
 from keystead.services.s3.multipart import upload_of
 from keystead.services.s3.tables import (
     MOST_PARTS,
@@ -31,7 +32,7 @@ def list_parts(call: Call, request: wire.ListPartsRequest, _object: Target) -> w
     """Return the parts of an upload that have arrived."""
     bucket, key = bucket_named(call, request.bucket), object_key(request.key)
     upload = upload_of(call, bucket, key, request.upload_id)
-    most, after = min(request.max_parts or _PAGE, _PAGE), request.part_number_marker or 0
+    most, after = most_of("max-parts", request.max_parts) or _PAGE, request.part_number_marker or 0
     begun = part_place(upload.id, min(after, MOST_PARTS)) if after > 0 else None
     rows = [part for _, part in call.tx.scan(PARTS, f"{upload.id}/", after=begun, limit=most + 1)]
     page, more = rows[:most], len(rows) > most
@@ -69,12 +70,12 @@ def list_multipart_uploads(
 ) -> wire.ListMultipartUploadsOutput:
     """Return the uploads that are under way, by key."""
     bucket = bucket_named(call, request.bucket)
-    prefix, most = request.prefix or "", min(request.max_uploads or _PAGE, _PAGE)
+    prefix, most, write = request.prefix or "", most_of("max-uploads", request.max_uploads), encoder(request)
     walk = _walk(call, bucket, request, most)
     uploads: list[wire.MultipartUpload] = []
     prefixes: list[str] = []
     last, more = ("", ""), False
-    for place, upload in walk:
+    for place, upload in walk if most else ():
         key, upload_id = split_place(place)
         if len(uploads) + len(prefixes) >= most:
             more = True
@@ -85,20 +86,21 @@ def list_multipart_uploads(
             prefixes.append(common)
             last = (common, "")
         else:
-            uploads.append(_upload(upload))
+            uploads.append(_upload(upload, write(key)))
             last = (key, upload_id)
     return wire.ListMultipartUploadsOutput(
         bucket=bucket.name,
-        key_marker=request.key_marker,
+        key_marker=write(request.key_marker),
         upload_id_marker=request.upload_id_marker,
-        prefix=request.prefix,
-        delimiter=request.delimiter,
+        prefix=write(request.prefix),
+        delimiter=write(request.delimiter),
         max_uploads=most,
         is_truncated=more,
-        next_key_marker=last[0] if more else None,
+        next_key_marker=write(last[0]) if more else None,
         next_upload_id_marker=last[1] if more else None,
+        encoding_type=request.encoding_type,
         uploads=uploads or None,
-        common_prefixes=[wire.CommonPrefix(prefix=text) for text in prefixes] or None,
+        common_prefixes=[wire.CommonPrefix(prefix=write(text)) for text in prefixes] or None,
     )
 
 
@@ -115,10 +117,10 @@ def _walk(call: Call, bucket: Bucket, request: Any, most: int) -> Walk[Upload]:
     return Walk(call.tx, UPLOADS, bucket, prefix, after=after, size=size)
 
 
-def _upload(upload: Upload) -> wire.MultipartUpload:
+def _upload(upload: Upload, key: str) -> wire.MultipartUpload:
     return wire.MultipartUpload(
         upload_id=upload.id,
-        key=upload.key,
+        key=key,
         initiated=upload.begun,
         storage_class=upload.headers.get("x-amz-storage-class", "STANDARD"),
         initiator=wire.Initiator(id=upload.initiator),

@@ -3266,7 +3266,7 @@ class ListBucketsOutput(Shape, frozen=True, kw_only=True):
 
 _Delimiter = Rule("string")
 
-_EncodingType = Rule("string", enum=("url",))
+_EncodingType = Rule("string")
 
 _KeyMarker = Rule("string")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import formatdate, parsedate_to_datetime
@@ -12,7 +13,7 @@ from operator import attrgetter
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote
 
-from keystead.errors import Serialization
+from keystead.errors import InvalidS3Argument, Serialization
 from keystead.wire.model import Member, OperationShape, Rule, Shape
 from keystead.wire.protocols.query import character_data
 from keystead.wire.xml import Element, parse
@@ -20,6 +21,10 @@ from keystead.wire.xml import Element, parse
 CONTENT_TYPE: Final = "application/xml"
 DECLARATION: Final = '<?xml version="1.0" encoding="UTF-8"?>\n'
 MOST_FIELDS: Final = 200
+_INTEGER: Final = re.compile(r"-?\d{1,40}", re.ASCII)
+_INT32: Final = 1 << 31
+_NO_INTEGER: Final = {"partNumber": "Part number must be an integer between 1 and 10000, inclusive"}
+"""What is said of a parameter that is no integer, where it is not what is said of most."""
 _NO_QUERY: Final = "The query is not well-formed."
 _XSI: Final = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
 
@@ -99,7 +104,8 @@ def decode(
     """The request struct; `labels` are the path's members, `fields` the query's, `body` is empty where it is a stream.
 
     Raises:
-        Serialization: a value is not of its member's type, or the body is not XML.
+        InvalidS3Argument: a parameter is no integer, where it must be one.
+        Serialization: another value is not of its member's type, or the body is not XML.
     """
     plan = _plan(shape.input)
     given: dict[str, Any] = {
@@ -112,7 +118,7 @@ def decode(
     for name, text in fields.items():
         if name in plan.fields:
             member = plan.fields[name]
-            given[member.attribute] = _field(member.rule, text)
+            given[member.attribute] = _field(member, text)
     for member in plan.prefixes:
         given[member.attribute] = _prefixed(member, headers)
     if body:
@@ -168,9 +174,18 @@ def _header(rule: Rule, text: str) -> Any:
     return _scalar(rule, _utf8_header(text))
 
 
-def _field(rule: Rule, text: str) -> Any:
-    """A value of the query: a date may be written as in a header, which is what SDKs do with `response-expires`."""
-    return _moment(text) if rule.kind == "timestamp" else _scalar(rule, text)
+def _field(member: Member, text: str) -> Any:
+    """A value of the query: a date may be written as in a header, which is what SDKs do with `response-expires`.
+
+    Raises:
+        InvalidS3Argument: it is no integer, where one must be.
+    """
+    if member.rule.kind == "timestamp":
+        return _moment(text)
+    if member.rule.kind == "integer" and not (_INTEGER.fullmatch(text) and -_INT32 <= int(text) < _INT32):
+        said = _NO_INTEGER.get(member.name, f"Provided {member.name} not an integer or within integer range")
+        raise InvalidS3Argument(said, {"ArgumentName": member.name, "ArgumentValue": text})
+    return _scalar(member.rule, text)
 
 
 def _child(member: Member, parent: Element) -> Any:
