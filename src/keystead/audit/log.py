@@ -44,8 +44,8 @@ from keystead.tlog.tile import WIDTH
 if TYPE_CHECKING:
     from keystead.audit.witnessing import Witnesses  # with HTTP, which most deployments do not need
 
-MOST: Final = 4096
-"""Entries that one checkpoint adds at most."""
+MOST: Final = 8192
+"""Entries that one checkpoint adds at most: more than half a second brings, so that a run at full load takes one."""
 _MANY: Final = 1024
 """Entries of which some may wait for the next checkpoint, so that none of the files that this one needs is soon of no use."""
 
@@ -145,7 +145,7 @@ class Sequencer:
         return added + count
 
     def step(self, *, even: bool = False) -> int:
-        """How many records one checkpoint added to the log: up to 4,096 of those that were durable when it began.
+        """How many records one checkpoint added to the log: up to `MOST` of those that were durable when it began.
 
         `even`: of many only so many that the last bundle is full; fewer than 256 are left. A partial bundle or tile is removed
         when the next one has followed, and file systems make new files the slower, the more were removed lately.
