@@ -119,3 +119,37 @@ def test_uploads_are_listed_as_many_as_asked_for_and_encoded(s3: Any, bucket: st
     assert (page["Uploads"][0]["Key"], page["NextKeyMarker"]) == ("a%20b/%01", "a%20b/%01")
     grouped = s3.list_multipart_uploads(Bucket=bucket, Delimiter="/", EncodingType="url")
     assert [row["Prefix"] for row in grouped["CommonPrefixes"]] == ["a%20b/"]
+
+
+OWNED = [
+    ("GET", "", {}),
+    ("PUT", "/k", {}),
+    ("GET", "/k", {}),
+    ("GET", "/k?tagging", {}),
+    ("GET", "/k?retention", {}),
+    ("PUT", "/copy", {"x_amz_copy_source": "{}/k"}),
+]
+
+
+@pytest.mark.parametrize(("method", "asked", "headers"), OWNED)
+def test_an_owner_that_no_account_can_be_is_told_from_another_account(
+    server: RunningServer, kept: str, method: str, asked: str, headers: dict[str, str]
+) -> None:
+    given = {name: text.format(kept) for name, text in headers.items()}
+    for owner, status, code in (
+        ("me", 400, b"InvalidBucketOwnerAWSAccountID"),
+        ("1234567890123", 400, b"InvalidBucketOwnerAWSAccountID"),
+        ("222222222222", 403, b"AccessDenied"),
+    ):
+        told, answer = sent(server, method, f"/{kept}{asked}", **given, x_amz_expected_bucket_owner=owner)
+        assert (told, b"<Code>" + code + b"</Code>" in answer) == (status, True)
+
+
+@pytest.mark.parametrize("name", ["if_modified_since", "if_unmodified_since"])
+def test_a_condition_whose_date_is_none_counts_for_nothing(
+    server: RunningServer, kept: str, name: str
+) -> None:
+    """RFC 9110 sections 13.1.3 and 13.1.4."""
+    assert sent(server, "GET", f"/{kept}/k", **{name: "yesterday"}) == (200, b"body")
+    given = {"x_amz_copy_source": f"{kept}/k", f"x_amz_copy_source_{name}": "yesterday"}
+    assert sent(server, "PUT", f"/{kept}/copy", **given)[0] == 200

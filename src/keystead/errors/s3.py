@@ -161,6 +161,11 @@ class InvalidS3Request(S3Error):
     said = "Invalid Request"
 
 
+class InvalidBucketOwner(S3Error):
+    code = "InvalidBucketOwnerAWSAccountID"
+    said = "The value of the expected bucket owner parameter must be an AWS Account ID..."
+
+
 class InvalidBucketName(S3Error):
     code = "InvalidBucketName"
     said = "The specified bucket is not valid."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from functools import cache, lru_cache
 from hashlib import sha256
@@ -24,6 +25,8 @@ from keystead.services.s3.versions import peek
 from keystead.wire.address import url_of
 from keystead.wire.claim import ALGORITHM
 from keystead.wire.model import Shape
+
+_ACCOUNT_ID: Final = re.compile(r"\d{12}", re.ASCII)
 
 LONGEST_KEY: Final = 1024
 _MOST_COMPILED: Final = 1024
@@ -100,7 +103,7 @@ def on_bucket(action: str) -> Targets:
 
     def targets(call: Call, request: Any) -> tuple[Target, ...]:
         bucket = bucket_named(call, request.bucket)
-        check_owner(bucket, request)
+        check_owner(bucket, getattr(request, "expected_bucket_owner", None))
         return (bucket_target(call, bucket, action, facts_of(call, request)),)
 
     return targets
@@ -144,7 +147,7 @@ def on_object(action: str, versioned: str = "") -> Targets:
 
     def targets(call: Call, request: Any) -> tuple[Target, ...]:
         bucket = bucket_named(call, request.bucket)
-        check_owner(bucket, request)
+        check_owner(bucket, getattr(request, "expected_bucket_owner", None))
         version_id = getattr(request, "version_id", None)
         used, key = versioned if versioned and version_id else action, object_key(request.key)
         tags = existing_tags(call, bucket, key, version_id, used)
@@ -211,15 +214,16 @@ def _auth_type(call: Call) -> str:
     return "REST-QUERY-STRING" if call.exchange is not None and call.exchange.presigned else "REST-HEADER"
 
 
-def check_owner(bucket: Bucket, request: Any) -> None:
-    """None, if the bucket is whose the request says.
+def check_owner(bucket: Bucket, expected: str | None) -> None:
+    """None, if the bucket is whose the request says, or if it says nothing.
 
     Raises:
+        errors.InvalidBucketOwner: no account has such an id.
         errors.S3AccessDenied: it is another account's.
     """
-    expected = getattr(request, "expected_bucket_owner", None)
-    if expected is not None and expected != bucket.account:
-        raise errors.S3AccessDenied
+    if expected is None or expected == bucket.account:
+        return
+    raise errors.S3AccessDenied if _ACCOUNT_ID.fullmatch(expected) else errors.InvalidBucketOwner
 
 
 def reveal(call: Call, bucket: Bucket) -> None:

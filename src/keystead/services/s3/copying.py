@@ -16,6 +16,7 @@ from keystead.objects import Place
 from keystead.services.s3 import rules
 from keystead.services.s3.access import (
     bucket_named,
+    check_owner,
     existing_tags,
     facts_of,
     object_key,
@@ -86,12 +87,8 @@ def _on_both(call: Call, request: Any) -> tuple[Target, ...]:
     """The object that is read, the one that is written, and what tags take."""
     source = source_of(request)
     theirs, ours = bucket_named(call, source.bucket), bucket_named(call, request.bucket)
-    expected = (request.expected_source_bucket_owner, request.expected_bucket_owner)
-    if any(
-        owner is not None and owner != bucket.account
-        for owner, bucket in zip(expected, (theirs, ours), strict=True)
-    ):
-        raise errors.S3AccessDenied
+    check_owner(theirs, request.expected_source_bucket_owner)
+    check_owner(ours, request.expected_bucket_owner)
     key, read = object_key(request.key), "GetObject" if source.version is None else "GetObjectVersion"
     facts = facts_of(call, request)
     targets = [

@@ -10,6 +10,7 @@ from keystead.api import Call, Target, operation
 from keystead.services.s3 import rules
 from keystead.services.s3.access import (
     bucket_named,
+    check_owner,
     facts_of,
     object_key,
     object_target,
@@ -57,9 +58,7 @@ def on_put(call: Call, request: Any) -> tuple[Target, ...]:
     """The object, and what its tags take besides."""
     bucket = bucket_named(call, request.bucket)
     key = object_key(request.key)
-    expected = request.expected_bucket_owner
-    if expected is not None and expected != bucket.account:
-        raise errors.S3AccessDenied
+    check_owner(bucket, request.expected_bucket_owner)
     tags = tags_of(request.tagging)
     facts = facts_of(call, request) | tag_facts(tags, "s3:RequestObjectTag") | header_facts(call, request)
     if tags:

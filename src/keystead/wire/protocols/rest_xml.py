@@ -23,6 +23,7 @@ DECLARATION: Final = '<?xml version="1.0" encoding="UTF-8"?>\n'
 MOST_FIELDS: Final = 200
 _INTEGER: Final = re.compile(r"-?\d{1,40}", re.ASCII)
 _INT32: Final = 1 << 31
+_CONDITION: Final = re.compile(r"(x-amz-copy-source-)?if-(un)?modified-since$", re.ASCII | re.IGNORECASE)
 _NO_INTEGER: Final = {"partNumber": "Part number must be an integer between 1 and 10000, inclusive"}
 """What is said of a parameter that is no integer, where it is not what is said of most."""
 _NO_QUERY: Final = "The query is not well-formed."
@@ -114,7 +115,7 @@ def decode(
     for name, text in headers.items():
         if name in plan.headers:
             member = plan.headers[name]
-            given[member.attribute] = _header(member.rule, text)
+            given[member.attribute] = _header(member, text)
     for name, text in fields.items():
         if name in plan.fields:
             member = plan.fields[name]
@@ -166,11 +167,13 @@ def _utf8_header(text: str) -> str:
         return text
 
 
-def _header(rule: Rule, text: str) -> Any:
+def _header(member: Member, text: str) -> Any:
+    rule = member.rule
     if rule.kind == "list" and rule.item is not None:
         return [_scalar(rule.item, part.strip()) for part in text.split(",")]
     if rule.kind == "timestamp":
-        return _moment(text)
+        # A condition whose date is none counts for nothing (RFC 9110 sections 13.1.3 and 13.1.4).
+        return _lenient(text) if _CONDITION.match(member.name) else _moment(text)
     return _scalar(rule, _utf8_header(text))
 
 
@@ -244,6 +247,13 @@ def _moment(text: str) -> float:
         except (ValueError, OverflowError):
             continue
     raise Serialization("A value is not a valid timestamp.")
+
+
+def _lenient(text: str) -> float | None:
+    try:
+        return _moment(text)
+    except Serialization:
+        return None
 
 
 _READ: Final[dict[str, Callable[[str], Any]]] = {
