@@ -266,12 +266,14 @@ class RestRouter:
             )
         if named and named[0] not in row.fixed:
             raise errors.UnknownOperation
-        for name in _ONLY_TAKEN.keys() & fields.keys() - row.taken if address.bucket else ():
+        if not address.bucket:
+            return
+        for name, said in _ONLY_TAKEN.items():
+            if name not in fields or name in row.taken:
+                continue
             if not address.key and name != "versionId":
                 raise errors.InvalidS3Request("Object must have a valid key name.")
-            raise errors.InvalidS3Argument(
-                _ONLY_TAKEN[name], {"ArgumentName": name, "ArgumentValue": fields[name]}
-            )
+            raise errors.InvalidS3Argument(said, {"ArgumentName": name, "ArgumentValue": fields[name]})
 
     def exchange(self, request: Request) -> Exchange:
         """The exchange of a request, whichever operation it is for.

@@ -155,9 +155,8 @@ def _expect_all_evidence(source: Path, target: Path, seal: Seal) -> None:
     Raises:
         _LogBegan: it does.
     """
-    if (
-        LogFiles(source).begun and not LogFiles(target).begun
-    ):  # which the store is told of only a moment later
+    # The store is told of a log only a moment after it began.
+    if LogFiles(source).begun and not LogFiles(target).begun:
         raise _LogBegan(_BEGAN)
     lacking = []
     for directory in (target, source):

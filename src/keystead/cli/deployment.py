@@ -196,9 +196,8 @@ def soon(directory: Path, look: Callable[[], T | None]) -> T | None:
     """What `look` finds; beside a running server, whose log follows its calls a moment later, it looks until it does."""
     end = monotonic() + _PATIENCE
     while True:
-        waits = (
-            served(directory) and monotonic() < end
-        )  # asked first: a server that stops writes its log to the end
+        # Asked first: a server that stops writes its log to the end.
+        waits = served(directory) and monotonic() < end
         found = look()
         if found is not None or not waits:
             return found

@@ -112,7 +112,7 @@ def _protected(action: str, said: Callable[[Call, Any], Facts]) -> Targets:
 
     def targets(call: Call, request: Any) -> tuple[Target, ...]:
         bucket = bucket_named(call, request.bucket)
-        check_owner(bucket, getattr(request, "expected_bucket_owner", None))
+        check_owner(bucket, request.expected_bucket_owner)
         told = facts_of(call, request) | said(call, request)
         return (object_target(call, bucket, object_key(request.key), action, told),)
 

@@ -6,11 +6,12 @@ the page of each operation, and "Error responses".
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
 from keystead import errors
-from keystead.api import Call, Target, operation
-from keystead.services.s3.access import bucket_named, on_bucket
+from keystead.api import Call, Operation, Target, operation
+from keystead.services.s3.access import on_bucket
 from keystead.wire.models import s3 as wire
 
 # ------------------------------------------------------------------------------ told as empty
@@ -18,169 +19,101 @@ from keystead.wire.models import s3 as wire
 
 @operation("GetBucketLogging", targets=on_bucket("GetBucketLogging"))
 def get_bucket_logging(
-    call: Call, request: wire.GetBucketLoggingRequest, _bucket: Target
+    _call: Call, _request: wire.GetBucketLoggingRequest, _bucket: Target
 ) -> wire.GetBucketLoggingOutput:
     """Return that requests are logged into no bucket; the log has them all."""
-    bucket_named(call, request.bucket)
     return wire.GetBucketLoggingOutput()
 
 
 @operation("GetBucketNotificationConfiguration", targets=on_bucket("GetBucketNotification"))
 def get_bucket_notification_configuration(
-    call: Call, request: wire.GetBucketNotificationConfigurationRequest, _bucket: Target
+    _call: Call, _request: wire.GetBucketNotificationConfigurationRequest, _bucket: Target
 ) -> wire.NotificationConfiguration:
     """Return that nobody is told of changes."""
-    bucket_named(call, request.bucket)
     return wire.NotificationConfiguration()
 
 
 @operation("GetBucketRequestPayment", targets=on_bucket("GetBucketRequestPayment"))
 def get_bucket_request_payment(
-    call: Call, request: wire.GetBucketRequestPaymentRequest, _bucket: Target
+    _call: Call, _request: wire.GetBucketRequestPaymentRequest, _bucket: Target
 ) -> wire.GetBucketRequestPaymentOutput:
     """Return that requests are their bucket owner's to pay."""
-    bucket_named(call, request.bucket)
     return wire.GetBucketRequestPaymentOutput(payer="BucketOwner")
 
 
 @operation("GetBucketAccelerateConfiguration", targets=on_bucket("GetAccelerateConfiguration"))
 def get_bucket_accelerate_configuration(
-    call: Call, request: wire.GetBucketAccelerateConfigurationRequest, _bucket: Target
+    _call: Call, _request: wire.GetBucketAccelerateConfigurationRequest, _bucket: Target
 ) -> wire.GetBucketAccelerateConfigurationOutput:
     """Return that there is no way round."""
-    bucket_named(call, request.bucket)
     return wire.GetBucketAccelerateConfigurationOutput()
 
 
 @operation("GetBucketAbac", targets=on_bucket("GetBucketAbac"))
 def get_bucket_abac(
-    call: Call, request: wire.GetBucketAbacRequest, _bucket: Target
+    _call: Call, _request: wire.GetBucketAbacRequest, _bucket: Target
 ) -> wire.GetBucketAbacOutput:
     """Return that the bucket's tags decide nothing."""
-    bucket_named(call, request.bucket)
     return wire.GetBucketAbacOutput(abac_status=wire.AbacStatus(status="Disabled"))
 
 
 # ------------------------------------------------------------------------------ told as not found
 
-
-@operation("GetBucketWebsite", targets=on_bucket("GetBucketWebsite"))
-def get_bucket_website(
-    call: Call, request: wire.GetBucketWebsiteRequest, _bucket: Target
-) -> wire.GetBucketWebsiteOutput:
-    """Refuse: there is none."""
-    raise errors.NoSuchWebsite(about={"BucketName": bucket_named(call, request.bucket).name})
-
-
-@operation("GetBucketReplication", targets=on_bucket("GetReplicationConfiguration"))
-def get_bucket_replication(
-    call: Call, request: wire.GetBucketReplicationRequest, _bucket: Target
-) -> wire.GetBucketReplicationOutput:
-    """Refuse: there is none."""
-    raise errors.NoReplication(about={"BucketName": bucket_named(call, request.bucket).name})
-
-
-@operation("GetBucketMetadataConfiguration", targets=on_bucket("GetBucketMetadataTableConfiguration"))
-def get_bucket_metadata_configuration(
-    call: Call, request: wire.GetBucketMetadataConfigurationRequest, _bucket: Target
-) -> wire.GetBucketMetadataConfigurationOutput:
-    """Refuse: there is none."""
-    raise errors.NoMetadataConfiguration(about={"BucketName": bucket_named(call, request.bucket).name})
+_ONE: Final[tuple[tuple[str, str, type[errors.S3Error]], ...]] = (
+    ("GetBucketWebsite", "GetBucketWebsite", errors.NoSuchWebsite),
+    ("GetBucketReplication", "GetReplicationConfiguration", errors.NoReplication),
+    (
+        "GetBucketMetadataConfiguration",
+        "GetBucketMetadataTableConfiguration",
+        errors.NoMetadataConfiguration,
+    ),
+    (
+        "GetBucketMetadataTableConfiguration",
+        "GetBucketMetadataTableConfiguration",
+        errors.NoMetadataConfiguration,
+    ),
+)
+"""Questions for what a bucket has one of: the operation, the permission that it takes, and what it says."""
 
 
-@operation("GetBucketMetadataTableConfiguration", targets=on_bucket("GetBucketMetadataTableConfiguration"))
-def get_bucket_metadata_table_configuration(
-    call: Call, request: wire.GetBucketMetadataTableConfigurationRequest, _bucket: Target
-) -> wire.GetBucketMetadataTableConfigurationOutput:
-    """Refuse: there is none."""
-    raise errors.NoMetadataConfiguration(about={"BucketName": bucket_named(call, request.bucket).name})
+def _none(name: str, action: str, refusal: type[errors.S3Error]) -> Operation:
+    @operation(name, targets=on_bucket(action))
+    def refuse(_call: Call, request: Any, _bucket: Target) -> None:
+        """Refuse: there is none."""
+        raise refusal(about={"BucketName": request.bucket})
+
+    return refuse
 
 
 # ------------------------------------------------------------------------------ of which there can be several
 
-
-@operation("GetBucketAnalyticsConfiguration", targets=on_bucket("GetAnalyticsConfiguration"))
-def get_bucket_analytics_configuration(
-    call: Call, request: wire.GetBucketAnalyticsConfigurationRequest, _bucket: Target
-) -> wire.GetBucketAnalyticsConfigurationOutput:
-    """Refuse: there is none."""
-    bucket_named(call, request.bucket)
-    raise errors.NoSuchConfiguration
-
-
-@operation(
-    "GetBucketIntelligentTieringConfiguration", targets=on_bucket("GetIntelligentTieringConfiguration")
+_SEVERAL: Final[tuple[tuple[str, Callable[..., Any]], ...]] = (
+    ("Analytics", wire.ListBucketAnalyticsConfigurationsOutput),
+    ("IntelligentTiering", wire.ListBucketIntelligentTieringConfigurationsOutput),
+    ("Inventory", wire.ListBucketInventoryConfigurationsOutput),
+    ("Metrics", wire.ListBucketMetricsConfigurationsOutput),
 )
-def get_bucket_intelligent_tiering_configuration(
-    call: Call, request: wire.GetBucketIntelligentTieringConfigurationRequest, _bucket: Target
-) -> wire.GetBucketIntelligentTieringConfigurationOutput:
-    """Refuse: there is none."""
-    bucket_named(call, request.bucket)
-    raise errors.NoSuchConfiguration
+"""Settings that a bucket can have several of, each by its id: what they are called, and the answer that lists them."""
 
 
-@operation("GetBucketInventoryConfiguration", targets=on_bucket("GetInventoryConfiguration"))
-def get_bucket_inventory_configuration(
-    call: Call, request: wire.GetBucketInventoryConfigurationRequest, _bucket: Target
-) -> wire.GetBucketInventoryConfigurationOutput:
-    """Refuse: there is none."""
-    bucket_named(call, request.bucket)
-    raise errors.NoSuchConfiguration
+def _not_this(called: str) -> Operation:
+    @operation(f"GetBucket{called}Configuration", targets=on_bucket(f"Get{called}Configuration"))
+    def refuse(_call: Call, _request: Any, _bucket: Target) -> None:
+        """Refuse: there is none."""
+        raise errors.NoSuchConfiguration
+
+    return refuse
 
 
-@operation("GetBucketMetricsConfiguration", targets=on_bucket("GetMetricsConfiguration"))
-def get_bucket_metrics_configuration(
-    call: Call, request: wire.GetBucketMetricsConfigurationRequest, _bucket: Target
-) -> wire.GetBucketMetricsConfigurationOutput:
-    """Refuse: there is none."""
-    bucket_named(call, request.bucket)
-    raise errors.NoSuchConfiguration
+def _listed(called: str, answer: Callable[..., Any]) -> Operation:
+    @operation(f"ListBucket{called}Configurations", targets=on_bucket(f"Get{called}Configuration"))
+    def tell(_call: Call, request: Any, _bucket: Target) -> Any:
+        """Return that there is none."""
+        if request.continuation_token:  # no page has one that could follow
+            raise errors.MalformedToken
+        return answer(is_truncated=False, continuation_token=request.continuation_token)
 
-
-def _nothing(call: Call, request: Any) -> dict[str, Any]:
-    """What a page says that is the only one.
-
-    Raises:
-        errors.MalformedToken: it is asked for what follows another one.
-    """
-    bucket_named(call, request.bucket)
-    if request.continuation_token:
-        raise errors.MalformedToken
-    return {"is_truncated": False, "continuation_token": request.continuation_token}
-
-
-@operation("ListBucketAnalyticsConfigurations", targets=on_bucket("GetAnalyticsConfiguration"))
-def list_bucket_analytics_configurations(
-    call: Call, request: wire.ListBucketAnalyticsConfigurationsRequest, _bucket: Target
-) -> wire.ListBucketAnalyticsConfigurationsOutput:
-    """Return that there is none."""
-    return wire.ListBucketAnalyticsConfigurationsOutput(**_nothing(call, request))
-
-
-@operation(
-    "ListBucketIntelligentTieringConfigurations", targets=on_bucket("GetIntelligentTieringConfiguration")
-)
-def list_bucket_intelligent_tiering_configurations(
-    call: Call, request: wire.ListBucketIntelligentTieringConfigurationsRequest, _bucket: Target
-) -> wire.ListBucketIntelligentTieringConfigurationsOutput:
-    """Return that there is none."""
-    return wire.ListBucketIntelligentTieringConfigurationsOutput(**_nothing(call, request))
-
-
-@operation("ListBucketInventoryConfigurations", targets=on_bucket("GetInventoryConfiguration"))
-def list_bucket_inventory_configurations(
-    call: Call, request: wire.ListBucketInventoryConfigurationsRequest, _bucket: Target
-) -> wire.ListBucketInventoryConfigurationsOutput:
-    """Return that there is none."""
-    return wire.ListBucketInventoryConfigurationsOutput(**_nothing(call, request))
-
-
-@operation("ListBucketMetricsConfigurations", targets=on_bucket("GetMetricsConfiguration"))
-def list_bucket_metrics_configurations(
-    call: Call, request: wire.ListBucketMetricsConfigurationsRequest, _bucket: Target
-) -> wire.ListBucketMetricsConfigurationsOutput:
-    """Return that there is none."""
-    return wire.ListBucketMetricsConfigurationsOutput(**_nothing(call, request))
+    return tell
 
 
 OPERATIONS = (
@@ -189,16 +122,7 @@ OPERATIONS = (
     get_bucket_request_payment,
     get_bucket_accelerate_configuration,
     get_bucket_abac,
-    get_bucket_website,
-    get_bucket_replication,
-    get_bucket_metadata_configuration,
-    get_bucket_metadata_table_configuration,
-    get_bucket_analytics_configuration,
-    get_bucket_intelligent_tiering_configuration,
-    get_bucket_inventory_configuration,
-    get_bucket_metrics_configuration,
-    list_bucket_analytics_configurations,
-    list_bucket_intelligent_tiering_configurations,
-    list_bucket_inventory_configurations,
-    list_bucket_metrics_configurations,
+    *(_none(*row) for row in _ONE),
+    *(_not_this(called) for called, _ in _SEVERAL),
+    *(_listed(*row) for row in _SEVERAL),
 )
