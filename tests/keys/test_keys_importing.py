@@ -1,8 +1,9 @@
 import msgspec
 import pytest
+import sample_keys
 
 from keystead import errors
-from keystead.keys import Key, Material, importing
+from keystead.keys import Material, importing
 from keystead.keys.importing import EXISTING, NEW, Expiry
 from keystead.keys.key import (
     CURRENT,
@@ -21,18 +22,7 @@ YEAR = importing.LONGEST_LIFE
 
 
 def key_of(**changes):
-    empty = Key(
-        account="111122223333",
-        region="us-east-1",
-        id="1234abcd-12ab-34cd-56ef-1234567890ab",
-        spec="SYMMETRIC_DEFAULT",
-        usage="ENCRYPT_DECRYPT",
-        origin="EXTERNAL",
-        state="PendingImport",
-        created=0.0,
-        policy="{}",
-    )
-    return msgspec.structs.replace(empty, **changes)
+    return sample_keys.key_of(**{"origin": "EXTERNAL", "state": "PendingImport", "materials": (), **changes})
 
 
 def imported(key, material_id, import_type=NEW, expiry=FOREVER, description=None, *, replicated=False):

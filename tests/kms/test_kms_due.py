@@ -2,11 +2,12 @@
 
 import msgspec
 import pytest
+from sample_keys import key_of
 
 from keystead.api.schedule import DUE, DueCall
 from keystead.entropy import SystemEntropy
 from keystead.keyring import MATERIALS, Keyring
-from keystead.keys import Key, Material, MultiRegion, Rotation
+from keystead.keys import Material, MultiRegion, Rotation
 from keystead.keys.importing import Expiry, with_imported
 from keystead.services.kms import deletion, importing, multiregion, rotation
 from keystead.services.kms.due import HANDLERS, handlers
@@ -29,18 +30,7 @@ class World:
 
     def add(self, **changes):
         """A stored key with one material of its own."""
-        key = Key(
-            account=ACCOUNT,
-            region="us-east-1",
-            id="1234abcd-12ab-34cd-56ef-1234567890ab",
-            spec="SYMMETRIC_DEFAULT",
-            usage="ENCRYPT_DECRYPT",
-            origin="AWS_KMS",
-            state="Enabled",
-            created=0.0,
-            policy="{}",
-        )
-        key = msgspec.structs.replace(key, **changes)
+        key = key_of(**{"materials": (), **changes})
         return self.store.run(lambda tx: self._put(tx, key))
 
     def _put(self, tx, key):
