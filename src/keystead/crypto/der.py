@@ -18,7 +18,7 @@ _PKCS8 = re.compile(rb"\x30(?:[\x00-\x7f]|\x81.|\x82..|\x83...)\x02\x01[\x00\x01
 def load_private(der: bytes, *, stored: bool) -> PrivateKeyTypes:
     """The private key in `der`, an unencrypted PKCS#8 structure and nothing after it.
 
-    With `stored` an RSA key's arithmetic is not checked again, which takes 36 to 260 ms: storage
+    With `stored` an RSA key's arithmetic is not checked again, which takes up to a third of a second: storage
     authenticates what `check` once accepted.
 
     Raises:

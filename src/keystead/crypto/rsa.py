@@ -135,12 +135,13 @@ def check(material: bytes, bits: int) -> bytes:
     Raises:
         BadKeyMaterial: Not a consistent RSA key of `bits` bits with e = 65537, in PKCS#8.
     """
-    key = _load(material, stored=False)
+    key = _load(material, stored=True)
     if key.key_size != bits:
         raise BadKeyMaterial(f"the modulus has {key.key_size} bits, not {bits}")
     if key.public_key().public_numbers().e != EXPONENT:
         raise BadKeyMaterial(f"the public exponent is not {EXPONENT}")
-    return der.private_der(key)
+    # Only now: it takes long, and the longer the modulus the longer.
+    return der.private_der(_load(material, stored=False))
 
 
 def encrypt_to(spki: bytes, plaintext: bytes, algorithm: str) -> bytes:

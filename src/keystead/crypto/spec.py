@@ -23,17 +23,19 @@ class KeyType(msgspec.Struct, frozen=True):
     it; `check` takes imported material, gives it back in the one form that is stored, and raises
     BadKeyMaterial; `load` takes what the other two returned and gives a key with its abilities.
     `slow` keys use more than about 0.2 ms for one operation, or far more to be generated: their work
-    belongs off the event loop.
+    belongs off the event loop. A `long_check` holds the interpreter for up to a third of a second.
     """
 
     generate: Callable[[], bytes]
     check: Callable[[bytes], bytes]
     load: Callable[[bytes], Key]
     slow: bool
+    long_check: bool = False
 
 
 def _rsa(bits: int) -> KeyType:
-    return KeyType(partial(rsa.generate, bits), partial(rsa.check, bits=bits), rsa.RsaKey, slow=True)
+    make, check = partial(rsa.generate, bits), partial(rsa.check, bits=bits)
+    return KeyType(make, check, rsa.RsaKey, slow=True, long_check=True)
 
 
 def _ecc(spec: str, *, slow: bool) -> KeyType:

@@ -12,7 +12,7 @@ from keystead import errors
 from keystead.crypto import keywrap
 from keystead.crypto.rsa import RsaKey
 from keystead.crypto.secret import SECRET_ACCESS, Opaque, Secret
-from keystead.crypto.spec import KEY_TYPES
+from keystead.keyring.checking import checked
 from keystead.keyring.fresh import FreshPair
 from keystead.keyring.keyring import Keyring
 
@@ -50,7 +50,7 @@ class Offer(Opaque):
             errors.DecryptionFailed: it was not wrapped with this offer's key and algorithm.
             errors.BadKeyMaterial: it is not material for `spec`.
         """
-        return Secret(KEY_TYPES[spec].check(keywrap.unwrap(self._key, wrapped, self._algorithm)))
+        return Secret(checked(spec, keywrap.unwrap(self._key, wrapped, self._algorithm)))
 
 
 def make_offer(

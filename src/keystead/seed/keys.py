@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from keystead import errors
+from keystead.crypto.spec import KEY_TYPES
 from keystead.keyring import Keyring
 from keystead.keys import Key, KeyState
 from keystead.keys import key as keys
@@ -63,7 +64,7 @@ def _new_key(tx: Transaction, keyring: Keyring, account: str, given: SeedKey, no
     if given.material is None:
         key, material_id = with_fresh_material(tx, keyring, key)
     else:
-        material_id = keyring.adopt(tx, key.path, spec.name, given.material)
+        material_id = keyring.adopt(tx, key.path, spec.name, KEY_TYPES[spec.name].check(given.material))
     tx.put(KEYS, key_place(key), msgspec.structs.replace(key, materials=(Material(id=material_id),)))
     tx.bump(f"{account}/{given.region}/keys", 1)
 
