@@ -151,12 +151,18 @@ def running(
     thread.start()
     ready.wait()
     try:
-        yield served, kept["server"].port, kept["server"]
+        yield served, kept["server"].port, kept["loop"]
     finally:
         served.may_read.set()
         kept["loop"].call_soon_threadsafe(stop.set)
         thread.join()
         served.threads.shutdown()
+
+
+def let_turn(loop: asyncio.AbstractEventLoop) -> None:
+    """None, once the loop has looked at what arrived."""
+    for _ in range(3):
+        asyncio.run_coroutine_threadsafe(asyncio.sleep(0), loop).result(20)
 
 
 def test_a_body_beyond_every_limit_on_gathered_ones_arrives_and_the_connection_is_kept() -> None:
@@ -283,6 +289,33 @@ def test_a_client_that_waits_for_leave_gets_it_when_its_body_is_read_and_not_bef
         assert answer.startswith(b"HTTP/1.1 403 ")
         assert b"Connection: close\r\n" in answer
         sender.close()
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("size", [10, 2 * LEAST])
+def test_a_head_that_came_during_the_answer_before_is_followed_by_its_body(loop: str, size: int) -> None:
+    with running(new_loop=LOOPS[loop]) as (served, port, turning):
+        client = socket.create_connection(("127.0.0.1", port), 20)
+        with client, client.makefile("rb") as answer:
+            client.sendall(b"GET /answer HTTP/1.1\r\nHost: x\r\n\r\n")
+            while answer.readline() != b"\r\n":
+                pass
+            client.sendall(b"PUT /x HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % size)
+            let_turn(turning)  # now the head waits, and the connection is not read
+            assert answer.read(COUNT * len(PIECE)) == COUNT * PIECE
+            client.sendall(bytes(size))
+            assert b"200 OK" in answer.readline()
+    assert served.lengths == [size]
+
+
+@pytest.mark.parametrize("head", [b"", b"Expect: 100-continue\r\n"])
+def test_a_client_that_sends_nothing_of_its_body_is_not_waited_for(head: bytes) -> None:
+    with running(Limits(body_timeout=0.1)) as (served, port, _):
+        client = socket.create_connection(("127.0.0.1", port))
+        client.sendall(b"PUT /x HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n%s\r\n" % head)
+        assert served.failed.wait(20)
+        client.close()
+    assert served.failures == ["RequestTimeoutException"]
 
 
 def test_whoever_reads_hears_that_the_client_went_away() -> None:

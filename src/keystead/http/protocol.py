@@ -94,8 +94,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - why it ended changes nothing
         """Forget the connection; an answer that still comes is dropped."""
         if self in self._door.connections:
-            self._phase = Phase.CLOSED
-            self._backlog = b""
+            self._phase, self._backlog = Phase.CLOSED, b""
             self._reader.release()
             self._drop_source()
             self._door.connections.discard(self)
@@ -250,10 +249,13 @@ class Connection(asyncio.Protocol):
     # ------------------------------------------------------------ bodies in pieces
 
     def _continue(self) -> None:
-        """Tell the client that its body is wanted, if it waits for that."""
-        if self._reader.continue_due and self._phase is _HANDLING:
-            self._reader.continue_due = False
-            self._transport.write(CONTINUE)
+        """Tell the client that its body is wanted, if it waits for that; its time to send it begins."""
+        reader = self._reader
+        if reader.inflow is not None and self._phase is _HANDLING:
+            if reader.continue_due:
+                reader.continue_due = False
+                self._transport.write(CONTINUE)
+            self._pace()
 
     def _take_body(self) -> None:
         """Feed the request that is being handled."""
@@ -278,9 +280,8 @@ class Connection(asyncio.Protocol):
         if inflow is None or inflow.full:
             self._stop_reading()
         else:
-            if self._paused:
-                self._read_on()
-            if self._phase is _HANDLING:
+            self._read_on()
+            if self._phase is _HANDLING and not self._reader.continue_due:
                 self.deadline = self._door.monotonic() + self._door.limits.body_timeout
 
     def _stop_reading(self) -> None:
@@ -288,8 +289,9 @@ class Connection(asyncio.Protocol):
         self._transport.pause_reading()
 
     def _read_on(self) -> None:
-        self._paused = False
-        self._transport.resume_reading()
+        if self._paused:
+            self._paused = False
+            self._transport.resume_reading()
 
     def _go_on(self) -> None:
         """Read on: the body's reader has room again."""
@@ -331,8 +333,8 @@ class Connection(asyncio.Protocol):
         """Decide what the connection waits for, now that nothing can be handed over."""
         phase = self._phase
         if phase >= _HANDLING:
-            if self._backlog and self._reader.inflow is not None:
-                self._take_body()
+            if (self._backlog or self._paused) and self._reader.inflow is not None:
+                self._take_body()  # of a head that waited for the answer before, or what came with it
             return
         if self._full:
             self._enter(_WRITING, self._door.limits.body_timeout)
@@ -342,8 +344,7 @@ class Connection(asyncio.Protocol):
         elif self._eof:
             self._close()
         else:
-            if self._paused:
-                self._read_on()
+            self._read_on()
             self._await_input(phase)
 
     def _await_input(self, phase: Phase) -> None:
@@ -392,8 +393,7 @@ class Connection(asyncio.Protocol):
         self._enter(_LINGERING, self._door.limits.linger_timeout)
         if self._transport.can_write_eof():
             self._transport.write_eof()
-        if self._paused:
-            self._read_on()
+        self._read_on()
 
     def _close(self) -> None:
         self._enter(Phase.CLOSING, self._door.limits.body_timeout)
