@@ -268,6 +268,58 @@ def test_nothing_is_connected(kms):
             operation(CustomKeyStoreId="cks-none")
 
 
+EXTERNAL_KEY = {"Origin": "EXTERNAL_KEY_STORE", "XksKeyId": "bb8562717f809024"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "code", "text"),
+    [
+        (EXTERNAL_KEY, "CustomKeyStoreInvalidStateException", "ConnectionState is DISCONNECTED"),
+        (EXTERNAL_KEY | {"CustomKeyStoreId": "cks-none"}, "CustomKeyStoreNotFoundException", "cks-none"),
+        (EXTERNAL_KEY | {"CustomKeyStoreId": None}, "ValidationException", "CustomKeyStoreId is required"),
+        (
+            {"Origin": "AWS_CLOUDHSM", "CustomKeyStoreId": None},
+            "ValidationException",
+            "CustomKeyStoreId is required",
+        ),
+        ({}, "ValidationException", "not valid for keys with Origin AWS_KMS"),
+        ({"Origin": "EXTERNAL"}, "ValidationException", "not valid for keys with Origin EXTERNAL."),
+        ({"Origin": "EXTERNAL_KEY_STORE"}, "ValidationException", "XksKeyId is required"),
+        (EXTERNAL_KEY | {"Origin": "AWS_CLOUDHSM"}, "ValidationException", "XksKeyId"),
+        ({"Origin": "AWS_CLOUDHSM"}, "UnsupportedOperationException", "EXTERNAL_KEY_STORE"),
+        (EXTERNAL_KEY | {"MultiRegion": True}, "UnsupportedOperationException", "single-Region"),
+        (
+            EXTERNAL_KEY | {"KeySpec": "HMAC_256", "KeyUsage": "GENERATE_VERIFY_MAC"},
+            "UnsupportedOperationException",
+            "symmetric",
+        ),
+        (
+            {"Origin": "AWS_KMS", "XksKeyId": "bb8562717f809024", "CustomKeyStoreId": None},
+            "ValidationException",
+            "XksKeyId",
+        ),
+    ],
+)
+def test_a_key_needs_a_key_store_that_is_connected(kms, asked, code, text):
+    known = kms.describe_custom_key_stores()["CustomKeyStores"]
+    store_id = (
+        known[0]["CustomKeyStoreId"]
+        if known
+        else create(kms, "for-keys", XksProxyUriEndpoint="https://keys.example.com")
+    )
+    given = {"CustomKeyStoreId": store_id} | asked
+    with refused(code, text):
+        kms.create_key(**{member: value for member, value in given.items() if value is not None})
+
+
+def test_random_bytes_come_from_no_external_key_store(kms):
+    store_id = create(kms, "no-bytes", XksProxyUriEndpoint="https://bytes.example.com")
+    with refused("UnsupportedOperationException", store_id):
+        kms.generate_random(NumberOfBytes=8, CustomKeyStoreId=store_id)
+    with refused("CustomKeyStoreNotFoundException", "cks-none"):
+        kms.generate_random(NumberOfBytes=8, CustomKeyStoreId="cks-none")
+
+
 def test_delete_frees_name_and_address(kms):
     store_id = create(kms, "gone")
     answer = kms.delete_custom_key_store(CustomKeyStoreId=store_id)

@@ -357,3 +357,26 @@ def test_a_key_needs_every_material_it_has_used(kms, external):
     assert describe(kms, key)["KeyState"] == "PendingImport"
     bring(kms, key, b"m" * 32)
     assert describe(kms, key)["KeyState"] == "Enabled"
+
+
+def test_a_key_shows_the_first_date_on_which_material_that_it_has_used_expires(server, kms, external):
+    key = external()
+    now = dt.datetime.fromtimestamp(int(server.clock.now()), dt.UTC)
+    soon, later = now + dt.timedelta(days=10), now + dt.timedelta(days=20)
+    expires = {"ExpirationModel": "KEY_MATERIAL_EXPIRES"}
+    first = bring(kms, key, b"m" * 32, **expires, ValidTo=later)["KeyMaterialId"]
+    bring(kms, key, b"n" * 32, ImportType="NEW_KEY_MATERIAL", **expires, ValidTo=soon)
+    assert describe(kms, key)["ValidTo"] == later  # what waits for a rotation may still be withdrawn
+    kms.rotate_key_on_demand(KeyId=key["KeyId"])
+    assert describe(kms, key)["ValidTo"] == soon
+    bring(kms, key, b"n" * 32, **FOREVER)
+    shown = describe(kms, key)
+    assert (shown["ExpirationModel"], shown["ValidTo"]) == ("KEY_MATERIAL_EXPIRES", later)
+    bring(kms, key, b"m" * 32, **FOREVER)
+    shown = describe(kms, key)
+    assert shown["ExpirationModel"] == "KEY_MATERIAL_DOES_NOT_EXPIRE"
+    assert "ValidTo" not in shown
+    kms.delete_imported_key_material(KeyId=key["KeyId"], KeyMaterialId=first)
+    assert describe(kms, key)["ExpirationModel"] == "KEY_MATERIAL_DOES_NOT_EXPIRE"
+    kms.delete_imported_key_material(KeyId=key["KeyId"])
+    assert "ExpirationModel" not in describe(kms, key)

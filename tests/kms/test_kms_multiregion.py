@@ -325,6 +325,31 @@ def test_a_rotation_leaves_a_region_without_the_material_waiting(kms, there, new
     assert describe(there, key)["KeyState"] == "Enabled"
 
 
+def test_a_new_replica_delays_the_rotation_until_it_has_the_material_too(
+    kms, there, elsewhere, new_key, replicate, refused
+):
+    first_bytes, second_bytes = os.urandom(32), os.urandom(32)
+    key = new_key(MultiRegion=True, Origin="EXTERNAL")
+    first = bring(kms, key, first_bytes)
+    second = bring(kms, key, second_bytes, ImportType="NEW_KEY_MATERIAL")
+    assert states(kms, key) == {first: "CURRENT", second: "PENDING_ROTATION"}
+    waiting = {first: "CURRENT", second: "PENDING_MULTI_REGION_IMPORT_AND_ROTATION"}
+
+    for replica in (there, elsewhere):
+        replicate(key, region=replica.meta.region_name, state="PendingImport")
+        assert states(kms, key) == states(there, key) == states(replica, key) == waiting
+        with refused("KMSInvalidStateException"):
+            kms.rotate_key_on_demand(KeyId=key["KeyId"])
+        bring(replica, key, first_bytes)
+        bring(replica, key, second_bytes)
+        assert states(kms, key) == states(there, key) == {first: "CURRENT", second: "PENDING_ROTATION"}
+
+    kms.rotate_key_on_demand(KeyId=key["KeyId"])
+    for region in (kms, there, elsewhere):
+        assert describe(region, key)["KeyState"] == "Enabled"
+        assert states(region, key) == {first: "NON_CURRENT", second: "CURRENT"}
+
+
 def test_a_region_that_is_not_served_gets_no_replica(refused):
     with RunningServer(regions=("us-east-1", "eu-west-1")) as server:
         kms = server.client("kms")

@@ -173,6 +173,15 @@ def expired(key: Key, now: float) -> tuple[str, ...]:
     return tuple(m.id for m in key.materials if m.present and m.valid_to is not None and m.valid_to <= now)
 
 
+def first_expiry(key: Key) -> Expiry | None:
+    """When the first of the imported materials that the key has used expires; None if none of them is there."""
+    ends = [m.valid_to for m in key.materials if m.state in _ASSOCIATED and m.import_state == IMPORTED]
+    if not ends:
+        return None
+    earliest = min((end for end in ends if end is not None), default=None)
+    return Expiry(DOES_NOT_EXPIRE if earliest is None else EXPIRES, earliest)
+
+
 def lacks_material(key: Key) -> bool:
     """True for an imported key without all of the material that it has ever used."""
     used = [m for m in key.materials if m.state in _ASSOCIATED]

@@ -15,6 +15,7 @@ from keystead.keys.importing import settled
 from keystead.keys.key import (
     EXTERNAL,
     PENDING_IMPORT,
+    PENDING_MULTI_REGION,
     PENDING_ROTATION,
     PRIMARY,
     REPLICA,
@@ -127,6 +128,14 @@ def matured(primary: Key, replicas: Iterable[Key]) -> Key:
         if own is None or not own.present:
             return primary
     return primary.with_material(_replace(waiting, state=PENDING_ROTATION))
+
+
+def unripe(primary: Key) -> Key:
+    """The primary that is to get one more replica: its new material, which that lacks, is not ready for rotation any more."""
+    waiting = primary.pending
+    if waiting is None or waiting.state == PENDING_MULTI_REGION:
+        return primary
+    return primary.with_material(_replace(waiting, state=PENDING_MULTI_REGION))
 
 
 def created(replica: Key) -> Key:

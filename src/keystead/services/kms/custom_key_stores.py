@@ -25,7 +25,8 @@ def keys_counter(account: str, region: str, store_id: str) -> str:
     return f"{account}/{region}/{store_id}/keys"
 
 
-def _stores(call: Call) -> KeyStores:
+def stores_of(call: Call) -> KeyStores:
+    """The key stores of the caller's account in the Region."""
     return call.tx.get(KEY_STORES, f"{call.account}/{call.region}") or KeyStores()
 
 
@@ -47,7 +48,7 @@ def create_custom_key_store(
 ) -> wire.CreateCustomKeyStoreResponse:
     """Keep the configuration of an external key store; return its id."""
     kind = rules.check_new_members(request)
-    known, name = _stores(call), request.custom_key_store_name or ""
+    known, name = stores_of(call), request.custom_key_store_name or ""
     rules.check_name_free(name, known.stores)
     if kind == rules.CLOUD_HSM:
         raise errors.CloudHsmClusterNotFound(
@@ -86,7 +87,7 @@ def update_custom_key_store(
     call: Call, request: wire.UpdateCustomKeyStoreRequest, _account: Target
 ) -> wire.UpdateCustomKeyStoreResponse:
     """Change a key store's name or how its proxy is reached."""
-    known = _stores(call)
+    known = stores_of(call)
     store = known.find(request.custom_key_store_id or "")
     rules.check_changed_members(request, store)
     others = known.without(store.id).stores
@@ -120,7 +121,7 @@ def delete_custom_key_store(
     call: Call, request: wire.DeleteCustomKeyStoreRequest, _account: Target
 ) -> wire.DeleteCustomKeyStoreResponse:
     """Forget a key store that is disconnected and holds no keys."""
-    known = _stores(call)
+    known = stores_of(call)
     store = known.find(request.custom_key_store_id or "")
     rules.check_disconnected(store)
     if call.tx.count(keys_counter(call.account, call.region, store.id)) > 0:
@@ -137,7 +138,7 @@ def describe_custom_key_stores(
     call: Call, request: wire.DescribeCustomKeyStoresRequest, _account: Target
 ) -> wire.DescribeCustomKeyStoresResponse:
     """Return a page of the account's key stores in the Region, or the one that is named."""
-    shown = [rules.list_entry(store) for store in _asked_for(request, _stores(call))]
+    shown = [rules.list_entry(store) for store in _asked_for(request, stores_of(call))]
     entries, marker = page_list(call, shown, request.limit or _PAGE, request.marker)
     return wire.DescribeCustomKeyStoresResponse(
         custom_key_stores=entries, next_marker=marker, truncated=marker is not None
@@ -168,7 +169,7 @@ def connect_custom_key_store(
     call: Call, request: wire.ConnectCustomKeyStoreRequest, _account: Target
 ) -> wire.ConnectCustomKeyStoreResponse:
     """Refuse: this server has no connection to external key managers."""
-    store = _stores(call).find(request.custom_key_store_id or "")
+    store = stores_of(call).find(request.custom_key_store_id or "")
     raise errors.UnsupportedOperation(
         f"Connecting external key stores is not supported by this server: custom key store {store.id} "
         f"stays {store.state}."
@@ -180,7 +181,7 @@ def disconnect_custom_key_store(
     call: Call, request: wire.DisconnectCustomKeyStoreRequest, _account: Target
 ) -> wire.DisconnectCustomKeyStoreResponse:
     """Disconnect a key store; one that is disconnected already refuses, as in AWS."""
-    known = _stores(call)
+    known = stores_of(call)
     store = known.find(request.custom_key_store_id or "")
     if store.state in {rules.DISCONNECTED, rules.DISCONNECTING}:
         raise errors.CustomKeyStoreInvalidState(

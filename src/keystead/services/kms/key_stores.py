@@ -7,11 +7,12 @@ kept: there are no CloudHSM clusters here that one of the other type could stand
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 
 from keystead import errors
+from keystead.keys.spec import SYMMETRIC_DEFAULT
 from keystead.storage import Table
 from keystead.wire.models import kms as wire
 
@@ -158,6 +159,38 @@ def _check_connectivity(given: set[str], connectivity: str, *, has_service: bool
         _refuse(given, _VPC_MEMBERS, where)
     elif not has_service:
         _require(given, _VPC_MEMBERS[:1], where)
+
+
+def refuse_key(request: wire.CreateKeyRequest, origin: str, known: KeyStores) -> NoReturn:
+    """Say why no key can be created in a key store: what is wrong with the request, or else that none is connected.
+
+    Raises:
+        errors.Validation: Origin, CustomKeyStoreId and XksKeyId do not go together.
+        errors.CustomKeyStoreNotFound: there is no such key store.
+        errors.UnsupportedOperation: a key store holds no such keys, or not this one.
+        errors.CustomKeyStoreInvalidState: it is not connected.
+    """
+    if origin not in {CLOUD_HSM, EXTERNAL}:
+        raise errors.Validation(f"CustomKeyStoreId is not valid for keys with Origin {origin}.")
+    if request.custom_key_store_id is None:
+        raise errors.Validation(f"CustomKeyStoreId is required for keys with Origin {origin}.")
+    if (origin == EXTERNAL) != (request.xks_key_id is not None):
+        raise errors.Validation(
+            "XksKeyId is required for keys with Origin EXTERNAL_KEY_STORE, and valid for no others."
+        )
+    spec = request.key_spec or request.customer_master_key_spec or SYMMETRIC_DEFAULT
+    if spec != SYMMETRIC_DEFAULT or request.multi_region:
+        raise errors.UnsupportedOperation(
+            "Only single-Region symmetric encryption KMS keys can be created in custom key stores."
+        )
+    store = known.find(request.custom_key_store_id)
+    if origin != EXTERNAL:
+        raise errors.UnsupportedOperation(
+            f"Custom key store {store.id} has the type {EXTERNAL}, which is not valid for keys with Origin {origin}."
+        )
+    raise errors.CustomKeyStoreInvalidState(
+        f"Custom key store {store.id} must be connected; its ConnectionState is {store.state}."
+    )
 
 
 def check_disconnected(store: KeyStore) -> None:

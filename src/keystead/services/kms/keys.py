@@ -16,7 +16,9 @@ from keystead.keys import spec as specs
 from keystead.keys.key import Material
 from keystead.keys.state import check_state
 from keystead.keys.tags import check_new_tags
+from keystead.services.kms.custom_key_stores import stores_of
 from keystead.services.kms.facts import bypass_fact, creation_tag_facts, new_key_facts, tagging_at_creation
+from keystead.services.kms.key_stores import refuse_key
 from keystead.services.kms.lending import with_fresh_material
 from keystead.services.kms.metadata import key_metadata
 from keystead.services.kms.paging import page_keys
@@ -65,11 +67,9 @@ def _creation_is_slow(request: wire.CreateKeyRequest, _targets: tuple[Target, ..
     return kind is not None and kind.slow
 
 
-def _check_origin(request: wire.CreateKeyRequest, origin: str) -> None:
+def _check_origin(call: Call, request: wire.CreateKeyRequest, origin: str) -> None:
     if origin in {keys.AWS_CLOUDHSM, keys.EXTERNAL_KEY_STORE} or request.custom_key_store_id is not None:
-        raise errors.UnsupportedOperation(
-            "Keys in custom key stores cannot be created: custom key stores are not connected."
-        )
+        refuse_key(request, origin, stores_of(call))
     if request.xks_key_id is not None:
         raise errors.Validation("XksKeyId is valid only for keys with Origin EXTERNAL_KEY_STORE.")
 
@@ -80,7 +80,7 @@ def create_key(call: Call, request: wire.CreateKeyRequest, *_targets: Target) ->
     spec = specs.spec_named(_requested_spec(request))
     usage = specs.check_usage(spec, request.key_usage)
     origin = request.origin or keys.AWS_KMS
-    _check_origin(request, origin)
+    _check_origin(call, request, origin)
     tags = check_new_tags((tag.tag_key or "", tag.tag_value or "") for tag in request.tags or ())
     policy = checked_policy(
         call,

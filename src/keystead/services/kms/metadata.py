@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from keystead import arn
 from keystead.keys import Key, KeyState
-from keystead.keys import key as keys
 from keystead.keys import spec as specs
+from keystead.keys.importing import first_expiry
 from keystead.wire.models import kms as wire
 
 _ALGORITHM_MEMBER = {
@@ -27,8 +27,7 @@ def algorithm_members(key: Key) -> dict[str, list[str]]:
 
 def key_metadata(key: Key) -> wire.KeyMetadata:
     """The metadata that DescribeKey, CreateKey and ReplicateKey answer."""
-    material = key.current
-    imported = material is not None and material.import_state == keys.IMPORTED and key.origin == keys.EXTERNAL
+    expiry = first_expiry(key)
     waiting = key.state == KeyState.PENDING_REPLICA_DELETION
     return wire.KeyMetadata(
         aws_account_id=key.account,
@@ -40,10 +39,10 @@ def key_metadata(key: Key) -> wire.KeyMetadata:
         key_usage=key.usage,
         key_state=key.state,
         deletion_date=key.deletion_date,
-        valid_to=material.valid_to if material and imported else None,
+        valid_to=None if expiry is None else expiry.valid_to,
         origin=key.origin,
         custom_key_store_id=key.custom_key_store_id,
-        expiration_model=material.expiration_model if material and imported else None,
+        expiration_model=None if expiry is None else expiry.model,
         key_manager=key.manager,
         customer_master_key_spec=key.spec,
         key_spec=key.spec,

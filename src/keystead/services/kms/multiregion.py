@@ -14,7 +14,7 @@ from keystead.api.schedule import DueCall, DueEvent, put_due
 from keystead.keyring import Keyring
 from keystead.keys import Key, KeyState
 from keystead.keys import key as keys
-from keystead.keys.multiregion import check_primary, created, placed, replica_of
+from keystead.keys.multiregion import check_primary, created, placed, replica_of, unripe
 from keystead.keys.state import check_state
 from keystead.keys.tags import check_new_tags
 from keystead.services.kms.events import synchronized_events
@@ -29,7 +29,7 @@ from keystead.services.kms.facts import (
 )
 from keystead.services.kms.metadata import key_metadata
 from keystead.services.kms.policies import checked_policy
-from keystead.services.kms.relatives import key_in, place_all, relatives, store_key
+from keystead.services.kms.relatives import key_in, place_all, relatives, spread, store_key
 from keystead.services.kms.rotation import put_due_rotation
 from keystead.services.kms.tables import KEYS, key_place
 from keystead.services.kms.targets import named_key
@@ -79,6 +79,14 @@ def _check_room(call: Call, key: Key, region: str) -> None:
         raise errors.LimitExceeded(
             f"The account has reached its quota of {call.quotas.keys} KMS keys in Region {region}."
         )
+
+
+def _unripe(call: Call, key: Key) -> Key:
+    """The primary, whose new material waits for the new replica to have it too, as its relatives then know."""
+    changed = unripe(key)
+    if changed is not key:
+        spread(call.tx, call.keyring, changed)
+    return changed
 
 
 def _store_replica(call: Call, primary: Key, replica: Key) -> Key:
@@ -137,6 +145,7 @@ def replicate_key(
         key.account,
         bypass_lockout_check=bool(request.bypass_policy_lockout_safety_check),
     )
+    key = _unripe(call, key)
     replica = replica_of(
         key, region, now=call.now, policy=policy.text, description=request.description or "", tags=tags
     )
