@@ -81,7 +81,7 @@ FURTHER: Final = {
 }
 """What operations take besides the permission of their own name, by service; None: no permission at all."""
 
-WORDS: Final = {"key": "the key", "alias": "the alias", "*": "`*`"}
+WORDS: Final = {"key": "the key", "alias": "the alias", "principal": "the retiring principal", "*": "`*`"}
 
 
 # -------------------------------------------------------------------------------- columns

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from principals import put_principals
 
-from keystead.testing import RunningServer
+from keystead.testing import RunningServer, allow
 
 THEIRS = "444455556666"
 THEIR_ROOT = f"arn:aws:iam::{THEIRS}:root"
@@ -520,6 +520,23 @@ def test_retirable_grants_are_found_across_accounts(kms, server, key, refused, n
     assert elsewhere.list_retirable_grants(RetiringPrincipal=THEIR_ROOT)["Grants"] == []
     with refused("ValidationException"):
         kms.list_retirable_grants()
+
+
+def test_listing_what_is_retirable_is_asked_on_the_retiring_principal(server, kms, key, refused):
+    retirers = [server.user(name).arn for name in ("retirer-one", "retirer-two")]
+    for retirer in retirers:
+        kms.create_grant(
+            KeyId=key["KeyId"], GranteePrincipal=retirer, RetiringPrincipal=retirer, Operations=["Encrypt"]
+        )
+    policy = allow("kms:ListRetirableGrants", resource=retirers[0])
+    lister = server.user("lister", {"list": policy}).client()
+    assert len(lister.list_retirable_grants(RetiringPrincipal=retirers[0])["Grants"]) == 1
+    with refused(
+        "AccessDeniedException",
+        f"User: {server.user('lister').arn} is not authorized to perform: kms:ListRetirableGrants on resource: "
+        f"{retirers[1]} because no identity-based policy allows the kms:ListRetirableGrants action",
+    ):
+        lister.list_retirable_grants(RetiringPrincipal=retirers[1])
 
 
 # -------------------------------------------------------------- RevokeGrant, RetireGrant

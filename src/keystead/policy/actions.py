@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 import msgspec
 
-Target = Literal["key", "alias", "*"]
+Target = Literal["key", "alias", "principal", "*"]
 
 KEY_CHECK_KEYS: Final = (
     "kms:CallerAccount",
@@ -113,7 +113,7 @@ _ROWS: Final[tuple[tuple[str, tuple[Target, ...], bool, tuple[str, ...]], ...]] 
     ("ListKeyRotations", _KEY, False, ()),
     ("ListKeys", _STAR, False, ()),
     ("ListResourceTags", _KEY, False, ()),
-    ("ListRetirableGrants", _STAR, False, ()),
+    ("ListRetirableGrants", ("principal",), False, ()),  # API reference; the Service Authorization Reference has none
     ("PutKeyPolicy", _KEY, False, ("kms:BypassPolicyLockoutSafetyCheck", "kms:PolicyName")),
     ("ReEncryptFrom", _KEY, True, (*_CONTEXT, *_ALIAS, "kms:ReEncryptOnSameKey")),
     ("ReEncryptTo", _KEY, True, (*_CONTEXT, *_ALIAS, "kms:ReEncryptOnSameKey")),

@@ -21,7 +21,7 @@ from keystead.services.kms import grant_terms as terms_of
 from keystead.services.kms.grant_terms import Facts, Terms, list_entry, names_account
 from keystead.services.kms.paging import make_marker, page_index, read_marker
 from keystead.services.kms.tables import GRANTS, KEYS, key_place, retirer_prefix
-from keystead.services.kms.targets import named_key, on_account, on_key
+from keystead.services.kms.targets import named_key, on_key
 from keystead.services.kms.use import GRANT_TOKEN, check_dry_run, check_grant_tokens, open_grant_token
 from keystead.storage import Table, Transaction
 from keystead.wire.models import kms as wire
@@ -225,11 +225,8 @@ def _page_of_grants(
     return rows, None
 
 
-@operation("ListRetirableGrants", targets=on_account("ListRetirableGrants"))
-def list_retirable_grants(
-    call: Call, request: wire.ListRetirableGrantsRequest, _account: Target
-) -> wire.ListGrantsResponse:
-    """Return a page of the Region's grants, on keys of any account, that a principal may retire."""
+def _retirable_targets(call: Call, request: wire.ListRetirableGrantsRequest) -> tuple[Target, ...]:
+    """What is asked on is the retiring principal (ListRetirableGrants in the API reference), whatever that may retire."""
     if (request.retiring_principal is None) == (request.retiring_service_principal is None):
         raise errors.Validation(
             "You must specify either RetiringPrincipal or RetiringServicePrincipal, but not both."
@@ -241,6 +238,15 @@ def list_retirable_grants(
             f"User: {call.caller.arn} is not authorized to perform: kms:ListRetirableGrants on resource: "
             f"{retiring} because no resource-based policy allows the kms:ListRetirableGrants action"
         )
+    return (Target("kms:ListRetirableGrants", retiring, call.account),)
+
+
+@operation("ListRetirableGrants", targets=_retirable_targets)
+def list_retirable_grants(
+    call: Call, request: wire.ListRetirableGrantsRequest, target: Target
+) -> wire.ListGrantsResponse:
+    """Return a page of the Region's grants, on keys of any account, that a principal may retire."""
+    retiring = target.resource
     limit = min(request.limit or _PAGE, _LONGEST_PAGE)
     prefix = retirer_prefix(call.region, retiring)
     return _answer(*page_index(call, GRANTS, "retirer", prefix, limit=limit, marker=request.marker))
