@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import http.client
 import json
+import math
 import os
 import random
 import statistics
@@ -38,6 +39,8 @@ from keystead.seed.identities import AccessKey
 ACCOUNT, ACCESS_KEY_ID, SECRET = "000000000000", "AKIDSCALE00000000000", "scale-secret"
 CHUNK = 2000
 USED = 10_000
+RESTING, LOOK = 0.01, 5.0
+"""The share of a core that a server takes which has nothing to do, and the seconds in which that is seen."""
 TICK = os.sysconf("SC_CLK_TCK")
 KEYSTEAD = Path(sys.executable).with_name("keystead")
 
@@ -101,6 +104,18 @@ class Server:
         """Resident megabytes."""
         lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
         return int(next(line for line in lines if line.startswith("VmRSS")).split()[1]) / 1024
+
+    def rest(self) -> None:
+        """None once what the start left to be done is done, with what it took on stdout."""
+        began, before, spent = time.perf_counter(), self.cpu(), math.inf
+        while spent > RESTING:
+            started = self.cpu()
+            time.sleep(LOOK)
+            spent = (self.cpu() - started) / LOOK
+        took, cpu = time.perf_counter() - began, self.cpu() - before
+        print(
+            f"{len(self.ids)} keys: at rest after {took:.0f} s and {cpu:.1f} s of CPU, {self.memory():.0f} MiB"
+        )
 
     def stop(self) -> None:
         self.process.terminate()
@@ -233,6 +248,7 @@ def main() -> int:
                 print(
                     f"{len(server.ids)} keys: ready in {server.ready_after:.2f} s, {server.memory():.0f} MiB idle"
                 )
+                server.rest()
             if not arguments.only:
                 use_each(many)
             compare(few, many, arguments.rounds, arguments.requests)

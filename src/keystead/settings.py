@@ -54,6 +54,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_buffered: Annotated[
         int, _about("Bytes of large request bodies that are received at a time, all connections together.")
     ] = 64 * 1024 * 1024
+    read_ahead: Annotated[
+        int,
+        _about(
+            "Bytes of records of keys and aliases that a worker reads before anybody asks for them, and keeps packed; 0 reads "
+            "none. A hundred thousand keys with an alias each take some 32 MiB."
+        ),
+    ] = 64 * 1024 * 1024
     rate_limits: Annotated[
         tuple[str, ...],
         _about(
@@ -284,8 +291,9 @@ def _require_some(settings: Settings) -> None:
     ):
         if getattr(settings, name) < 1:
             raise errors.SettingsError(f"{name} must be at least 1")
-    if settings.brake_objects < 0:
-        raise errors.SettingsError("brake_objects must be 0 or more")
+    for name in ("brake_objects", "read_ahead"):
+        if getattr(settings, name) < 0:
+            raise errors.SettingsError(f"{name} must be 0 or more")
     if not 0 <= settings.inline_objects <= MOST_INLINE:
         raise errors.SettingsError(f"inline_objects must be from 0 to {MOST_INLINE}")
 

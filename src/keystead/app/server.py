@@ -35,6 +35,7 @@ from keystead.api.waiting import is_brief
 from keystead.api.watching import watching_of
 from keystead.app.deployments import journal_of
 from keystead.app.pools import Pools
+from keystead.app.tables import TABLES
 from keystead.app.upkeep import Chores, Upkeep
 from keystead.audit.commit import Committer
 from keystead.audit.custody import name_log, open_log_keys
@@ -70,7 +71,7 @@ from keystead.services.s3.garbage import Collector
 from keystead.services.s3.holdings import BucketHoldings
 from keystead.services.sts import STS
 from keystead.settings import Settings
-from keystead.storage import Store
+from keystead.storage import ReadAhead, Store
 from keystead.wire.http import Request, Response
 
 SERVICES = {
@@ -242,6 +243,7 @@ class App:
                 figures=self.figures,
                 watching=self._watching,
                 collector=self._collector,
+                ahead=ReadAhead(self.store, TABLES, self.settings.read_ahead),
                 pools=self._pools,
             )
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from typing import Final
 
 import msgspec
@@ -19,12 +20,16 @@ from keystead.audit.sequencing import Sequencing
 from keystead.services.accessanalyzer.follower import Follower
 from keystead.services.cloudtrail.courier import Courier
 from keystead.services.s3.garbage import Collector
-from keystead.storage import Store
+from keystead.storage import ReadAhead, Store
 
 log = structlog.get_logger("keystead")
 
 _TICK: Final = 1.0
 """Seconds between looks at what is due."""
+_READING: Final = 0.1
+"""Seconds of a look in which records are read ahead."""
+_READ: Final = 60.0
+"""Seconds from when all is read ahead until what changed is read."""
 
 
 class Chores(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +44,7 @@ class Chores(msgspec.Struct, frozen=True, kw_only=True):
     figures: Figures
     watching: Watching | None
     collector: Collector
+    ahead: ReadAhead
     pools: Pools
 
 
@@ -49,6 +55,7 @@ class Upkeep:
         self._chores = chores
         self._kick = asyncio.Event()
         self._timer: asyncio.Task[None] | None = None
+        self._rests_until = 0.0
 
     def start(self) -> None:
         """None; the first look is under way."""
@@ -105,6 +112,13 @@ class Upkeep:
             chores.watching.tick()
         if leads:
             chores.collector.tick(chores.pools.calls.executor)
+        if time.monotonic() >= self._rests_until:
+            await asyncio.get_running_loop().run_in_executor(chores.pools.upkeep, self._read_ahead)
+
+    def _read_ahead(self) -> None:
+        until = time.monotonic() + _READING
+        if self._chores.ahead.go_on(lambda: time.monotonic() < until):
+            self._rests_until = time.monotonic() + _READ
 
     async def _pause(self) -> None:
         """None, when it is time to look again."""

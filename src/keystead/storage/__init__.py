@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 import msgspec
 
+from keystead.storage.ahead import ReadAhead
 from keystead.storage.backend import Backend, Batch, digest
 from keystead.storage.cache import Recent
 from keystead.storage.memory import MemoryBackend
@@ -45,6 +46,7 @@ __all__ = [
     "Batch",
     "MemoryBackend",
     "NotInMemoryError",
+    "ReadAhead",
     "Recent",
     "SqliteBackend",
     "Store",

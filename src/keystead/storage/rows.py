@@ -12,6 +12,7 @@ from keystead.errors import StorageTampered
 from keystead.storage.backend import Backend, digest
 from keystead.storage.barrier import describe
 from keystead.storage.cache import Recent
+from keystead.storage.shelf import Shelves
 from keystead.storage.table import R, Table
 from keystead.storage.transaction import Entry
 from keystead.storage.tree import NUMBER_BYTES, Nodes, node_place
@@ -49,6 +50,8 @@ class Rows:
         self._records: Recent[tuple[str, str], Entry] = Recent(most)
         self._ranges = Ranges(view.state, {}, {})
         self._interrupted = 0  # the thread that is not to wait for single records
+        self.shelves = Shelves()
+        """Records that were read ahead, of tables that are read `together`; whoever reads ahead replaces the whole."""
 
     def lookup(self, table: Table[Any], key: str) -> Entry:
         """The record with this key as it is committed now; what `Transaction.get` asks.
@@ -71,9 +74,15 @@ class Rows:
         """The record whose entry is not there, or perhaps not the newest. Apart: a closure makes a function slower."""
         # One that is in memory only has to be found in its leaf again.
         interrupted = table.together and self._interrupted == get_ident()
-        if interrupted and self._records.peek((table.name, key)) is None:
+        if interrupted and not self._has(table, key):
             raise NotInMemoryError(table, key)
         return self._view.consistent(lambda state: self.read_entry(state, table, key))
+
+    def _has(self, table: Table[Any], key: str) -> bool:
+        """Whether the record is in memory, decoded or packed, unless it was changed."""
+        if self._records.peek((table.name, key)) is not None:
+            return True
+        return self.shelves.around(table.place(key)) is not None
 
     @contextlib.contextmanager
     def interrupting(self) -> Iterator[None]:
@@ -142,6 +151,10 @@ class Rows:
             if known is not None and known.digest == version:
                 self._remember(state, table, [known])
                 return known
+            ahead = self._ahead(table, place, version)
+            if ahead is not None:
+                self._remember(state, table, [ahead])
+                return ahead
             sealed = self._backend.get(place)
         entry = self._verified(state, table, place, version, sealed)
         if version is not None:
@@ -262,14 +275,22 @@ class Rows:
         return state, entries, None if last else stop
 
     def _known(self, table: Table[Any], places: list[bytes], versions: list[bytes]) -> list[Entry]:
-        """The rows, if every one of them is in the cache in this version; else none."""
+        """The rows, if every one of them is in memory in this version; else none."""
         entries = []
         for place, version in zip(places, versions, strict=True):
             entry = self._records.peek((table.name, table.key(place)))
             if entry is None or entry.digest != version:
+                entry = self._ahead(table, place, version)
+            if entry is None:
                 return []
             entries.append(entry)
         return entries
+
+    def _ahead(self, table: Table[Any], place: bytes, version: bytes | None) -> Entry | None:
+        """The record if it was read ahead in this version, which the tree has for it: it was proved and opened then."""
+        shelf = self.shelves.around(place) if table.together else None
+        value = None if shelf is None or version is None else shelf.value(version)
+        return None if value is None else Entry(place, version, table.decode(value))
 
     def _verified(
         self, state: State, table: Table[Any], place: bytes, version: bytes | None, sealed: bytes | None

@@ -73,7 +73,7 @@ class Table(Generic[R]):
     small ones share. Such a table has no indexes, which would have to read what is replaced.
 
     With `together` true, who asks for a record that is not in memory may be interrupted, and asks again when it is read
-    together with what others asked for (`Rows.interrupting`).
+    together with what others asked for (`Rows.interrupting`). Such tables hold what requests name, and are read ahead (`ReadAhead`).
     """
 
     __slots__ = ("_decode", "_rows", "evident", "indexes", "name", "record", "remembered", "together")
