@@ -12,6 +12,7 @@ from keystead.app.deployments import (
     first_credential,
     open_or_create,
     open_store,
+    starting,
 )
 from keystead.app.server import SERVICES, WORKER, App, accounts, build
 from keystead.app.tables import TABLES
@@ -30,4 +31,5 @@ __all__ = [
     "first_credential",
     "open_or_create",
     "open_store",
+    "starting",
 ]

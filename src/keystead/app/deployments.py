@@ -7,6 +7,8 @@ A data directory holds `seal.key` (file seal), `root.sealed`, `store.db` with SQ
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from keystead import errors
@@ -22,7 +24,7 @@ from keystead.clock import Clock
 from keystead.entropy import Entropy
 from keystead.identity import Credential
 from keystead.identity.credential import new_access_key
-from keystead.seal import SEALS, Seal, SealOptions, create_root, next_root, seal_name, unseal
+from keystead.seal import SEALS, Seal, SealOptions, create_root, next_root, seal_name, steady, unseal
 from keystead.seal.file import FileSeal
 from keystead.services.s3 import expiring
 from keystead.settings import Settings
@@ -81,8 +83,26 @@ def _create(directory: Path, options: SealOptions, name: str, entropy: Entropy) 
         return open_store(directory, seal, entropy)
 
 
-def open_store(directory: Path, seal: Seal, entropy: Entropy | None = None) -> Store:
+@contextmanager
+def starting(directory: Path) -> Iterator[None]:
+    """A block in which a server opens the store and takes its journal; nobody changes the root key meanwhile.
+
+    Who changes it asks first whether a server has a journal: one that came in between would go on with the old root key.
+
+    Raises:
+        errors.OperatorError: the directory cannot be made or opened.
+    """
+    _make_private(directory)
+    with steady(directory):
+        yield
+
+
+def open_store(
+    directory: Path, seal: Seal, entropy: Entropy | None = None, *, changing: bool = False
+) -> Store:
     """The deployment's store, also beside a running server; close it after use.
+
+    `changing`: the caller has the turn in which what protects the root key is changed.
 
     Raises:
         errors.SealError: the seal does not open the root key.
@@ -91,8 +111,13 @@ def open_store(directory: Path, seal: Seal, entropy: Entropy | None = None) -> S
     path = directory / STORE
     if not path.exists():  # opening it would make an empty one
         raise errors.StorageError(f"{directory} holds no deployment: {STORE} is missing")
+    with nullcontext() if changing else steady(directory):
+        return _opened(directory, seal, entropy)
+
+
+def _opened(directory: Path, seal: Seal, entropy: Entropy | None) -> Store:
     root = unseal(directory, seal)
-    backend = BACKENDS["sqlite"].open(path)
+    backend = BACKENDS["sqlite"].open(directory / STORE)
     try:
         try:
             return Store.open(backend, root, entropy)

@@ -40,7 +40,7 @@ def begin_anew(
     not compared by `audit verify --state` any more until it changes.
     """
     entropy, settings = SystemEntropy(), settings_from(given)
-    with quiet(data_dir, "this"), opened(data_dir, the_seal(data_dir, passphrase_file)) as store:
+    with opened(data_dir, the_seal(data_dir, passphrase_file)) as store, quiet(data_dir, "this"):
         gone = evidence_missing(data_dir, store)
         if not gone:
             raise Failed("no evidence is missing that the store knows of; see `keystead audit verify`")

@@ -30,7 +30,7 @@ from keystead.cli.verify import evidence_missing
 from keystead.entropy import SystemEntropy
 from keystead.keyring import Keyring
 from keystead.keyring.keyring import ROOTS
-from keystead.seal import FileSeal, Seal, private
+from keystead.seal import FileSeal, Seal, private, steady
 from keystead.services.cloudtrail.delivery import turn
 from keystead.services.kms.tables import KEYS
 from keystead.storage import Store
@@ -74,11 +74,12 @@ def create(
     """
     if file.exists():
         raise Failed(f"{file} exists already; a backup is never overwritten")
-    seal = the_seal(data_dir, passphrase_file)
-    try:
-        manifest = _written(file, data_dir, seal, with_seal_key=with_seal_key)
-    except _LogBegan:  # as it does once in a deployment's life
-        manifest = _written(file, data_dir, seal, with_seal_key=with_seal_key)
+    with steady(data_dir):  # key, root key and store of one moment
+        seal = the_seal(data_dir, passphrase_file)
+        try:
+            manifest = _written(file, data_dir, seal, with_seal_key=with_seal_key)
+        except _LogBegan:  # as it does once in a deployment's life
+            manifest = _written(file, data_dir, seal, with_seal_key=with_seal_key)
     if output == "json":
         show({"file": str(file), "manifest": manifest})
         return

@@ -18,7 +18,7 @@ from keystead import errors
 from keystead.app import open_store
 from keystead.audit.disk import Lock
 from keystead.cli.output import Failed
-from keystead.seal import SEALS, PassphraseSeal, Seal, SealOptions, seal_name, unseal
+from keystead.seal import SEALS, PassphraseSeal, Seal, SealOptions, seal_name, steady, unseal
 from keystead.seal.seal import no_passphrase
 from keystead.storage import Store
 
@@ -139,17 +139,14 @@ def _opens(directory: Path, passphrase: str) -> bool:
 
 @contextlib.contextmanager
 def opened(directory: Path, seal: Seal) -> Iterator[Store]:
-    """A block with the deployment's store open.
+    """A block with the deployment's store open; a change of what protects the root key waits for its end.
 
     Raises:
         errors.SealError: the seal does not open the root key.
         errors.StorageError: there is no store, or it does not open.
     """
-    store = open_store(directory, seal)
-    try:
+    with steady(directory), contextlib.closing(open_store(directory, seal)) as store:
         yield store
-    finally:
-        store.close()
 
 
 # ------------------------------------------------------------------------------ server

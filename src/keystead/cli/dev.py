@@ -63,16 +63,18 @@ def dev(**options: Any) -> None:
     entropy = SystemEntropy()
     directory = Path(tempfile.mkdtemp(prefix="keystead-")) if settings.ephemeral else Path(settings.data_dir)
     try:
-        store = apps.ephemeral_store(entropy) if settings.ephemeral else _open(settings, entropy)
-        clock = _clock(settings, directory)
-        if seed is not None:
-            apply_seed(store, Keyring.open(store, entropy), seed, clock.now(), entropy)
-        credential = apps.first_credential(store, settings, clock, entropy)
-        if settings.workers > 1:
+        with apps.starting(directory):
+            store = apps.ephemeral_store(entropy) if settings.ephemeral else _open(settings, entropy)
+            clock = _clock(settings, directory)
+            if seed is not None:
+                apply_seed(store, Keyring.open(store, entropy), seed, clock.now(), entropy)
+            credential = apps.first_credential(store, settings, clock, entropy)
+            several = settings.workers > 1
+            app = None if several else apps.build(settings, store, directory, clock=clock, entropy=entropy)
+        if app is None:
             store.close()
             _supervise(settings, sock, credential)
             return
-        app = apps.build(settings, store, directory, clock=clock, entropy=entropy)
         if not settings.manual_clock:
             forget_moved(directory)
         run(app, sock, tls=None, on_ready=lambda port: _announce(settings, credential, port))
@@ -90,9 +92,10 @@ def _supervise(settings: Settings, sock: socket.socket, credential: Credential) 
 def _work(settings: Settings, worker: Worker) -> None:
     """Be one of several workers."""
     directory, entropy = Path(settings.data_dir), SystemEntropy()
-    store = _open(settings, entropy)
-    clock = _clock(settings, directory)
-    app = apps.build(settings, store, directory, clock=clock, entropy=entropy, worker=worker.name)
+    with apps.starting(directory):
+        store = _open(settings, entropy)
+        clock = _clock(settings, directory)
+        app = apps.build(settings, store, directory, clock=clock, entropy=entropy, worker=worker.name)
     if not settings.manual_clock:
         forget_moved(directory)
     run(app, worker.socket, tls=None, on_ready=worker.announce)

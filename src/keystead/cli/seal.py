@@ -27,6 +27,7 @@ from keystead.seal import (
     FileSeal,
     PassphraseSeal,
     Seal,
+    changing,
     next_root,
     promote_root,
     rekey,
@@ -124,20 +125,32 @@ def rekey_command(
         raise click.UsageError("--new-passphrase-file is for the passphrase seal")
     with opened(data_dir, old):
         pass  # before anything is changed, it must open
-    if new_root_key:
-        _replace_root(data_dir, old)
-    elif (data_dir / _NEXT).exists():
-        raise Failed(f"a change of the root key was interrupted: complete it with --new-root-key; {_NOTHING}")
-    if wanted == FileSeal.name:
-        _to_file(data_dir, old)
-    else:
-        rekey(data_dir, old, PassphraseSeal(asker(new_passphrase_file, "New passphrase", confirm=True)))
+    ask = asker(new_passphrase_file, "New passphrase", confirm=True)
+    if wanted != FileSeal.name:
+        ask()  # nobody else waits for a person
+    with changing(data_dir, _say_waiting):
+        if seal_name(data_dir) != old.name:
+            raise Failed(f"another command changed the seal meanwhile; {_NOTHING}")
+        if new_root_key:
+            _replace_root(data_dir, old)
+        elif (data_dir / _NEXT).exists():
+            raise Failed(
+                f"a change of the root key was interrupted: complete it with --new-root-key; {_NOTHING}"
+            )
+        if wanted == FileSeal.name:
+            _to_file(data_dir, old)
+        else:
+            rekey(data_dir, old, PassphraseSeal(ask))
     print(f"The root key of {data_dir} is wrapped anew by the {wanted} seal.")
     if wanted != FileSeal.name and old.name == FileSeal.name:
         print(
             f"{data_dir / SEAL_KEY} no longer opens it; backups made before now do need that file: move it to "
             "where you keep it for them, or delete it."
         )
+
+
+def _say_waiting() -> None:
+    click.echo("Waiting for a backup, or whatever else reads the root key now, to come to its end.", err=True)
 
 
 def _to_file(directory: Path, old: Seal) -> None:
@@ -173,7 +186,7 @@ def _replace_root(directory: Path, current: Seal) -> None:
     A server that holds the old one would not find the next epoch, so that none may run.
     """
     with quiet(directory, "a new root key"):
-        store = open_store(directory, current)
+        store = open_store(directory, current, changing=True)
         try:
             if not _complete(directory, current):
                 root = SystemEntropy().random(ROOT_BYTES)

@@ -61,8 +61,9 @@ def serve(**options: Any) -> None:
     configure_logging(settings)
     worker = this_worker()
     if worker is not None:
-        store = open_store(directory, seal_with(directory, worker.passphrase))
-        app = apps.build(settings, store, directory, clock=SystemClock(), worker=worker.name)
+        with apps.starting(directory):
+            store = open_store(directory, seal_with(directory, worker.passphrase))
+            app = apps.build(settings, store, directory, clock=SystemClock(), worker=worker.name)
         forget_moved(directory)
         run(app, worker.socket, tls=tls, on_ready=worker.announce)
         return
@@ -91,14 +92,16 @@ def _serve(settings: Settings, options: dict[str, Any], directory: Path, tls: ss
     asked = asker(_passphrase_file(settings)) if successor is None else successor.passphrase
     ask = functools.cache(asked)  # a person is asked once
     sock = listening_socket(settings) if successor is None else successor.socket
-    store = open_store(directory, seal_with(directory, ask))
-    told = ask() if settings.seal == PassphraseSeal.name else ""
+    several = settings.workers > 1 and successor is None
+    with apps.starting(directory):
+        store = open_store(directory, seal_with(directory, ask))
+        told = ask() if settings.seal == PassphraseSeal.name else ""
+        app = None if several else apps.build(settings, store, directory, clock=SystemClock())
     renew = _Renewal(options, directory, told)
     announce = functools.partial(_announce, settings)
-    if settings.workers > 1 and successor is None:
+    if app is None:
         store.close()  # opened to tell a wrong passphrase now
         sys.exit(Supervisor(settings.workers, sock, sys.argv[1:], told, renew).run(announce))
-    app = apps.build(settings, store, directory, clock=SystemClock())
     forget_moved(directory)
     kept = sock.dup()
     ready = announce if successor is None else successor.announce

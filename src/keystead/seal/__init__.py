@@ -11,6 +11,7 @@ from keystead.seal.file import FileSeal
 from keystead.seal.passphrase import PassphraseSeal
 from keystead.seal.root import create_root, next_root, promote_root, rekey, seal_name, stage_root, unseal
 from keystead.seal.seal import ROOT_BYTES, Cost, Seal, SealOptions
+from keystead.seal.turns import changing, steady
 
 SEALS: Mapping[str, Callable[[SealOptions], Seal]] = MappingProxyType(
     {
@@ -28,11 +29,13 @@ __all__ = [
     "PassphraseSeal",
     "Seal",
     "SealOptions",
+    "changing",
     "create_root",
     "next_root",
     "promote_root",
     "rekey",
     "seal_name",
     "stage_root",
+    "steady",
     "unseal",
 ]
