@@ -57,7 +57,7 @@ class Beside:
     def _run(self, options):
         try:
             commands.rekey_command.callback(**options)
-        except (Exception, SystemExit) as error:
+        except (Exception, SystemExit) as error:  # noqa: BLE001  told by the thread that waits
             self._failures.append(error)
         finally:
             self._stands.set()

@@ -1,24 +1,31 @@
 """Evidence that ages, beside a running server and by command: archived, held, pruned, and verified afterwards."""
 
+import itertools
 import json
 import os
 import threading
+import time
 
 import msgspec
 import pytest
 from click.testing import CliRunner
 
 from keystead.api.usage import USES_UP_TO
+from keystead.audit import verify
 from keystead.audit.custody import open_log_keys
 from keystead.audit.event import event_time
 from keystead.audit.index import Index
 from keystead.audit.journal import Journal
 from keystead.audit.logfiles import LogFiles
 from keystead.audit.sink import sink_of
+from keystead.cli import journals
+from keystead.cli.deployment import opened, the_seal
 from keystead.cli.main import cli
+from keystead.entropy import SystemEntropy
 from keystead.keyring import Keyring
 from keystead.services.cloudtrail.delivery import Route, deliver, trails_of, turn
-from keystead.services.cloudtrail.retention import planned
+from keystead.services.cloudtrail.retention import planned, prune
+from keystead.settings import Settings
 from keystead.testing import RunningServer
 from keystead_verify.main import run
 
@@ -231,3 +238,36 @@ def test_before_what_goes_is_told_nothing_goes(data):
     keystead("audit", "retention", "apply", "--data-dir", data, *days)
     assert len(segments(data)) < len(before[1])
     assert keystead("audit", "verify", "--data-dir", data)
+
+
+@pytest.mark.parametrize("command", [("audit", "verify"), ("doctor",)])
+@pytest.mark.parametrize("at", [1, 2])
+def test_a_check_takes_nothing_for_missing_that_goes_by_its_age_meanwhile(monkeypatch, data, command, at):
+    """A server that looks at what is old enough leaves it to its next look, whatever the check has come to."""
+    given = settings(data, archive_bucket=None)
+    with RunningServer(data, **given) as server:
+        settled(server)
+    before, pruned, steps = segments(data), [], itertools.count(1)
+    with opened(data, the_seal(data, None)) as store:
+        keyring, index = Keyring.open(store, SystemEntropy()), Index(data)
+        index.catch_up()
+        route = Route(store, keyring, index, None, data)
+
+        def look():
+            return prune(route, Settings(**given), time.time(), SystemEntropy())
+
+        def meanwhile(step):
+            def stepped(*arguments):
+                found = step(*arguments)
+                if next(steps) == at:
+                    pruned.append(look())
+                return found
+
+            return stepped
+
+        monkeypatch.setattr(journals, "check", meanwhile(journals.check))
+        monkeypatch.setattr(verify, "known_pruned", meanwhile(verify.known_pruned))
+        assert "FAIL" not in keystead(*command, "--data-dir", data).upper()
+        assert pruned == [None]
+        assert look().segments
+        assert segments(data)[0] not in before[:-2]

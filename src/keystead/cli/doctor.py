@@ -23,6 +23,7 @@ from cryptography.hazmat.backends.openssl import backend
 from keystead import errors
 from keystead.app import STORE
 from keystead.audit.index import Index
+from keystead.audit.turns import unpruned
 from keystead.audit.verify import LogChecked
 from keystead.cli import journals
 from keystead.cli.deployment import (
@@ -97,7 +98,8 @@ def doctor(
     Works beside a running server.
     """
     subject = Subject(data_dir, passphrase_file, settings_from(options), tls_cert)
-    findings = [finding for check in CHECKS for finding in check(subject)]
+    with unpruned(data_dir):
+        findings = [finding for check in CHECKS for finding in check(subject)]
     if output == "json":
         show(findings)
     else:

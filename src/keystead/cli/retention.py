@@ -90,7 +90,8 @@ def apply_(*, data_dir: Path, passphrase_file: Path | None, output: str, **given
         try:
             if archive is not None:
                 archive.run()
-            done = soon(data_dir, lambda: prune(route, settings, clock_of(data_dir).now(), entropy))
+            now = clock_of(data_dir).now()
+            done = soon(data_dir, lambda: prune(route, settings, now, entropy, wait=True))
         except OSError as error:
             raise Failed(f"{data_dir} cannot be written: {error.strerror}") from None
         if done is not None:

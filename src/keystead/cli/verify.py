@@ -22,6 +22,7 @@ from keystead.audit.custody import known_log_keys
 from keystead.audit.logfiles import LOG
 from keystead.audit.missing import missing
 from keystead.audit.state import StateCheck, StateChecked
+from keystead.audit.turns import unpruned
 from keystead.audit.verify import LogChecked, check_log
 from keystead.cli import journals
 from keystead.cli.deployment import data_dir_unless_other_option, opened, passphrase_option, the_seal, workers
@@ -140,10 +141,22 @@ def verified(
     Raises:
         errors.OperatorError: the store cannot be opened or read.
     """
+    kept = {str(path): _text(path) for path in checkpoints}
+    with unpruned(directory):
+        return _verified(directory, passphrase_file, kept, journals_only=journals_only, state=state)
+
+
+def _verified(
+    directory: Path,
+    passphrase_file: Path | None,
+    kept: Mapping[str, str],
+    *,
+    journals_only: bool,
+    state: bool,
+) -> Verified:
     checked, findings = _journals(directory)
     if journals_only:
         return Verified(journals=checked, findings=findings)
-    kept = {str(path): _text(path) for path in checkpoints}
     anchor = max((journal.anchor for journal in checked), default=0)
     try:
         with opened(directory, the_seal(directory, passphrase_file)) as store:

@@ -87,7 +87,7 @@ class Courier:
         if not self._settings.retention_days or now - self._pruned < _PRUNING:
             return
         done = prune(self._route, self._settings, now, self._entropy)
-        if done is not None:  # else there is no log yet
+        if done is not None:  # else there is no log yet, or somebody checks it
             self._pruned = now
             LogFiles(self._route.directory).tidy(done.size)
             log.info("pruned", bundles=done.pruned.bundles, segments=len(done.segments))

@@ -20,6 +20,7 @@ from keystead.audit.logkeys import LogKeys
 from keystead.audit.notes import add_event, run_dated
 from keystead.audit.prune import Plan, Rules, carry_out, plan
 from keystead.audit.pruned import known_pruned
+from keystead.audit.turns import pruning
 from keystead.entropy import Entropy, new_uuid
 from keystead.errors import SettingsError
 from keystead.services.cloudtrail.delivery import Route, trails_of
@@ -73,13 +74,22 @@ def planned(route: Route, settings: Settings, keys: LogKeys, now: float) -> Plan
     return plan(route.directory, files, OsDisk(), known_pruned(files, keys), rules, now)
 
 
-def prune(route: Route, settings: Settings, now: float, entropy: Entropy) -> Plan | None:
+def prune(
+    route: Route, settings: Settings, now: float, entropy: Entropy, *, wait: bool = False
+) -> Plan | None:
     """What was pruned; as `planned`. The caller has the turn.
+
+    None also while somebody checks the evidence, who would take for missing what goes; with `wait` that is waited for.
 
     Raises:
         as `planned`.
         OSError: the disk refuses; the next run goes on.
     """
+    with pruning(route.directory, wait=wait) as mine:
+        return _prune(route, settings, now, entropy) if mine else None
+
+
+def _prune(route: Route, settings: Settings, now: float, entropy: Entropy) -> Plan | None:
     keys = open_log_keys(route.store, entropy)
     doing = planned(route, settings, keys, now)
     if doing is None:
