@@ -261,6 +261,46 @@ def test_a_log_that_is_removed_under_the_server_is_not_begun_anew(tmp_path, jour
     assert not (tmp_path / "log/head").exists()
 
 
+@pytest.mark.parametrize("count", [0, 1, 256])
+def test_a_log_that_is_removed_while_nothing_comes_is_missed_and_goes_on_when_it_is_put_back(
+    tmp_path, journals, count
+):
+    """Nothing is written into another directory from memory, with no record to add and with the next one."""
+    one = sequencer(tmp_path)
+    journals[0].append([event(number) for number in range(count)])
+    one.run()
+    (tmp_path / "log").rename(tmp_path / "elsewhere")
+    with pytest.raises(LogError, match="log/head was removed or changed beside the server"):
+        one.run()
+    journals[0].append([event(count)])
+    with pytest.raises(LogError, match="log/head is gone"):
+        one.run()
+    assert not (tmp_path / "log/head").exists()
+    (tmp_path / "elsewhere").rename(tmp_path / "log")
+    assert one.run() == 1
+    assert sorted(logged(tmp_path)) == expected(tmp_path, "w0")
+
+
+def test_an_older_log_that_is_put_back_under_the_server_is_not_continued(tmp_path, journals):
+    """Others may have seen the newer one; several workers' records could come into another order."""
+    one = sequencer(tmp_path)
+    journals[0].append([event(1)])
+    one.run()
+    shutil.copytree(tmp_path / "log", tmp_path / "older")
+    journals[0].append([event(2)])
+    one.run()
+    (tmp_path / "log").rename(tmp_path / "newer")
+    (tmp_path / "older").rename(tmp_path / "log")
+    with pytest.raises(LogError, match="log/head was removed or changed beside the server"):
+        one.run()
+    with pytest.raises(LogError, match="log/head is of 1 entries, 2 were published: it was put back"):
+        one.run()
+    shutil.rmtree(tmp_path / "log")
+    (tmp_path / "newer").rename(tmp_path / "log")
+    journals[0].append([event(3)])
+    assert one.run() == 1
+
+
 @pytest.mark.parametrize("missing", [["head"], ["head", "checkpoint"]])
 def test_a_log_whose_head_is_missing_is_not_begun_anew(tmp_path, journals, missing):
     journals[0].append([event(1)])

@@ -157,6 +157,8 @@ class Sequencer:
         try:
             if self._head is None:
                 self._resume()
+            else:
+                self._expect_in_place()
             return self._add(even=even)
         except BaseException:
             self._head, self._cursors = None, {}  # the next run begins from what is on the disk
@@ -166,10 +168,23 @@ class Sequencer:
         """Begin from the head on disk; a log that does not fit it is not continued."""
         head = self._files.head() or self._begin()
         checkpoint = open_checkpoint(head.checkpoint, [self._signer.key])
+        if checkpoint.size < self._size:
+            raise LogError(
+                f"log/head is of {checkpoint.size} entries, {self._size} were published: it was put back"
+            )
         if root_of(checkpoint.size, self._files.read) != checkpoint.root:
             raise LogError("the tiles at the log's edge are not those of log/head")
         self._files.repair(head)
         self._head, self._size, self._begun = head, checkpoint.size, True
+
+    def _expect_in_place(self) -> None:
+        """Nothing, if what was published last still stands there; else nobody else could go on from it, or prove by it.
+
+        Raises:
+            LogError: it does not; the next run goes on if it was put back.
+        """
+        if self._files.head() != self._head:
+            raise LogError("log/head was removed or changed beside the server")
 
     def _begin(self) -> Head:
         """The head of the log without entries: it is told of before the first tile is written.
