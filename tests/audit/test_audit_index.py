@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import tempfile
@@ -63,23 +64,40 @@ def test_all_who_come_first_at_once_find_an_index(root):
     with ThreadPoolExecutor(6) as pool:
         for _ in range(40):
             assert list(pool.map(first, range(6))) == [{}] * 6
-            assert [file.name for file in (root / "log").iterdir()] == ["index.db"]
+            assert sorted(file.name for file in (root / "log").iterdir()) == ["index.db", "index.lock"]
             assert (root / "log" / "index.db").stat().st_mode & 0o777 == 0o600
             (root / "log" / "index.db").unlink()
 
 
 def test_no_folder_comes_and_goes_where_others_may_walk(root, monkeypatch):
     """`Path.rglob`, which many use, raises where a folder is gone by the time that it looks into it."""
-    seen, link = [], os.link
+    seen, rename = [], Path.rename
 
     def looking(source, target):
         seen.extend(path for path in (root / "log").iterdir() if path.is_dir())
-        link(source, target)
+        return rename(source, target)
 
-    monkeypatch.setattr("keystead.audit.index.os.link", looking)
+    monkeypatch.setattr(Path, "rename", looking)
     assert Index(root).positions() == {}
     assert seen == []
-    assert [file.name for file in (root / "log").iterdir()] == ["index.db"]
+
+
+def test_an_index_is_made_where_there_are_no_hard_links(root, monkeypatch):
+    """exFAT and some network mounts refuse them so."""
+
+    def refused(_source, _target):
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "link", refused)
+    assert Index(root).positions() == {}
+
+
+def test_an_index_that_a_crash_left_half_made_is_made_anew(root):
+    (root / "log").mkdir()
+    for name in ("index.new", "index.new-wal", "index.db-wal", "index.db-shm"):
+        (root / "log" / name).write_bytes(b"left")
+    assert Index(root).positions() == {}
+    assert sorted(file.name for file in (root / "log").iterdir()) == ["index.db", "index.lock"]
 
 
 def test_takes_in_what_came_since_and_nothing_twice(root, journal):

@@ -1,5 +1,7 @@
+import errno
 import io
 import json
+import os
 import tarfile
 from hashlib import sha256
 
@@ -31,6 +33,25 @@ def packed(tmp_path):
     target = tmp_path / "backup.tar"
     archive.pack(target, source, manifest(CONTENT))
     return target
+
+
+@pytest.mark.parametrize("told", [errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS])
+def test_a_backup_is_made_where_there_are_no_hard_links_and_replaces_nothing(
+    tmp_path, packed, monkeypatch, told
+):
+    """On a stick, or a network share, as each file system refuses them."""
+
+    def refused(_source, _target):
+        raise OSError(told, os.strerror(told))
+
+    monkeypatch.setattr(os, "link", refused)
+    archive.pack(tmp_path / "stick.tar", tmp_path / "source", manifest(CONTENT))
+    assert (tmp_path / "stick.tar").read_bytes() == packed.read_bytes()
+    (tmp_path / "there.tar").write_bytes(b"older")
+    with pytest.raises(Failed, match="exists already; a backup is never overwritten"):
+        archive.pack(tmp_path / "there.tar", tmp_path / "source", manifest(CONTENT))
+    assert (tmp_path / "there.tar").read_bytes() == b"older"
+    assert not list(tmp_path.glob("*.partial"))
 
 
 def unpacked(path, directory):

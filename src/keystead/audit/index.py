@@ -7,10 +7,11 @@ many, are hashed.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -108,8 +109,7 @@ class Index:
         except (
             IndexUnavailable
         ):  # damaged: whoever has it open goes on with the old file until it opens it again
-            for suffix in ("", "-wal", "-shm"):
-                self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+            _remove(self.path)
         return self.catch_up().events
 
     def forget_pruned(self) -> int:
@@ -152,20 +152,17 @@ class Index:
 
         While one process turns a file to WAL, SQLite lets others not wait but fail.
         """
-        from tempfile import mkstemp  # noqa: PLC0415  needed once in the life of a deployment
-
         self.path.parent.mkdir(mode=0o700, exist_ok=True)
-        # Of directories that come and go whoever walks through the data directory would hear as of errors.
-        descriptor, begun = mkstemp(prefix="index-", dir=self.path.parent)
-        os.close(descriptor)
-        try:
-            with _opened(Path(begun)):
+        with _turn(self.path.with_suffix(".lock")):
+            if self.path.exists():  # another was first
+                return
+            begun = self.path.with_suffix(".new")
+            _remove(begun)
+            os.close(os.open(begun, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+            with _opened(begun):
                 pass
-            with suppress(FileExistsError):  # another was first
-                os.link(begun, self.path)
-        finally:
-            for suffix in ("", "-wal", "-shm"):
-                Path(begun + suffix).unlink(missing_ok=True)
+            _remove(self.path)  # of one that was removed SQLite's other files would be taken for this one's
+            begun.rename(self.path)
 
     def take_in(self, intake: Intake, most: int | None, source: Source | None = None) -> Progress:
         """As `catch_up`, over a connection that is open; from the journals, or from what tells of them.
@@ -254,6 +251,23 @@ def _oldest(root: Path, worker: str, disk: Disk) -> int:
     """The number of the first record that the worker's journal still has."""
     segments = headers(disk, directory_of(root, worker), worker)
     return segments[0].first_index if segments else 0
+
+
+def _remove(path: Path) -> None:
+    """None; neither the file is there nor those that SQLite has beside it."""
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+@contextmanager
+def _turn(path: Path) -> Iterator[None]:
+    """A block for one at a time; a hard link would need no file of its own, but not every file system has them."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ store itself when it is opened.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import os
@@ -19,6 +20,7 @@ from typing import IO, Final
 import msgspec
 
 from keystead.cli.output import Failed
+from keystead.seal.private import sync_directory
 
 MANIFEST: Final = "manifest.json"
 VERSION: Final = 1
@@ -28,6 +30,8 @@ _NAMES: Final = re.compile(
     r"log/(?:head|checkpoint|pruned|tile/(?:entries|[0-9]{1,2})/(?:x[0-9]{3}/)*[0-9]{3}(?:\.p/[0-9]{1,3})?)"
 )
 _MOST_MANIFEST: Final = 64 << 20
+_NO_LINKS: Final = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS})
+"""What file systems without hard links say, as on sticks and network shares."""
 _CHUNK: Final = 1 << 20
 
 
@@ -75,15 +79,32 @@ def pack(target: Path, directory: Path, manifest: Manifest) -> None:
                         _add(archive, entry.name, content)
             file.flush()
             os.fsync(handle)
-        # Unlike a rename, a link never replaces what somebody else has put there meanwhile.
-        os.link(partial, target)
-        partial.unlink()
+        _place(partial, target)
     except FileExistsError:
         partial.unlink(missing_ok=True)
         raise Failed(f"{target} exists already; a backup is never overwritten") from None
     except OSError as error:
         partial.unlink(missing_ok=True)
         raise Failed(f"{target} cannot be written: {error.strerror}") from None
+
+
+def _place(partial: Path, target: Path) -> None:
+    """None; the file stands at the new `target`, and never in the place of what somebody else has put there meanwhile.
+
+    Raises:
+        OSError: something is there, or it cannot be.
+    """
+    try:
+        os.link(partial, target)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        # A crash behind this leaves an empty file, which no command takes for a backup.
+        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        partial.rename(target)
+    else:
+        partial.unlink()
+    sync_directory(target.parent)
 
 
 def _add(archive: tarfile.TarFile, name: str, content: IO[bytes]) -> None:
