@@ -123,6 +123,33 @@ def test_a_database_that_was_put_back_is_told_with_what_it_lacks(data_dir, tmp_p
     assert any(line.startswith("state: alias: the record that ") and "CreateAlias" in line for line in found)
 
 
+def test_after_a_crash_a_database_put_back_by_a_single_change_is_found(tmp_path):
+    """Each group in the journal tells the store's commit: what the store learns of journals later is not needed for it."""
+    copies = [tmp_path / f"{number}.db" for number in range(5)]
+    with RunningServer(tmp_path / "data") as server:
+        client = server.client()
+        key = client.create_key()["KeyMetadata"]["KeyId"]
+        server.store.backup(copies[0])
+        for copy, change in zip(
+            copies[1:],
+            (client.disable_key, client.enable_key, client.enable_key_rotation, client.schedule_key_deletion),
+            strict=True,
+        ):
+            change(KeyId=key)
+            server.store.backup(copy)
+        shutil.copytree(tmp_path / "data", tmp_path / "crashed")  # nothing was closed
+    for number, copy in enumerate(copies):
+        for path in (tmp_path / "crashed").glob("store.db*"):
+            path.unlink()
+        shutil.copy(copy, tmp_path / "crashed" / "store.db")
+        found = findings(tmp_path / "crashed")
+        if copy == copies[-1]:
+            assert found == ()
+        else:
+            assert found[0].startswith("the database was put back: it is at commit "), number
+            assert any("wrote something else" in line for line in found), number
+
+
 def test_a_database_that_was_put_back_and_served_on_is_found_once_the_journal_is_back(data_dir, tmp_path):
     """Neither the number of its commits nor its own tree tells: the evidence of the time between does."""
     shutil.copytree(data_dir, tmp_path / "old")
