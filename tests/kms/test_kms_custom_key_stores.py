@@ -342,6 +342,9 @@ def test_key_stores_come_in_pages_and_are_ten_at_most(kms):
     found += page["CustomKeyStores"]
     assert "NextMarker" not in page
     assert [one["CustomKeyStoreId"] for one in found] == created
+    marker = kms.describe_custom_key_stores(Limit=4)["NextMarker"]
+    with refused("InvalidMarkerException"):
+        kms.describe_custom_key_stores(CustomKeyStoreId=created[0], Marker=marker)
     with refused("InvalidMarkerException"):
         kms.describe_custom_key_stores(Marker="nonsense")
 

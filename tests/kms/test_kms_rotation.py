@@ -143,6 +143,12 @@ def test_the_list_comes_in_pages(kms, new_key, refused):
     assert "NextMarker" not in rest
     with refused("InvalidMarkerException"):
         kms.list_key_rotations(KeyId=key["KeyId"], Marker="made up")
+    with refused("InvalidMarkerException"):
+        kms.list_key_rotations(KeyId=new_key()["KeyId"], Marker=page["NextMarker"])
+    with refused("InvalidMarkerException"):  # the same key's, of another list
+        kms.list_key_rotations(
+            KeyId=key["KeyId"], IncludeKeyMaterial="ALL_KEY_MATERIAL", Marker=page["NextMarker"]
+        )
 
 
 # -------------------------------------------------------------------------------- automatic

@@ -92,6 +92,10 @@ def test_tags_come_in_pages(kms, refused, new_key):
     assert found == [tag(f"k{number}", str(number)) for number in range(7)]
     with refused("InvalidMarkerException"):
         kms.list_resource_tags(KeyId=key["KeyId"], Marker="nonsense")
+    given, other = kms.list_resource_tags(KeyId=key["KeyId"], Limit=3)["NextMarker"], new_key()
+    for elsewhere in (kms.list_resource_tags, kms.list_key_policies, kms.list_key_rotations):
+        with refused("InvalidMarkerException"):
+            elsewhere(KeyId=other["KeyId"], Marker=given)
 
 
 def test_tags_follow_the_keys_state(kms, refused, new_key):

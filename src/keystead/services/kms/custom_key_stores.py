@@ -139,7 +139,8 @@ def describe_custom_key_stores(
 ) -> wire.DescribeCustomKeyStoresResponse:
     """Return a page of the account's key stores in the Region, or the one that is named."""
     shown = [rules.list_entry(store) for store in _asked_for(request, stores_of(call))]
-    entries, marker = page_list(call, shown, request.limit or _PAGE, request.marker)
+    scope = request.custom_key_store_id or request.custom_key_store_name or ""
+    entries, marker = page_list(call, shown, request.limit or _PAGE, request.marker, scope)
     return wire.DescribeCustomKeyStoresResponse(
         custom_key_stores=entries, next_marker=marker, truncated=marker is not None
     )

@@ -83,12 +83,14 @@ def page_index(
     return rows, make_marker(call, f"{text[len(prefix) :]}\0{where}", prefix)
 
 
-def page_list(call: Call, items: list[T], limit: int, marker: str | None) -> tuple[list[T], str | None]:
-    """The same for a list that is complete in memory; the position is an index into it."""
-    start = int(read_marker(call, marker) or 0)
+def page_list(
+    call: Call, items: list[T], limit: int, marker: str | None, scope: str
+) -> tuple[list[T], str | None]:
+    """The same for a list that is complete in memory, of what `scope` names; the position is an index into it."""
+    start = int(read_marker(call, marker, scope) or 0)
     rows = items[start : start + limit]
     end = start + limit
-    return rows, make_marker(call, str(end)) if end < len(items) else None
+    return rows, make_marker(call, str(end), scope) if end < len(items) else None
 
 
 def _context(call: Call, scope: str) -> str:

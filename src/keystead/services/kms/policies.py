@@ -124,10 +124,11 @@ def put_key_policy(call: Call, request: wire.PutKeyPolicyRequest, target: Target
 
 @operation("ListKeyPolicies", targets=on_key("ListKeyPolicies"))
 def list_key_policies(
-    call: Call, request: wire.ListKeyPoliciesRequest, _target: Target
+    call: Call, request: wire.ListKeyPoliciesRequest, target: Target
 ) -> wire.ListKeyPoliciesResponse:
     """Return the names of the key's policies: a key has one, always called `default`."""
-    names, marker = page_list(call, [DEFAULT], request.limit or _LONGEST_PAGE, request.marker)
+    limit = request.limit or _LONGEST_PAGE
+    names, marker = page_list(call, [DEFAULT], limit, request.marker, target.resource)
     return wire.ListKeyPoliciesResponse(policy_names=names, next_marker=marker, truncated=marker is not None)
 
 

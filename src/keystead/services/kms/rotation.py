@@ -147,7 +147,8 @@ def list_key_rotations(
     rotation.check_rotatable(key)
     everything = request.include_key_material == _ALL
     materials = [m for m in key.materials if everything or m.rotation_date is not None]
-    rows, marker = page_list(call, materials, request.limit or _LIMIT, request.marker)
+    scope = f"{key.arn} {everything}"
+    rows, marker = page_list(call, materials, request.limit or _LIMIT, request.marker, scope)
     return wire.ListKeyRotationsResponse(
         rotations=[_entry(key, m) for m in rows], next_marker=marker, truncated=marker is not None
     )

@@ -56,7 +56,7 @@ def list_resource_tags(
     """Return a page of the key's tags."""
     tags = [wire.Tag(tag_key=key, tag_value=value) for key, value in target.found.tags.items()]
     limit = min(request.limit or _LONGEST_PAGE, _LONGEST_PAGE)
-    shown, marker = page_list(call, tags, limit, request.marker)
+    shown, marker = page_list(call, tags, limit, request.marker, target.resource)
     return wire.ListResourceTagsResponse(tags=shown, next_marker=marker, truncated=marker is not None)
 
 
