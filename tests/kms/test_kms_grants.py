@@ -352,6 +352,34 @@ def test_a_grant_permits_another_account_at_once(kms, theirs, key, refused):
         theirs.decrypt(CiphertextBlob=blob)
 
 
+def test_the_id_alone_names_another_accounts_key_to_what_decrypts(kms, theirs, key, refused, new_key):
+    blob = kms.encrypt(KeyId=key["KeyId"], Plaintext=b"x")["CiphertextBlob"]
+    other = kms.encrypt(KeyId=new_key()["KeyId"], Plaintext=b"x")["CiphertextBlob"]
+    own = new_key(theirs)["KeyId"]
+    with refused("AccessDeniedException"):
+        theirs.decrypt(CiphertextBlob=blob, KeyId=key["KeyId"])
+    grant(kms, key, Operations=["Decrypt", "Encrypt", "ReEncryptFrom", "ReEncryptTo"])
+    answer = theirs.decrypt(CiphertextBlob=blob, KeyId=key["KeyId"])
+    assert (answer["Plaintext"], answer["KeyId"]) == (b"x", key["Arn"])
+    answer = theirs.re_encrypt(CiphertextBlob=blob, SourceKeyId=key["KeyId"], DestinationKeyId=own)
+    assert answer["SourceKeyId"] == key["Arn"]
+    with refused("DryRunOperationException"):
+        theirs.decrypt(CiphertextBlob=blob, KeyId=key["KeyId"], DryRun=True)
+    # Nothing but the ciphertext says whose key it is.
+    ask = {"DryRun": True, "DryRunModifiers": ["IGNORE_CIPHERTEXT"]}
+    for use in (
+        lambda: theirs.encrypt(KeyId=key["KeyId"], Plaintext=b"x"),
+        lambda: theirs.decrypt(CiphertextBlob=other, KeyId=key["KeyId"]),
+        lambda: theirs.decrypt(CiphertextBlob=b"made up", KeyId=key["KeyId"]),
+        lambda: theirs.decrypt(KeyId=key["KeyId"], **ask),
+        lambda: theirs.re_encrypt(CiphertextBlob=blob, DestinationKeyId=key["KeyId"]),
+    ):
+        with refused(
+            "NotFoundException", f"Key 'arn:aws:kms:us-east-1:{THEIRS}:key/{key['KeyId']}' does not exist"
+        ):
+            use()
+
+
 def test_a_made_up_grant_token_is_refused(kms, key, refused):
     for token in ("nonsense", "bm9uc2Vuc2U="):
         with refused("InvalidGrantTokenException"):

@@ -120,12 +120,20 @@ def ciphertext_target(
 
     Raises:
         errors.InvalidCiphertext: no key is named and no key here made the blob.
+        errors.NotFound, errors.AccessDenied, errors.InvalidArn: as `named_key`.
     """
-    if named is not None:
-        return named_key(call, permission, named, aliases=True, context=dict(context or {}), facts=facts)
-    key = _maker(call, blob)
-    if key is None:
-        raise errors.InvalidCiphertext
+    if named is None:
+        key = _maker(call, blob)
+        if key is None:
+            raise errors.InvalidCiphertext
+    else:
+        try:
+            return named_key(call, permission, named, aliases=True, context=dict(context or {}), facts=facts)
+        except errors.NotFound:
+            # Decrypt in the API reference: the id alone will do for another account's key, since the ciphertext says whose.
+            key = _maker(call, blob)
+            if key is None or key.id != named:
+                raise
     return Target(permission, key.arn, key.account, key, None, context, facts, from_ciphertext=True)
 
 
