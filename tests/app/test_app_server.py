@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 
 from keystead.api.scheduler import Scheduler
 from keystead.app import build, open_or_create
+from keystead.audit import sequencing
 from keystead.audit.logfiles import LogFiles
 from keystead.entropy import SystemEntropy
 from keystead.seal import SealOptions
@@ -159,6 +160,7 @@ def test_a_stop_during_the_first_look_at_what_is_due_leaves_the_log_whole(tmp_pa
             await asyncio.Event().wait()
 
         monkeypatch.setattr(Scheduler, "run", look)
+        monkeypatch.setattr(sequencing, "_STUBBORN", 600.0)  # a slow machine may take long to start a process
         await app.start()
         await looking.wait()
         await app.stop()

@@ -143,6 +143,53 @@ def test_an_end_right_after_the_start_leaves_nothing_out(tmp_path, journal, monk
     sound(tmp_path, 10)
 
 
+class Ending:
+    """A thread and a process that take so many steps of 20 seconds to end, and tell of each, or do not."""
+
+    def __init__(self, monkeypatch, one, steps, *, silent):
+        self.one, self.left, self.silent, self.now, self.killed = one, steps, silent, 0.0, False
+        monkeypatch.setattr(module.time, "monotonic", lambda: self.now)
+        one._thread = one._process = self
+
+    def is_alive(self):
+        return self.left > 0
+
+    def join(self, _patience=None):
+        self.now, self.left = self.now + 20, self.left - 1
+        if not self.silent:
+            self.one._heard = self.now
+
+    def kill(self):
+        self.killed = True
+
+
+@pytest.mark.parametrize(("silent", "killed"), [(False, False), (True, True)])
+def test_a_process_that_works_is_waited_for_and_one_that_says_nothing_is_not(
+    tmp_path, monkeypatch, silent, killed
+):
+    """On a slow machine, or far behind, it may take its time to write what is durable; a kill would leave that out."""
+    ending = Ending(monkeypatch, one := Sequencing(Work(str(tmp_path), KEYS)), 6, silent=silent)
+    one.stop()
+    assert ending.killed == killed
+
+
+def test_an_order_to_end_that_finds_the_socket_full_is_given_again(tmp_path, monkeypatch, ends):
+    ours, theirs = ends
+    one = Sequencing(Work(str(tmp_path), KEYS))
+    one._channel = ours
+    for _ in range(100_000):
+        one.nudge()
+
+    class Reading(Ending):
+        def join(self, _patience=None):
+            while (message := theirs.hear(0)) is not None:
+                self.left = 0 if message == Stop() else self.left
+
+    ending = Reading(monkeypatch, one, 1, silent=True)
+    one.stop()
+    assert not ending.killed
+
+
 def test_a_worker_that_never_led_has_no_process(tmp_path):
     one = Sequencing(Work(str(tmp_path), KEYS))
     one.nudge()
@@ -318,6 +365,17 @@ def test_whoever_takes_no_messages_keeps_nobody_waiting(ends):
     one, _ = ends
     for _ in range(100_000):
         one.tell(Report("log behind: " + "x" * 1000))
+
+
+def test_what_was_told_before_an_end_is_heard_though_not_all_was_read_there(ends):
+    """As when two orders to end cross with the last report, which tells that the log is begun."""
+    one, other = ends
+    one.tell(Stop())
+    other.tell(Report("ok"))
+    other.close()
+    assert one.hear() == Report("ok")
+    with pytest.raises(EOFError):
+        one.hear()
 
 
 def test_the_end_of_the_other_side_is_heard(ends):

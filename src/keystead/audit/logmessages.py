@@ -35,7 +35,10 @@ class Stop(msgspec.Struct, frozen=True, tag="stop"):
 
 
 class Report(msgspec.Struct, frozen=True, tag="report"):
-    """How the process fares: `ok`, or why the log is behind; and why the index is, empty if it is not."""
+    """How the process fares: `ok`, or why the log is behind; and why the index is, empty if it is not.
+
+    The state is empty before the first run: the process is there, and no more is known.
+    """
 
     state: str
     index: str = ""
@@ -87,8 +90,11 @@ class Channel:
         """
         if not self._poll.poll(None if patience is None else max(0.0, patience) * 1000):
             return None
-        data = b""
-        with suppress(ConnectionResetError):  # closed before it had read all
+        try:
+            data = self._socket.recv(_LONGEST)
+        except (
+            ConnectionResetError
+        ):  # it closed before it had read all; Linux tells so once, before what it told
             data = self._socket.recv(_LONGEST)
         if not data:
             raise EOFError

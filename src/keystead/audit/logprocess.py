@@ -89,7 +89,7 @@ class LogProcess:
         self._index = Filling(Index(self._directory), handed.parts)
         self._complete = False
         self._allowed = 0.0  # seconds of CPU time that the index may take although calls come in
-        self._report = Report("ok")
+        self._report = Report("")
         self._nudged = self._stopping = False
 
     def run(self) -> None:
@@ -122,6 +122,7 @@ class LogProcess:
             except (JournalError, OSError) as error:
                 self._tell(state=f"log behind: {error}")
             else:
+                self._tell()  # that it is alive: the first run may take long
                 return True
             self._wait(time.monotonic())
         return False

@@ -34,7 +34,7 @@ _PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 5.0
 """Seconds before another start after a process that lived shortly, and their growth's end."""
 _STUBBORN: Final = 30.0
-"""Seconds after which a process that was told to stop is killed; the next start goes on where it was."""
+"""Seconds without a word after which a process that was told to stop is killed; the next start goes on where it was."""
 
 
 def sequencing_of(directory: Path, keys: LogKeys, witnesses: tuple[str, ...], store: Store) -> Sequencing:
@@ -92,11 +92,13 @@ class Sequencing:
     def stop(self) -> None:
         """None, once the process has done a last run and ended; blocks for as long as that takes."""
         self._ending.set()
-        self._order(Stop())
         thread = self._thread
         if thread is None:
             return
-        thread.join(_STUBBORN)
+        told = time.monotonic()
+        while thread.is_alive() and time.monotonic() - max(told, self._heard) < _STUBBORN:
+            self._order(Stop())  # again and again: a socket that is full of nudges takes none
+            thread.join(_PAUSE)
         process = self._process
         if thread.is_alive() and process is not None:
             log.error("the log's process did not end and was killed")
@@ -171,7 +173,8 @@ class Sequencing:
                 if message.state == "ok":
                     self._work = msgspec.structs.replace(self._work, begun=True)
                     self._note_begun()
-                self._tell(message.state)
+                if message.state:
+                    self._tell(message.state)
                 self._tell_of_index(message.index)
             elif isinstance(message, Line):
                 (log.error if message.level == "error" else log.warning)(message.event, **message.details)
