@@ -1,11 +1,12 @@
-"""What encryption costs a client of S3: one gateway that seals and one that does not, on one disk, and moto beside them.
+"""What encryption costs a client of S3: one gateway that seals and one that does not, on one disk, and others beside them.
 
     python bench/s3.py [--bytes N] [--rounds N]
 
 Each server is a process of its own; the rounds alternate between them, and a client in this process sends signed URLs
 over kept connections. `plain` is the same server with nothing but sealing and opening taken out. For each kind of request
-it prints the median on the clock, that of the server's CPU time, and both as a multiple of `plain`. Objects ask for
-SSE-KMS with a bucket key. Small objects have a bench of their own (`s3_small.py`).
+it prints the median on the clock, that of the server's CPU time, and both as a multiple of `plain`; also how many times as
+fast as moto it is. Objects ask for SSE-KMS with a bucket key. `floor` and `disk` are the least that any server can do
+(`s3_floor.py`). Small objects have a bench of their own (`s3_small.py`).
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-KINDS = ("plain", "sealed", "moto")
+import s3_floor
+
+KINDS = ("plain", "sealed", "moto", "floor", "disk")
 MIB = 1 << 20
 SMALL = 4096
 HEADERS = {
@@ -48,6 +51,9 @@ def serve(kind: str, directory: str) -> None:
         host, port = server.get_host_and_port()
         print(json.dumps({"url": f"http://{host}:{port}", "key": "x", "secret": "y"}), flush=True)
         sys.stdin.read()
+        return
+    if kind in s3_floor.KINDS:
+        s3_floor.serve(kind, Path(directory))
         return
     import asyncio  # noqa: PLC0415  only in this child
 
@@ -195,6 +201,7 @@ def large(servers: list[Served], size: int, rounds: int) -> dict[str, Any]:
             "server cpu ms": round(1000 * cpu),
             "times plain": round(wall / medians[what, "plain"][0], 2),
             "cpu times plain": round(cpu / medians[what, "plain"][1], 2),
+            "times as fast as moto": round(medians[what, "moto"][0] / wall, 2),
         }
         for (what, kind), (wall, cpu) in medians.items()
     }
