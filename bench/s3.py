@@ -4,8 +4,8 @@
 
 Each server is a process of its own; the rounds alternate between them, and a client in this process sends signed URLs
 over kept connections. `plain` is the same server with nothing but sealing and opening taken out. For each kind of request
-it prints the median on the clock, that of the server's CPU time, and both as a multiple of `plain`; also how many times as
-fast as moto it is. Objects ask for SSE-KMS with a bucket key. `floor` and `disk` are the least that any server can do
+it prints the median on the clock, the mean of the server's CPU time (which is counted in steps of 10 ms), and both as a multiple
+of `plain`; also how many times as fast as moto it is. Objects ask for SSE-KMS with a bucket key. `floor` and `disk` are the least that any server can do
 (`s3_floor.py`). Small objects have a bench of their own (`s3_small.py`).
 """
 
@@ -178,7 +178,7 @@ def measured(server: Served, act: Callable[[], None]) -> tuple[float, float]:
 
 
 def large(servers: list[Served], size: int, rounds: int) -> dict[str, Any]:
-    """Medians for one object of `size` bytes, put and got over one connection."""
+    """What was measured for one object of `size` bytes, put and got over one connection."""
     body = os.urandom(size)
     taken: dict[tuple[str, str], list[tuple[float, float]]] = {}
     for number in range(rounds + 1):  # the first warms up
@@ -191,19 +191,19 @@ def large(servers: list[Served], size: int, rounds: int) -> dict[str, Any]:
             for what, both in found.items():
                 if number:
                     taken.setdefault((what, server.kind), []).append(both)
-    medians = {
-        key: [statistics.median(one[column] for one in rows) for column in (0, 1)]
+    typical = {
+        key: (statistics.median(wall for wall, _ in rows), statistics.fmean(cpu for _, cpu in rows))
         for key, rows in taken.items()
     }
     return {
         f"{what} {kind}": {
             "MiB/s": round(size / MIB / wall),
             "server cpu ms": round(1000 * cpu),
-            "times plain": round(wall / medians[what, "plain"][0], 2),
-            "cpu times plain": round(cpu / medians[what, "plain"][1], 2),
-            "times as fast as moto": round(medians[what, "moto"][0] / wall, 2),
+            "times plain": round(wall / typical[what, "plain"][0], 2),
+            "cpu times plain": round(cpu / typical[what, "plain"][1], 2),
+            "times as fast as moto": round(typical[what, "moto"][0] / wall, 2),
         }
-        for (what, kind), (wall, cpu) in medians.items()
+        for (what, kind), (wall, cpu) in typical.items()
     }
 
 
