@@ -38,7 +38,7 @@ PYTHON = {
     "boolean": "bool",
     "timestamp": "float",
 }
-TRAITS = {"min", "max", "pattern", "enum", "sensitive"}
+TRAITS = {"type", "min", "max", "pattern", "enum", "sensitive"}
 OK = 200
 SAID = {"message", "reason", "type", "resourceid", "resourcetype"}
 """What an error may hold; nothing here answers the one error with a `Type` (TooManyRequestsException)."""

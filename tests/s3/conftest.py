@@ -43,3 +43,10 @@ def bucket(s3: Any) -> str:
 def made(server: RunningServer) -> Any:
     """What makes clients of somebody else."""
     return lambda person=None, **options: client(server, person, **options)
+
+
+@pytest.fixture
+def kept(s3: Any, bucket: str) -> str:
+    """The name of a bucket with the object `k`."""
+    s3.put_object(Bucket=bucket, Key="k", Body=b"hello")
+    return bucket

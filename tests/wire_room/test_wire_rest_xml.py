@@ -10,34 +10,32 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keystead.errors import Serialization
+from keystead.wire import uri
 from keystead.wire.models.s3 import SERVICE
-from keystead.wire.protocols import rest_xml
 
 
 @given(st.text(alphabet="ab=&%+2Fcé0", max_size=30) | st.text(max_size=20))
 def test_a_query_is_read_as_the_standard_library_reads_it(query: str) -> None:
     try:
-        pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=rest_xml.MOST_FIELDS)
+        pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=uri.MOST_FIELDS)
     except ValueError:
         with pytest.raises(Serialization):
-            rest_xml.fields_of(query)
+            uri.fields_of(query)
     else:
         first: dict[str, str] = {}
         for name, value in pairs:
             first.setdefault(name, value)
-        assert rest_xml.fields_of(query) == first
+        assert uri.fields_of(query) == first
 
 
-@pytest.mark.parametrize(
-    ("fields", "fits"), [(rest_xml.MOST_FIELDS, True), (rest_xml.MOST_FIELDS + 1, False)]
-)
+@pytest.mark.parametrize(("fields", "fits"), [(uri.MOST_FIELDS, True), (uri.MOST_FIELDS + 1, False)])
 def test_a_query_has_a_bound(fields: int, fits: bool) -> None:
     query = "&".join(["a=b"] * fields)
     if fits:
-        assert rest_xml.fields_of(query) == {"a": "b"}
+        assert uri.fields_of(query) == {"a": "b"}
         return
     with pytest.raises(Serialization):
-        rest_xml.fields_of(query)
+        uri.fields_of(query)
 
 
 @pytest.mark.parametrize("operation", sorted(SERVICE.operations))

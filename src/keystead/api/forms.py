@@ -118,12 +118,19 @@ def _tags(document: str) -> str:
 
     Raises:
         errors.Serialization: it is no such document.
+        errors.InvalidTag: the header, which S3 reads more strictly, cannot have them.
     """
     root = xml.parse(document.encode())
     found = root.first("TagSet") if root.name == "Tagging" else None
     if found is None:
         raise errors.Serialization("The field 'tagging' is no Tagging document.")
-    return urlencode([(_text(tag, "Key"), _text(tag, "Value")) for tag in found.children])
+    pairs = [(_text(tag, "Key"), _text(tag, "Value")) for tag in found.children]
+    names = [name for name, _ in pairs]
+    if "" in names:
+        raise errors.InvalidTag("The TagKey you have provided is invalid")
+    if len(set(names)) != len(names):
+        raise errors.InvalidTag("Cannot provide multiple Tags with the same key")
+    return urlencode(pairs)
 
 
 def _text(parent: xml.Element, name: str) -> str:

@@ -17,6 +17,7 @@ import msgspec
 from keystead import errors
 from keystead.api.formdata import FormBody
 from keystead.api.payload import SUM, Payload
+from keystead.api.resources import not_taken
 from keystead.wire import model, sigv2
 from keystead.wire.address import Address, address_of, bucket_of_host
 from keystead.wire.claim import ALGORITHM
@@ -25,6 +26,7 @@ from keystead.wire.model import OperationShape
 from keystead.wire.protocols import rest_xml
 from keystead.wire.protocols.query import character_data
 from keystead.wire.sigv4 import MISMATCH
+from keystead.wire.uri import fields_of
 
 NAMESPACE: Final = "http://s3.amazonaws.com/doc/2006-03-01/"
 _XML: Final = ("Content-Type", rest_xml.CONTENT_TYPE)
@@ -43,9 +45,10 @@ _CODES: Final[dict[type[errors.ApiError], tuple[str, int, str]]] = {
         400,
         "Your socket connection to the server was not read from or written to within the timeout period.",
     ),
-    errors.Serialization: ("MalformedXML", 400, ""),
+    errors.Serialization: ("MalformedXML", 400, errors.MalformedXml.said),
     errors.Throttling: ("SlowDown", 503, "Please reduce your request rate."),
     errors.UnknownOperation: ("MethodNotAllowed", 405, errors.UnsupportedMethod.said),
+    errors.UnreadableAddress: ("InvalidURI", 400, errors.InvalidUri.said),
     errors.UnrecognizedClient: (
         "InvalidAccessKeyId",
         403,
@@ -61,6 +64,24 @@ _ONLY_TAKEN: Final = {
     "uploadId": "This operation does not accept uploadId",
 }
 """Parameters that say what a request is about, so that passed over they would make another one of it."""
+_OF_A_BUCKET: Final = {
+    "partNumber": "Object must have a valid key name.",
+    "uploadId": "A key must be specified",
+}
+"""What is said of them where there is no object; a version there is refused as elsewhere."""
+_OF_THE_OTHER_LIST: Final = {
+    "ListObjects": {
+        "continuation-token": "continuation-token only supported in REST.GET.BUCKET with list-type=2",
+        "start-after": "startAfter only supported in REST.GET.BUCKET with list-type=2",
+    },
+    "ListObjectsV2": {"marker": "Marker unsupported with REST.GET.BUCKET in list-type=2"},
+}
+"""Parameters that say where a list begins, likewise, for each of the two what the other takes."""
+_HEADERS_ONLY_TAKEN: Final = {
+    "x-amz-copy-source": "You can only specify a copy source header for copy requests.",
+    "x-amz-server-side-encryption": "x-amz-server-side-encryption header is not supported for this operation.",
+}
+"""Headers likewise."""
 _OK: Final = 200
 _SCOPE: Final = "/s3/aws4_request"
 _SCOPE_QUOTED: Final = "%2Fs3%2Faws4_request"
@@ -168,9 +189,11 @@ class RestEncoding:
 
     def refusal(self, _service: model.Service, error: errors.ApiError, request_id: str) -> Response:
         code, status, message = self._told(error)
-        headers = (*_identified(request_id), *self.exchange.headers)
-        if self.exchange.head or status == errors.NotModified.status:
+        headers = (*_identified(request_id), *self.exchange.headers, *getattr(error, "headers", ()))
+        if status == errors.NotModified.status:
             return Response(status, headers, b"")
+        if self.exchange.head:
+            return Response(status, (*headers, _XML), b"")
         about: dict[str, str] = dict(getattr(error, "about", {}))
         parts = "".join(f"<{name}>{character_data(text)}</{name}>" for name, text in about.items())
         body = (
@@ -215,7 +238,7 @@ def _sums_another(shape: OperationShape) -> bool:
 
 
 class _Row(msgspec.Struct, frozen=True):
-    """What a request must have to be for an operation; `taken` are the parameters that it may have."""
+    """What a request must have to be for an operation; `taken` are the parameters and headers that it may have."""
 
     name: str
     fixed: Mapping[str, str]
@@ -236,52 +259,51 @@ class RestRouter:
             self._rows.setdefault((shape.method, shape.path), []).append(row)
         rows = [row for found in self._rows.values() for row in found]
         self._selectors = frozenset(name for row in rows for name, value in row.fixed.items() if not value)
+        self._methods: dict[tuple[str, str], set[str]] = {}
+        for (method, path), found in self._rows.items():
+            for name in {name for row in found for name in (row.fixed.keys() & self._selectors or ("",))}:
+                self._methods.setdefault((path, name), set()).add(method)
 
     def route(self, request: Request) -> tuple[str, Exchange]:
         """The operation's name, and the request's exchange.
 
         Raises:
-            errors.UnknownOperation: there is no such operation.
-            errors.InvalidS3Argument, errors.InvalidS3Request: the query names two, or what this one does not take.
-            errors.Serialization: path or query cannot be read.
+            errors.UnsupportedMethod: there is no such operation.
+            errors.InvalidS3Argument, errors.InvalidS3Request: the query names two, or what this one does not take,
+                or the headers do.
+            errors.UnreadableAddress: path or query cannot be read.
         """
         exchange = self.exchange(request)
         address, fields = exchange.address, exchange.query
         path = "/{Bucket}/{Key+}" if address.key else "/{Bucket}" if address.bucket else "/"
         found = [row for row in self._rows.get((request.method, path), ()) if _fits(row, fields, request)]
-        if not found:
-            raise errors.UnknownOperation
-        best = max(found, key=lambda row: (len(row.fixed), len(row.fields) + len(row.headers), row.offered))
-        if fields:
-            self._check(best, fields, address)
-        return best.name, exchange
-
-    def _check(self, row: _Row, fields: Mapping[str, str], address: Address) -> None:
-        """None, if the query says nothing that the operation would pass over though it says what to do."""
-        named = sorted(self._selectors & fields.keys())
+        named = sorted(self._selectors & fields.keys()) if fields else []
         if len(named) > 1:
             raise errors.InvalidS3Argument(
                 f"Conflicting query string parameters: {', '.join(named)}",
                 {"ArgumentName": "ResourceType", "ArgumentValue": named[0]},
             )
-        if named and named[0] not in row.fixed:
-            raise errors.UnknownOperation
-        if not address.bucket:
-            return
-        for name, said in _ONLY_TAKEN.items():
-            if name not in fields or name in row.taken:
-                continue
-            if not address.key and name != "versionId":
-                raise errors.InvalidS3Request("Object must have a valid key name.")
-            raise errors.InvalidS3Argument(said, {"ArgumentName": name, "ArgumentValue": fields[name]})
+        best = max(
+            found,
+            key=lambda row: (len(row.fixed), len(row.fields) + len(row.headers), row.offered),
+            default=None,
+        )
+        selector = named[0] if named else ""
+        if best is None or (selector and selector not in best.fixed):
+            allowed = self._methods.get((path, selector), ())
+            raise not_taken(request.method, address, selector, allowed)
+        if fields:
+            _check(best, fields, address)
+        _check_headers(best, request.headers)
+        return best.name, exchange
 
     def exchange(self, request: Request) -> Exchange:
         """The exchange of a request, whichever operation it is for.
 
         Raises:
-            errors.Serialization: path or query cannot be read.
+            errors.UnreadableAddress: path or query cannot be read.
         """
-        fields, form = rest_xml.fields_of(request.query), isinstance(request.stream, FormBody)
+        fields, form = fields_of(request.query), isinstance(request.stream, FormBody)
         return Exchange(
             address_of(request, self._domains),
             presigned="X-Amz-Signature" in fields or sigv2.presigned(request),
@@ -313,7 +335,11 @@ def _row(shape: OperationShape, *, offered: bool) -> _Row:
     headers = frozenset(m.name.lower() for m in required if m.location == "header")
     # What the operation refuses in its own words, rather than not be found without.
     telling = headers & {"x-amz-copy-source"}
-    taken = frozenset(m.name for m in shape.input.MEMBERS if m.location == "querystring")
+    taken = frozenset(
+        m.name.lower() if m.location == "header" else m.name
+        for m in shape.input.MEMBERS
+        if m.location in {"header", "querystring"}
+    )
     return _Row(shape.name, fixed, fields, taken, telling, offered or shape.name in _PREFERRED)
 
 
@@ -322,3 +348,25 @@ def _fits(row: _Row, fields: Mapping[str, str], request: Request) -> bool:
         if name not in fields or value not in ("", fields[name]):
             return False
     return row.fields <= fields.keys() and row.headers <= request.headers.keys()
+
+
+def _check(row: _Row, fields: Mapping[str, str], address: Address) -> None:
+    """None, if the query says nothing that the operation would pass over though it says what to do."""
+    if not address.bucket:
+        return
+    for name, said in _OF_THE_OTHER_LIST.get(row.name, {}).items():
+        if name in fields:
+            raise errors.InvalidS3Argument(said, {"ArgumentName": name})
+    for name, said in _ONLY_TAKEN.items():
+        if name not in fields or name in row.taken:
+            continue
+        if not address.key and name in _OF_A_BUCKET:
+            raise errors.InvalidS3Request(_OF_A_BUCKET[name])
+        raise errors.InvalidS3Argument(said, {"ArgumentName": name, "ArgumentValue": fields[name]})
+
+
+def _check_headers(row: _Row, headers: Mapping[str, str]) -> None:
+    """None, if the headers say nothing of the kind."""
+    for name, said in _HEADERS_ONLY_TAKEN.items():
+        if name in headers and name not in row.taken:
+            raise errors.InvalidS3Argument(said, {"ArgumentName": name, "ArgumentValue": headers[name]})

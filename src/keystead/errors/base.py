@@ -66,6 +66,10 @@ class Serialization(ApiError):
     code = "SerializationException"
 
 
+class UnreadableAddress(Serialization):
+    """Its path or its query cannot be read."""
+
+
 class UnknownOperation(ApiError):
     code = "UnknownOperationException"
 

@@ -6,17 +6,18 @@ holds these elements by name.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from keystead.errors.base import ApiError
 
 
 class S3Error(ApiError):
-    """An error of S3; without a message of its own it says what `said` says."""
+    """An error of S3; without a message of its own it says what `said` says. `headers` go with its answer."""
 
     code = "InternalError"
     status = 400
     said = ""
+    headers: tuple[tuple[str, str], ...] = ()
 
     def __init__(self, message: str | None = None, about: Mapping[str, str] | None = None) -> None:
         super().__init__(message or self.said)
@@ -216,7 +217,6 @@ class MissingBody(S3Error):
 
 class TooManyTags(S3Error):
     code = "BadRequest"
-    said = "Object tags cannot be greater than 10"
 
 
 class InvalidRange(S3Error):
@@ -244,9 +244,20 @@ class NotImplementedHere(S3Error):
 
 
 class UnsupportedMethod(S3Error):
+    """A resource does not take the method, but others."""
+
     code = "MethodNotAllowed"
     status = 405
     said = "The specified method is not allowed against this resource."
+
+    def __init__(self, method: str = "", resource: str = "", allowed: Iterable[str] = ()) -> None:
+        super().__init__(about={"Method": method, "ResourceType": resource} if method else None)
+        methods = ", ".join(sorted(allowed))
+        self.headers = (("Allow", methods),) if methods else ()
+
+
+class NoLoggingOfKey(S3Error):
+    code = "NoLoggingStatusForKey"
 
 
 # ------------------------------------------------------------------------------ states and callers
@@ -341,6 +352,23 @@ class TooManyAtOnce(S3Error):
 class AclsNotSupported(S3Error):
     code = "AccessControlListNotSupported"
     said = "The bucket does not allow ACLs"
+
+
+class AclsNotWithOwnership(S3Error):
+    code = "InvalidBucketAclWithObjectOwnership"
+    said = "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting"
+
+
+class InvalidEncryptionAlgorithm(S3Error):
+    """Of the caller's own key."""
+
+    code = "InvalidEncryptionAlgorithmError"
+    said = "The Encryption request you specified is not valid. Supported value: AES256."
+
+
+class InvalidRedirectLocation(S3Error):
+    code = "InvalidRedirectLocation"
+    said = "The website redirect location must have a prefix of 'http://' or 'https://' or '/'."
 
 
 class InvalidStorageClass(S3Error):

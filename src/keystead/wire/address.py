@@ -14,7 +14,7 @@ from urllib.parse import quote
 import msgspec
 
 from keystead.wire.http import Request
-from keystead.wire.protocols.rest_xml import path_label
+from keystead.wire.uri import path_label
 
 _AMAZON: Final = re.compile(r"(.+)\.s3(?:[.-][a-z0-9-]+)?\.amazonaws\.com", re.ASCII)
 
@@ -36,7 +36,7 @@ def address_of(request: Request, domains: Sequence[str] = ()) -> Address:
     """The address; hosts under `domains` name a bucket before them.
 
     Raises:
-        Serialization: the path is not UTF-8.
+        UnreadableAddress: the path is not UTF-8.
     """
     bucket = bucket_of_host(request.headers.get("host", ""), domains)
     path = request.path.removeprefix("/")

@@ -19,9 +19,9 @@ import msgspec
 from keystead.errors import InvalidSignature, S3AccessDenied
 from keystead.wire.address import Address
 from keystead.wire.http import Request
-from keystead.wire.protocols.rest_xml import path_label
 from keystead.wire.signing import Claim, Scope
 from keystead.wire.sigv4 import MISMATCH
+from keystead.wire.uri import path_label
 
 NAME: Final = "AWS"
 """What conditions call it."""

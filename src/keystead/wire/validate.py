@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Any, Literal, NamedTuple
 
 from keystead.errors import Validation
-from keystead.wire.model import Rule, Shape
+from keystead.wire.model import Member, Rule, Shape
 from keystead.wire.pattern import compiled
 
 Test = Callable[[Any], bool]
@@ -60,6 +60,13 @@ def violations(value: Shape) -> list[Violation]:
     if value.KEPT or _predicate(type(value))(value):
         return []
     return list(islice(_violations(value, ""), MOST_TOLD))
+
+
+def broken_members(value: Shape) -> list[Member]:
+    """The members of `value` that break a constraint, themselves or in what they hold, or are missing."""
+    if value.KEPT or _predicate(type(value))(value):
+        return []
+    return [member for member in value.MEMBERS if next(_of_member(member, value, ""), None) is not None]
 
 
 # ------------------------------------------------------------------------ one constraint
@@ -206,11 +213,15 @@ def _predicate(shape: type[Shape]) -> Test:
 def _violations(value: Shape, path: str) -> Iterator[Violation]:
     """What is broken in `value`, which stands at `path` (empty, or ending in a full stop)."""
     for member in value.MEMBERS:
-        given = getattr(value, member.attribute)
-        if given is not None:
-            yield from _broken(member.rule, given, path + member.label)
-        elif member.required:
-            yield Violation("required", _ABSENT.format(path + member.label))
+        yield from _of_member(member, value, path)
+
+
+def _of_member(member: Member, value: Shape, path: str) -> Iterator[Violation]:
+    given = getattr(value, member.attribute)
+    if given is not None:
+        yield from _broken(member.rule, given, path + member.label)
+    elif member.required:
+        yield Violation("required", _ABSENT.format(path + member.label))
 
 
 def _broken(rule: Rule, given: Any, where: str) -> Iterator[Violation]:

@@ -15,7 +15,6 @@ from keystead.services.s3.tables import Version
 from keystead.services.s3.versions import find
 from keystead.wire.models import s3 as wire
 
-_KNOWN: Final = frozenset({"ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"})
 _PAGE: Final = 1000
 
 
@@ -49,9 +48,7 @@ def get_object_attributes(
 ) -> wire.GetObjectAttributesOutput:
     """Return what is asked for of an object, but its bytes."""
     bucket, key = bucket_named(call, request.bucket), object_key(request.key)
-    asked = {name.strip() for name in request.object_attributes or ()}
-    if not asked or not asked <= _KNOWN:
-        raise errors.InvalidS3Argument("Invalid attribute name specified.")
+    asked = frozenset(request.object_attributes or ())
     try:
         version = find(call, bucket, key, request.version_id)
     except (errors.NoSuchKey, errors.NoSuchVersion):

@@ -11,6 +11,7 @@ from keystead.audit.event import BUCKET_TYPE
 from keystead.services.s3 import ownkey
 from keystead.services.s3.access import bucket_named, facts_of, location_of, on_bucket, on_service, owner_id
 from keystead.services.s3.garbage import discard_pieces
+from keystead.services.s3.kept import MOST_TAGS_OF_A_BUCKET, check_tags
 from keystead.services.s3.naming import check_name
 from keystead.services.s3.settings import OWNERSHIPS
 from keystead.services.s3.tables import (
@@ -35,6 +36,8 @@ _FIRST_REGION: Final = "us-east-1"
 _REGION: Final = re.compile(r"[a-z]{2}(?:-[a-z]+){1,2}-[0-9]{1,2}", re.ASCII)
 _OLD_NAMES: Final = {"EU": "eu-west-1"}
 _MOST: Final = 10_000
+_PAGING: Final = ("max_buckets", "prefix", "continuation_token", "bucket_region")
+"""What makes S3 tell of each bucket where it is."""
 _ID_BYTES: Final = 16
 
 
@@ -96,18 +99,16 @@ def _made_before(call: Call, bucket: Bucket) -> wire.CreateBucketOutput:
 def create_bucket(call: Call, request: wire.CreateBucketRequest, *_bucket: Target) -> wire.CreateBucketOutput:
     """Make a bucket: private, encrypted, without versions."""
     name, region = check_name(request.bucket), _region(call, request)
-    if request.acl not in {None, "private"}:
-        raise errors.AclsNotSupported
     ownership = request.object_ownership or "BucketOwnerEnforced"
-    if ownership not in OWNERSHIPS:
-        raise errors.InvalidS3Argument
+    _check_offered(request, ownership)
     there = call.tx.get(BUCKETS, name)
     if there is not None:
         return _made_before(call, there)
     if len(call.tx.find(BUCKETS, "account", call.account, limit=_MOST)) >= _MOST:
         raise errors.TooManyBuckets
     configured = request.create_bucket_configuration
-    tags = {} if configured is None else {tag.key or "": tag.value or "" for tag in configured.tags or ()}
+    given = [] if configured is None else configured.tags or []
+    tags = check_tags([(tag.key or "", tag.value or "") for tag in given], MOST_TAGS_OF_A_BUCKET)
     bucket = Bucket(
         name=name,
         id=call.entropy.random(_ID_BYTES).hex(),
@@ -122,6 +123,29 @@ def create_bucket(call: Call, request: wire.CreateBucketRequest, *_bucket: Targe
     call.tx.insert(BUCKETS, name, bucket)
     ownkey.ensure(call)
     return wire.CreateBucketOutput(location=_told(call, bucket), bucket_arn=bucket.arn)
+
+
+def _check_offered(request: wire.CreateBucketRequest, ownership: str) -> None:
+    """None, if the bucket is to be of the only kind there is.
+
+    Raises:
+        errors.AclsNotWithOwnership, errors.AclsNotSupported: others are to be given permissions by an ACL.
+        errors.NotImplementedHere: it is to be a directory, or to have a name of its account alone.
+    """
+    grants = (
+        request.grant_full_control,
+        request.grant_read,
+        request.grant_read_acp,
+        request.grant_write,
+        request.grant_write_acp,
+    )
+    if request.acl not in {None, "private"} or any(grants):
+        raise errors.AclsNotWithOwnership if ownership == OWNERSHIPS[0] else errors.AclsNotSupported
+    if request.bucket_namespace not in {None, "global"}:
+        raise errors.NotImplementedHere("This server does not support names of buckets within an account.")
+    configured = request.create_bucket_configuration
+    if configured is not None and (configured.bucket is not None or configured.location is not None):
+        raise errors.NotImplementedHere("This server does not support directory buckets.")
 
 
 def _told(call: Call, bucket: Bucket) -> str:
@@ -167,6 +191,10 @@ def get_bucket_location(
 def list_buckets(call: Call, request: wire.ListBucketsRequest, _any: Target) -> wire.ListBucketsOutput:
     """Return the caller's account's buckets, by name."""
     most, prefix = request.max_buckets or _MOST, request.prefix or ""
+    if request.bucket_region is not None and _REGION.fullmatch(request.bucket_region) is None:
+        said = f"Argument value {request.bucket_region} is not a valid AWS Region"
+        raise errors.InvalidS3Argument(said, {"ArgumentName": "bucket-region"})
+    paged = any(getattr(request, name) is not None for name in _PAGING)
     found: list[wire.Bucket] = []
     more: str | None = None
     for name in call.tx.find(BUCKETS, "account", call.account, after=request.continuation_token):
@@ -180,7 +208,10 @@ def list_buckets(call: Call, request: wire.ListBucketsRequest, _any: Target) -> 
             break
         found.append(
             wire.Bucket(
-                name=name, creation_date=bucket.created, bucket_region=bucket.region, bucket_arn=bucket.arn
+                name=name,
+                creation_date=bucket.created,
+                bucket_region=bucket.region if paged else None,
+                bucket_arn=bucket.arn,
             )
         )
     return wire.ListBucketsOutput(

@@ -11,7 +11,6 @@ import msgspec
 from keystead import errors
 from keystead.api import Call, Target, operation
 from keystead.api.authorize import check
-from keystead.crypto import checksum
 from keystead.objects import Place
 from keystead.services.s3 import rules
 from keystead.services.s3.access import (
@@ -25,7 +24,7 @@ from keystead.services.s3.access import (
     tag_facts,
 )
 from keystead.services.s3.brake import hold
-from keystead.services.s3.datakeys import again, fresh
+from keystead.services.s3.datakeys import fresh
 from keystead.services.s3.encryption import chosen, customer_key
 from keystead.services.s3.kept import (
     check_offered,
@@ -36,7 +35,8 @@ from keystead.services.s3.kept import (
     tags_of,
     version_told,
 )
-from keystead.services.s3.multipart import part_number, put_part, upload_of
+from keystead.services.s3.multipart import check_algorithm, key_of_upload, part_number, put_part, upload_of
+from keystead.services.s3.naming import check_name
 from keystead.services.s3.objects import check_write
 from keystead.services.s3.protecting import asked_of, header_facts, permissions, protection_of
 from keystead.services.s3.reading import Span, bytes_of, check_conditions, key_of
@@ -75,12 +75,21 @@ def source_of(request: Any) -> Source:
     """
     text: str = request.copy_source
     path, named, query = text.partition("?versionId=")
-    bucket, _, key = unquote(path).removeprefix("/").partition("/")
+    try:
+        bucket, _, key = unquote(path, errors="strict").removeprefix("/").partition("/")
+    except UnicodeDecodeError:
+        raise errors.InvalidS3Argument("Invalid copy source encoding", _about(text)) from None
     if not bucket or not key:
-        raise errors.InvalidS3Argument(
-            "Invalid copy source object key", {"ArgumentName": "x-amz-copy-source", "ArgumentValue": text}
-        )
+        raise errors.InvalidS3Argument("Invalid copy source object key", _about(text))
+    try:
+        check_name(bucket)
+    except errors.InvalidBucketName:
+        raise errors.InvalidS3Argument("Invalid copy source bucket name", _about(text)) from None
     return Source(bucket, key, unquote(query) if named else None)
+
+
+def _about(text: str) -> dict[str, str]:
+    return {"ArgumentName": "x-amz-copy-source", "ArgumentValue": text}
 
 
 def _on_both(call: Call, request: Any) -> tuple[Target, ...]:
@@ -208,8 +217,7 @@ def copy_object(call: Call, request: wire.CopyObjectRequest, *_targets: Target) 
         data_key, envelope = fresh(call, chosen(call, bucket, key, request), where(bucket.name, key, place))
         own = next(iter(version.checksum), DEFAULT_CHECKSUM) if version.whole else DEFAULT_CHECKSUM
         algorithm = (request.checksum_algorithm or own).upper()
-        if algorithm not in checksum.ALGORITHMS:
-            raise errors.InvalidS3Request(f"The checksum algorithm {algorithm} is not supported.")
+        check_algorithm(algorithm)
         payload.kept = take(call, content, data_key, envelope, Place(bucket.name, key, place), algorithm)
     written: Written = payload.kept
     headers, metadata = _headers(request, version)
@@ -276,10 +284,7 @@ def upload_part_copy(
     theirs, source, version = _opened(call, request)
     if not isinstance(payload.kept, Written):
         content = _content(call, request, theirs, source, version, _span(request.copy_source_range, version))
-        customer = customer_key(
-            call, request.sse_customer_algorithm, request.sse_customer_key, request.sse_customer_key_md5
-        )
-        data_key = again(call, upload.envelope, where(bucket.name, key, upload.id), customer)
+        data_key = key_of_upload(call, bucket, upload, request)
         place = Place(bucket.name, key, upload.id, number)
         algorithm = upload.algorithm or DEFAULT_CHECKSUM
         payload.kept = take(call, content, data_key, upload.envelope, place, algorithm)

@@ -184,7 +184,9 @@ def _brought_again(envelope: Envelope, customer: CustomerKey | None) -> ObjectKe
             "provided to retrieve the object."
         )
     if not hmac.compare_digest(_check_value(customer.key, envelope.salt), envelope.check):
-        raise errors.S3AccessDenied
+        raise errors.S3AccessDenied(
+            "Requests specifying Server Side Encryption with Customer provided keys must provide the correct secret key."
+        )
     return ObjectKey(_derived(customer.key, envelope.salt))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -21,7 +22,15 @@ def document_of(bucket: Bucket, name: str, kind: type[T]) -> T | None:
 
 def keep_document(call: Call, bucket: Bucket, name: str, document: Any) -> None:
     """Store the setting, or none."""
-    documents = {key: text for key, text in bucket.documents.items() if key != name}
-    if document is not None:
-        documents[name] = msgspec.json.encode(document).decode()
-    change(call, bucket, documents=documents)
+    keep_documents(call, bucket, {name: document})
+
+
+def keep_documents(call: Call, bucket: Bucket, given: Mapping[str, Any]) -> None:
+    """Store several, or none of them."""
+    others = {name: text for name, text in bucket.documents.items() if name not in given}
+    new = {
+        name: msgspec.json.encode(document).decode()
+        for name, document in given.items()
+        if document is not None
+    }
+    change(call, bucket, documents=others | new)

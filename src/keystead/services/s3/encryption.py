@@ -25,6 +25,9 @@ DEFAULT_KEY: Final = "alias/aws/s3"
 ARN_PAIR: Final = "aws:s3:arn"
 _CUSTOMER_ALGORITHM: Final = "AES256"
 _KEY_BYTES: Final = 32
+_HEADER: Final = "x-amz-server-side-encryption"
+_KEY_HEADER: Final = f"{_HEADER}-aws-kms-key-id"
+_PROVIDE: Final = "Requests specifying Server Side Encryption with Customer provided keys must provide"
 
 
 class CustomerKey(msgspec.Struct, frozen=True):
@@ -61,7 +64,8 @@ def chosen(call: Call, bucket: Bucket, key: str, request: Any) -> Choice:
     if customer is not None:
         if asked is not None:
             raise errors.InvalidS3Argument(
-                "Server Side Encryption with Customer provided key is incompatible with the encryption method specified"
+                "Server Side Encryption with Customer provided key is incompatible with the encryption method specified",
+                _named(_HEADER, asked),
             )
         if not bucket.encryption.customer_keys:
             raise errors.S3AccessDenied(
@@ -71,7 +75,9 @@ def chosen(call: Call, bucket: Bucket, key: str, request: Any) -> Choice:
     default = bucket.encryption
     algorithm = asked or default.algorithm
     if algorithm not in ALGORITHMS:
-        raise errors.InvalidS3Argument("The encryption method specified is not supported")
+        raise errors.InvalidS3Argument(
+            "The encryption method specified is not supported", _named(_HEADER, algorithm)
+        )
     if algorithm == OWN:
         _refuse_key_headers(request)
         return Choice(algorithm=OWN)
@@ -96,7 +102,8 @@ def _with_kms(bucket: Bucket, key: str, request: Any, default: DefaultEncryption
 def _refuse_key_headers(request: Any) -> None:
     if request.ssekms_key_id is not None or request.ssekms_encryption_context is not None:
         raise errors.InvalidS3Argument(
-            "Server Side Encryption with AWS KMS managed key requires HTTP header x-amz-server-side-encryption : aws:kms"
+            "Server Side Encryption with AWS KMS managed key requires HTTP header x-amz-server-side-encryption : aws:kms",
+            _named(_KEY_HEADER, request.ssekms_key_id or "null"),
         )
 
 
@@ -109,7 +116,10 @@ def _given_context(text: str | None) -> dict[str, str]:
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
-        raise errors.InvalidS3Argument("The header 'x-amz-server-side-encryption-context' is not valid.")
+        raise errors.InvalidS3Argument(
+            f"The header '{_HEADER}-context' shall be Base64-encoded UTF-8 string holding JSON which represents a "
+            "string-string map"
+        )
     if ARN_PAIR in found:
         raise errors.InvalidS3Argument(f"The encryption context must not have the key {ARN_PAIR}.")
     return found
@@ -124,26 +134,39 @@ def customer_key(call: Call, algorithm: str | None, key: str | None, md5: str | 
     """
     if algorithm is None and key is None and md5 is None:
         return None
+    if algorithm is None:
+        raise errors.InvalidS3Argument(f"{_PROVIDE} a valid encryption algorithm.", _named(_HEADER, "null"))
     if algorithm != _CUSTOMER_ALGORITHM:
+        raise errors.InvalidEncryptionAlgorithm(about=_named(_HEADER, algorithm))
+    if key is None:
+        raise errors.InvalidS3Argument(f"{_PROVIDE} an appropriate secret key.", _named(_HEADER, "null"))
+    if md5 is None:
         raise errors.InvalidS3Argument(
-            "Requests specifying Server Side Encryption with Customer provided keys must provide a valid encryption algorithm."
+            f"{_PROVIDE} the client calculated MD5 of the secret key.", _named(_HEADER, "null")
         )
     try:
-        plain = base64.b64decode(key or "", validate=True)
-        told = base64.b64decode(md5 or "", validate=True)
+        plain = base64.b64decode(key, validate=True)
+        told = base64.b64decode(md5, validate=True)
     except (binascii.Error, ValueError):
         plain, told = b"", b""
-    if len(plain) != _KEY_BYTES:
-        raise errors.InvalidS3Argument("The secret key was invalid for the specified algorithm.")
-    if hashlib.md5(plain, usedforsecurity=False).digest() != told:
+    if hashlib.md5(plain, usedforsecurity=False).digest() != told and plain:
         raise errors.InvalidS3Argument(
-            "The calculated MD5 hash of the key did not match the hash that was provided."
+            "The calculated MD5 hash of the key did not match the hash that was provided.",
+            _named(_HEADER, "null"),
+        )
+    if len(plain) != _KEY_BYTES:
+        raise errors.InvalidS3Argument(
+            "The secret key was invalid for the specified algorithm.", _named(_HEADER, "null")
         )
     if not call.secure and not _is_loopback(call.source_ip):
         raise errors.InvalidS3Request(
             "Requests specifying Server Side Encryption with Customer provided keys must be made over a secure connection."
         )
-    return CustomerKey(plain, md5 or "")
+    return CustomerKey(plain, md5)
+
+
+def _named(header: str, value: str) -> dict[str, str]:
+    return {"ArgumentName": header, "ArgumentValue": value}
 
 
 def _is_loopback(address: str) -> bool:

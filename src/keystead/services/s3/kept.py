@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
+from email.utils import formatdate
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -26,9 +29,26 @@ _STORAGE_CLASSES: Final = frozenset({"STANDARD", "REDUCED_REDUNDANCY", "STANDARD
 _PRIVATE: Final = frozenset({"private", "bucket-owner-full-control", "bucket-owner-read"})
 _UNSUPPORTED: Final = {
     "write_offset_bytes": "appending",
+    "object_lock_event_hold": "event holds",
+    "object_lock_event_hold_duration_days": "event holds",
+    "object_lock_event_hold_duration_years": "event holds",
 }
+_REDIRECTIONS: Final = ("/", "http://", "https://")
 MOST_TAGS: Final = 10
+MOST_TAGS_OF_A_BUCKET: Final = 50
+_TOO_MANY: Final = {
+    MOST_TAGS: "Object tags cannot be greater than 10",
+    MOST_TAGS_OF_A_BUCKET: "Bucket tag count cannot be greater than 50",
+}
 _SYSTEMS: Final = "aws:"
+_LONGEST: Final = {"TagKey": 128, "TagValue": 256}
+_TAG_SIGNS: Final = frozenset("+-=._:/@")
+"""What tags may hold beside letters, numbers and spaces of Unicode (Amazon S3 User Guide, "Object tagging")."""
+_NO_TAGS: Final = (
+    "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters "
+    "without tag name duplicates."
+)
+_SECONDS: Final = re.compile(r"-?\d+\.\d+", re.ASCII)
 CHECKSUM_ATTRIBUTES: Final = {
     "CRC32": "checksum_crc32",
     "CRC32C": "checksum_crc32_c",
@@ -51,7 +71,7 @@ def check_offered(request: Any) -> None:
 
     Raises:
         errors.NotImplementedHere: it does.
-        errors.InvalidS3Argument, errors.S3Error: an ACL or a storage class that nobody can have here.
+        errors.S3Error: an ACL, a storage class or a redirection that nobody can have here.
     """
     for attribute, what in _UNSUPPORTED.items():
         if getattr(request, attribute, None) is not None:
@@ -66,13 +86,16 @@ def check_offered(request: Any) -> None:
     stored = getattr(request, "storage_class", None)
     if stored is not None and stored not in _STORAGE_CLASSES:
         raise errors.InvalidStorageClass
+    location = getattr(request, "website_redirect_location", None)
+    if location is not None and not location.startswith(_REDIRECTIONS):
+        raise errors.InvalidRedirectLocation
 
 
 def headers_of(request: Any) -> dict[str, str]:
     """What is kept of the request's headers."""
     found = {name: getattr(request, attribute, None) for attribute, name in HEADERS.items()}
     kept = {name: str(value) for name, value in found.items() if value is not None}
-    kept.setdefault("content-type", _DEFAULT_TYPE)
+    kept["content-type"] = kept.get("content-type") or _DEFAULT_TYPE
     encodings = [part.strip() for part in kept.get("content-encoding", "").split(",")]
     left = [part for part in encodings if part and part != "aws-chunked"]  # the coding ends here
     kept.pop("content-encoding", None)
@@ -103,14 +126,15 @@ def tags_of(text: str | None) -> dict[str, str]:
     if not text:
         return {}
     try:
-        pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=True, max_num_fields=MOST_TAGS + 1)
+        pairs = parse_qsl(text, keep_blank_values=True, errors="strict")
     except ValueError:
-        raise errors.InvalidS3Argument(
-            "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters "
-            "without tag name duplicates."
-        ) from None
-    if any(name.lower().startswith(_SYSTEMS) for name, _ in pairs):
-        raise errors.InvalidTag("Your TagKey cannot be prefixed with aws:")
+        pairs = []
+    names = [name for name, _ in pairs]
+    if not pairs or "" in names or len(set(names)) != len(names):
+        raise errors.InvalidS3Argument(_NO_TAGS, {"ArgumentName": "x-amz-tagging", "ArgumentValue": text})
+    of_systems = next((name for name in names if name.lower().startswith(_SYSTEMS)), None)
+    if of_systems is not None:
+        raise errors.InvalidTag("Your TagKey cannot be prefixed with aws:", {"TagKey": of_systems})
     return check_tags(pairs, MOST_TAGS)
 
 
@@ -120,20 +144,42 @@ def check_tags(pairs: list[tuple[str, str]], most: int) -> dict[str, str]:
     Raises:
         errors.InvalidTag, errors.TooManyTags: it cannot.
     """
-    tags = dict(pairs)
-    if len(tags) != len(pairs):
-        raise errors.InvalidTag("Cannot provide multiple Tags with the same key")
-    if len(tags) > most:
-        raise errors.TooManyTags if most == MOST_TAGS else errors.InvalidTag
-    for name, value in tags.items():
-        if not 1 <= len(name) <= 128 or len(value) > 256:  # noqa: PLR2004  API reference, Tag
-            raise errors.InvalidTag("The TagKey or TagValue you have provided is invalid")
+    tags: dict[str, str] = {}
+    if len(pairs) > most:
+        raise errors.TooManyTags(_TOO_MANY[most])
+    for name, value in pairs:
+        if name in tags:
+            raise errors.InvalidTag("Cannot provide multiple Tags with the same key", {"TagKey": name})
+        check_tag(name, value)
         if name.lower().startswith(_SYSTEMS):
-            raise errors.InvalidTag("System tags cannot be added/updated by requester")
+            raise errors.InvalidTag("System tags cannot be added/updated by requester", {"TagKey": name})
+        tags[name] = value
     return tags
 
 
+def check_tag(name: str, value: str) -> None:
+    """None, if there can be such a tag.
+
+    Raises:
+        errors.InvalidTag: there cannot.
+    """
+    told: dict[str, str] = {}
+    for part, text in (("TagKey", name), ("TagValue", value)):
+        told[part] = text
+        if len(text) > _LONGEST[part] or not all(map(_is_for_tags, text)) or (part == "TagKey" and not text):
+            raise errors.InvalidTag(f"The {part} you have provided is invalid", told)
+
+
+def _is_for_tags(sign: str) -> bool:
+    return sign in _TAG_SIGNS or unicodedata.category(sign)[0] in "LZN"
+
+
 # ------------------------------------------------------------------------------ what is answered
+
+
+def expires_told(text: str | None) -> str | None:
+    """The header as it came; older versions of objects have it as epoch seconds."""
+    return formatdate(float(text), usegmt=True) if text and _SECONDS.fullmatch(text) else text
 
 
 def encrypted(envelope: Envelope) -> dict[str, Any]:

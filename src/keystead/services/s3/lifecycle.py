@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -9,8 +10,9 @@ import msgspec
 from keystead import errors
 from keystead.api import Call, Target, operation
 from keystead.services.s3.access import bucket_named, on_bucket
-from keystead.services.s3.documents import document_of, keep_document
+from keystead.services.s3.documents import document_of, keep_documents
 from keystead.services.s3.expiring import begin
+from keystead.services.s3.kept import check_tag
 from keystead.services.s3.rules import DAY, LIFECYCLE
 from keystead.wire.models import s3 as wire
 
@@ -18,6 +20,10 @@ _MOST_RULES: Final = 1000
 _LONGEST_ID: Final = 255
 _ID_BYTES: Final = 16
 _MOST_NEWER: Final = 100
+_LARGEST: Final = 1_099_511_627_776_000
+_SMALLEST: Final = "lifecycle-smallest"
+"""Under what is kept which objects are too small to be moved: nothing is, but who set it reads it again."""
+_ALL_ALIKE: Final = "all_storage_classes_128K"
 
 
 @operation("PutBucketLifecycleConfiguration", targets=on_bucket("PutLifecycleConfiguration"), changes=True)
@@ -26,11 +32,14 @@ def put_bucket_lifecycle_configuration(
 ) -> wire.PutBucketLifecycleConfigurationOutput:
     """Say which objects go when; transitions to other classes are refused, there are none."""
     given = request.lifecycle_configuration
-    rules = given.rules if given is not None else None
+    if given is None:
+        raise errors.MissingBody
+    rules = given.rules
     if not rules or len(rules) > _MOST_RULES:
         raise errors.MalformedXml
     for rule in rules:
         _check(rule)
+    _check_forms(rules)
     named = [
         rule if rule.id else msgspec.structs.replace(rule, id=call.entropy.random(_ID_BYTES).hex())
         for rule in rules
@@ -38,9 +47,13 @@ def put_bucket_lifecycle_configuration(
     if len({rule.id for rule in named}) != len(named):
         raise errors.InvalidS3Argument("Rule ID must be unique. Found same ID for more than one rule")
     bucket = bucket_named(call, request.bucket)
-    keep_document(call, bucket, LIFECYCLE, wire.BucketLifecycleConfiguration(rules=named))
+    smallest = request.transition_default_minimum_object_size
+    found = wire.BucketLifecycleConfiguration(rules=named)
+    keep_documents(call, bucket, {LIFECYCLE: found, _SMALLEST: smallest})
     begin(call, bucket)
-    return wire.PutBucketLifecycleConfigurationOutput()
+    return wire.PutBucketLifecycleConfigurationOutput(
+        transition_default_minimum_object_size=smallest or _ALL_ALIKE
+    )
 
 
 def _check(rule: wire.LifecycleRule) -> None:
@@ -59,21 +72,74 @@ def _check(rule: wire.LifecycleRule) -> None:
     actions = (rule.expiration, rule.noncurrent_version_expiration, rule.abort_incomplete_multipart_upload)
     if all(action is None for action in actions):
         raise errors.InvalidS3Request("At least one action needs to be specified in a rule")
-    _check_filter(rule)
+    _check_filter(rule.filter or wire.LifecycleRuleFilter(), rule)
     _check_expiration(rule.expiration)
     _check_others(rule)
 
 
-def _check_filter(rule: wire.LifecycleRule) -> None:
-    given = rule.filter or wire.LifecycleRuleFilter()
-    one = (given.prefix, given.tag, given.object_size_greater_than, given.object_size_less_than, given.and_)
-    if sum(part is not None for part in one) > 1:
+def _check_forms(rules: Sequence[wire.LifecycleRule]) -> None:
+    """None, if all rules say by a filter what they are about, or all by a prefix, as was done before filters.
+
+    Raises:
+        errors.InvalidS3Request: they do not, or one of the older form counts versions.
+    """
+    old = [rule.filter is None for rule in rules]
+    if any(old) and not all(old):
+        raise errors.InvalidS3Request(
+            "Filter element can only be used in Lifecycle V2."
+            if old[0]
+            else "Base level prefix cannot be used in Lifecycle V2, prefixes are only supported in the Filter."
+        )
+    counted = (rule.noncurrent_version_expiration for rule in rules if rule.filter is None)
+    if any(one is not None and one.newer_noncurrent_versions is not None for one in counted):
+        raise errors.InvalidS3Request("NewerNoncurrentVersions element can only be used in Lifecycle V2.")
+
+
+def _check_filter(given: wire.LifecycleRuleFilter, rule: wire.LifecycleRule) -> None:
+    both = given.and_
+    if len(_predicates(given)) + (both is not None) > 1:
         raise errors.MalformedXml
-    tagged = given.tag is not None or (given.and_ is not None and bool(given.and_.tags))
-    if tagged and rule.abort_incomplete_multipart_upload is not None:
-        raise errors.InvalidS3Request("AbortIncompleteMultipartUpload cannot be specified with Tags.")
-    if tagged and rule.expiration is not None and rule.expiration.expired_object_delete_marker is not None:
-        raise errors.InvalidS3Request("ExpiredObjectDeleteMarker cannot be specified with Tags.")
+    if both is not None and len(_predicates(both)) + len(both.tags or ()) <= 1:
+        raise errors.MalformedXml  # one thing is no conjunction
+    tags = [*([given.tag] if given.tag is not None else []), *((both.tags or ()) if both is not None else ())]
+    for tag in tags:
+        check_tag(tag.key or "", tag.value or "")
+    if len({tag.key for tag in tags}) != len(tags):
+        raise errors.InvalidS3Request("Duplicate Tag Keys are not allowed.")
+    sizes = both or given
+    above, below = sizes.object_size_greater_than, sizes.object_size_less_than
+    _check_sizes(above, below)
+    sized = above is not None or below is not None
+    for limited, what in ((bool(tags), "Tags"), (sized, "Object Size")):
+        if limited and rule.abort_incomplete_multipart_upload is not None:
+            raise errors.InvalidS3Request(f"AbortIncompleteMultipartUpload cannot be specified with {what}.")
+        if (
+            limited
+            and rule.expiration is not None
+            and rule.expiration.expired_object_delete_marker is not None
+        ):
+            raise errors.InvalidS3Request(f"ExpiredObjectDeleteMarker cannot be specified with {what}.")
+
+
+def _predicates(given: wire.LifecycleRuleFilter | wire.LifecycleRuleAndOperator) -> list[object]:
+    """What a filter, or a conjunction in one, wants, its tags aside if there can be several."""
+    one = (
+        given.prefix,
+        given.object_size_greater_than,
+        given.object_size_less_than,
+        getattr(given, "tag", None),
+    )
+    return [part for part in one if part is not None]
+
+
+def _check_sizes(above: int | None, below: int | None) -> None:
+    for name, size, least in (("ObjectSizeGreaterThan", above, 0), ("ObjectSizeLessThan", below, 1)):
+        if size is not None and not least <= size <= _LARGEST:
+            raise errors.InvalidS3Request(f"'{name}' should be between {least} and {_LARGEST}.")
+    if above is not None and below is not None and above >= below:
+        raise errors.InvalidS3Request(
+            "'ObjectSizeLessThan' has to be a value greater than 'ObjectSizeGreaterThan'."
+        )
 
 
 def _check_expiration(given: wire.LifecycleExpiration | None) -> None:
@@ -117,13 +183,16 @@ def get_bucket_lifecycle_configuration(
     found: Any = document_of(bucket, LIFECYCLE, wire.BucketLifecycleConfiguration)
     if found is None:
         raise errors.NoSuchLifecycle(about={"BucketName": bucket.name})
-    return wire.GetBucketLifecycleConfigurationOutput(rules=found.rules)
+    return wire.GetBucketLifecycleConfigurationOutput(
+        rules=found.rules,
+        transition_default_minimum_object_size=document_of(bucket, _SMALLEST, str) or _ALL_ALIKE,
+    )
 
 
 @operation("DeleteBucketLifecycle", targets=on_bucket("PutLifecycleConfiguration"), changes=True)
 def delete_bucket_lifecycle(call: Call, request: wire.DeleteBucketLifecycleRequest, _bucket: Target) -> None:
     """Let nothing go by itself any more."""
-    keep_document(call, bucket_named(call, request.bucket), LIFECYCLE, None)
+    keep_documents(call, bucket_named(call, request.bucket), {LIFECYCLE: None, _SMALLEST: None})
 
 
 OPERATIONS = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote_plus
 
 import msgspec
 
@@ -136,8 +136,13 @@ def encoder(request: Any) -> Any:
             {"ArgumentName": "encoding-type", "ArgumentValue": asked},
         )
     if asked is not None:
-        return lambda text: None if text is None else quote(text, safe="/~*-._")
+        return lambda text: None if text is None else _encoded(text)
     return lambda text: text
+
+
+def _encoded(text: str) -> str:
+    """As forms are written (a space is `+`), but slashes are kept."""
+    return quote_plus(text, safe="/*-._").replace("~", "%7E")
 
 
 def _object(key: str, version: Version, owner: wire.Owner | None) -> wire.Object:
@@ -173,7 +178,7 @@ def list_objects_v2(
     after, passed = _token_read(token) if token is not None else (request.start_after or "", False)
     asked = msgspec.structs.replace(asked_of(request, after), passed=passed)
     page, write = page_of(call, bucket, asked), encoder(request)
-    owner = wire.Owner(id=owner_id(bucket.account)) if request.fetch_owner else None
+    owner = wire.Owner(id=owner_id(bucket.account)) if request.fetch_owner == "true" else None
     return wire.ListObjectsV2Output(
         name=bucket.name,
         prefix=write(asked.prefix),
@@ -183,7 +188,7 @@ def list_objects_v2(
         is_truncated=page.truncated,
         continuation_token=token,
         next_continuation_token=_token(page) if page.truncated else None,
-        start_after=write(request.start_after),
+        start_after=write(request.start_after) if token is None else None,
         encoding_type=request.encoding_type,
         contents=[
             msgspec.structs.replace(_object(key, version, owner), key=write(key))

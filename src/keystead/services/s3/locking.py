@@ -28,6 +28,7 @@ from keystead.wire.models import s3 as wire
 
 _MOST_DAYS: Final = 36_500
 _MOST_YEARS: Final = 100
+_NO_EVENT_HOLDS: Final = "This server does not support event holds."
 
 
 # ------------------------------------------------------------------------------ of the bucket
@@ -41,6 +42,9 @@ def put_object_lock_configuration(
     given = request.object_lock_configuration
     if given is None:
         raise errors.MissingBody
+    rule = given.rule.default_retention if given.rule is not None else None
+    if rule is not None and rule.default_event_hold is not None:
+        raise errors.NotImplementedHere(_NO_EVENT_HOLDS)
     if given.object_lock_enabled != ENABLED:
         raise errors.MalformedXml
     bucket = bucket_named(call, request.bucket)
@@ -134,8 +138,12 @@ def put_object_retention(
     call: Call, request: wire.PutObjectRetentionRequest, _object: Target
 ) -> wire.PutObjectRetentionOutput:
     """Retain a version until a date; less than before only where governance may be bypassed."""
+    given = request.retention
+    if given is None:
+        raise errors.MissingBody
+    if given.event_hold is not None or given.event_hold_duration is not None:
+        raise errors.NotImplementedHere(_NO_EVENT_HOLDS)
     bucket, key, version = _named(call, request)
-    given = request.retention or wire.ObjectLockRetention()
     mode, until = given.mode, given.retain_until_date
     if (mode is None) != (until is None) or (mode is not None and mode not in MODES):
         raise errors.MalformedXml
@@ -165,8 +173,10 @@ def put_object_legal_hold(
     call: Call, request: wire.PutObjectLegalHoldRequest, _object: Target
 ) -> wire.PutObjectLegalHoldOutput:
     """Hold a version until the hold is taken away, whatever its retention."""
+    if request.legal_hold is None:
+        raise errors.MissingBody
     bucket, key, version = _named(call, request)
-    status = request.legal_hold.status if request.legal_hold is not None else None
+    status = request.legal_hold.status
     if status not in {HELD, "OFF"}:
         raise errors.MalformedXml
     _protect(call, bucket, key, version, hold=status)

@@ -11,7 +11,7 @@ import msgspec
 from keystead import errors
 from keystead.api import Call, Target, operation
 from keystead.crypto import checksum
-from keystead.objects import Place
+from keystead.objects import ObjectKey, Place
 from keystead.services.s3 import rules
 from keystead.services.s3.access import bucket_named, location_of, object_key, on_object
 from keystead.services.s3.datakeys import again, fresh
@@ -70,6 +70,19 @@ def upload_of(call: Call, bucket: Bucket, key: str, upload_id: str | None) -> Up
 # ------------------------------------------------------------------------------ CreateMultipartUpload
 
 
+def check_algorithm(name: str) -> None:
+    """None, if there are checksums by that algorithm.
+
+    Raises:
+        errors.InvalidS3Request: there are none.
+    """
+    if name not in checksum.ALGORITHMS:
+        raise errors.InvalidS3Request(
+            "Checksum algorithm provided is unsupported. Please try again with any of the valid types: "
+            f"[{', '.join(sorted(checksum.ALGORITHMS))}]"
+        )
+
+
 def _algorithm(request: Any) -> str:
     return (request.checksum_algorithm or "").upper()
 
@@ -77,10 +90,13 @@ def _algorithm(request: Any) -> str:
 def _checksum_type(request: Any) -> str:
     """Of the whole object or of its parts' checksums (Amazon S3 User Guide, "Checking object integrity")."""
     algorithm, asked = _algorithm(request), request.checksum_type
+    if not algorithm and asked is not None:
+        raise errors.InvalidS3Request(
+            "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header."
+        )
     if not algorithm:
         return ""
-    if algorithm not in checksum.ALGORITHMS:
-        raise errors.InvalidS3Request(f"The checksum algorithm {algorithm} is not supported.")
+    check_algorithm(algorithm)
     fitting = asked or (_FULL if algorithm == DEFAULT_CHECKSUM else _COMPOSITE)
     wrong = (fitting == _FULL and algorithm not in checksum.FULL_OBJECT) or (
         fitting == _COMPOSITE and algorithm == DEFAULT_CHECKSUM
@@ -146,6 +162,29 @@ def part_number(request: Any) -> int:
     return number
 
 
+def key_of_upload(call: Call, bucket: Bucket, upload: Upload, request: Any) -> ObjectKey:
+    """The data key of what is uploaded in parts; who began with a key of its own brings it with each.
+
+    Raises:
+        errors.InvalidS3Request: it brings none, or another.
+        errors.ApiError: the key is not to be had.
+    """
+    customer = customer_key(
+        call, request.sse_customer_algorithm, request.sse_customer_key, request.sse_customer_key_md5
+    )
+    if (customer is None) != (not upload.envelope.check):
+        raise errors.InvalidS3Request(
+            "The multipart upload initiate requested encryption. Subsequent part requests must include the "
+            "appropriate encryption parameters."
+        )
+    try:
+        return again(call, upload.envelope, where(bucket.name, upload.key, upload.id), customer)
+    except errors.S3AccessDenied:
+        raise errors.InvalidS3Request(
+            "The provided encryption parameters did not match the ones used originally."
+        ) from None
+
+
 def put_part(call: Call, bucket: Bucket, upload: Upload, number: int, written: Written) -> Part:
     """The part, stored in place of one that came before with its number."""
     place = part_place(upload.id, number)
@@ -186,10 +225,7 @@ def upload_part(call: Call, request: wire.UploadPartRequest, _object: Target) ->
     bucket, key, number = bucket_named(call, request.bucket), object_key(request.key), part_number(request)
     upload, payload = upload_of(call, bucket, key, request.upload_id), payload_of(call)
     if not isinstance(payload.kept, Written):
-        customer = customer_key(
-            call, request.sse_customer_algorithm, request.sse_customer_key, request.sse_customer_key_md5
-        )
-        data_key = again(call, upload.envelope, where(bucket.name, key, upload.id), customer)
+        data_key = key_of_upload(call, bucket, upload, request)
         algorithm = _part_algorithm(upload, payload.algorithm)
         place = Place(bucket.name, key, upload.id, number)
         payload.kept = take(call, payload, data_key, upload.envelope, place, algorithm)
@@ -209,7 +245,9 @@ def _listed(call: Call, upload: Upload, request: Any) -> list[Part]:
     Raises:
         errors.MalformedXml, errors.InvalidPartOrder, errors.InvalidPart, errors.EntityTooSmall: they do not fit.
     """
-    named = request.multipart_upload.parts if request.multipart_upload is not None else None
+    if request.multipart_upload is None:
+        raise errors.InvalidS3Request("You must specify at least one part")
+    named = request.multipart_upload.parts
     if not named or len(named) > MOST_PARTS:
         raise errors.MalformedXml
     if any(row.part_number is None or row.e_tag is None for row in named):

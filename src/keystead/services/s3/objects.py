@@ -24,6 +24,7 @@ from keystead.services.s3.kept import (
     check_offered,
     checksums,
     encrypted,
+    expires_told,
     headers_of,
     metadata_of,
     tags_of,
@@ -78,7 +79,7 @@ def check_write(call: Call, bucket: Bucket, key: str, request: Any) -> None:
     if wanted is None and unwanted is None:
         return
     if unwanted is not None and unwanted.strip() != "*":
-        raise errors.NotImplementedHere
+        raise errors.NotImplementedHere(about={"Header": "If-None-Match"})
     newest = current(call, bucket, key)
     there = newest is not None and not newest.marker
     if unwanted is not None and there:
@@ -146,6 +147,9 @@ def _found(call: Call, bucket: Bucket, key: str, version_id: str | None) -> Vers
         raise
 
 
+_LATIN_1: Final = 0xFF
+
+
 def _span(version: Version, request: Any) -> Span:
     if request.part_number is None:
         return span_of(request.range, version.size)
@@ -161,10 +165,9 @@ def _described(bucket: Bucket, version: Version, request: Any, span: Span) -> di
     told |= {
         name.removeprefix("response_"): value
         for name in _OVERRIDES
-        if (value := getattr(request, name, None)) is not None
+        if (value := getattr(request, name, None))
     }
-    if told["expires"] is not None:
-        told["expires"] = float(told["expires"])
+    told["expires"] = expires_told(told["expires"])
     if told.get("storage_class") == "STANDARD":
         told["storage_class"] = None
     whole = span.length == version.size
@@ -195,6 +198,25 @@ _OVERRIDES: Final = (
 )
 
 
+def _check_asked(call: Call, request: Any) -> None:
+    """None, if the answer can be as the request wants it.
+
+    Raises:
+        errors.InvalidS3Request, errors.InvalidS3Argument: it cannot.
+    """
+    asked = {name: text for name in _OVERRIDES if (text := getattr(request, name)) is not None}
+    if asked and not call.account:
+        raise errors.InvalidS3Request(
+            "Request specific response headers cannot be used for anonymous GET requests."
+        )
+    for name, text in asked.items():
+        if any(ord(sign) > _LATIN_1 for sign in text):
+            about = {"ArgumentName": name.replace("_", "-"), "ArgumentValue": text}
+            raise errors.InvalidS3Argument("Header value cannot be represented using ISO-8859-1.", about)
+    if (request.checksum_mode or "ENABLED").upper() != "ENABLED":
+        raise errors.InvalidS3Request("Value for x-amz-checksum-mode header is invalid.")
+
+
 def _customer(call: Call, request: Any) -> Any:
     return customer_key(
         call, request.sse_customer_algorithm, request.sse_customer_key, request.sse_customer_key_md5
@@ -205,6 +227,7 @@ def _customer(call: Call, request: Any) -> Any:
 def get_object(call: Call, request: wire.GetObjectRequest, _object: Target) -> wire.GetObjectOutput:
     """Return the object's bytes, or a range of them."""
     bucket, key = bucket_named(call, request.bucket), object_key(request.key)
+    _check_asked(call, request)
     version = _found(call, bucket, key, request.version_id)
     check_conditions(version, request)
     span = _span(version, request)
@@ -221,6 +244,7 @@ def get_object(call: Call, request: wire.GetObjectRequest, _object: Target) -> w
 def head_object(call: Call, request: wire.HeadObjectRequest, _object: Target) -> wire.HeadObjectOutput:
     """Return what GetObject would say beside the bytes; no key is asked for it."""
     bucket, key = bucket_named(call, request.bucket), object_key(request.key)
+    _check_asked(call, request)
     version = _found(call, bucket, key, request.version_id)
     check_conditions(version, request)
     span = _span(version, request)

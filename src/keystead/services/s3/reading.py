@@ -73,7 +73,7 @@ def span_of_part(number: int, version: Version) -> Span:
             {"ArgumentName": "partNumber", "ArgumentValue": str(number)},
         )
     if number > len(sizes):
-        about = {"ActualPartCount": str(len(sizes)), "PartNumberRequested": str(number)}
+        about = {"PartNumberRequested": str(number), "ActualPartCount": str(len(sizes))}
         raise errors.InvalidPartNumber(about=about)
     return Span(sum(sizes[: number - 1]), sizes[number - 1], partial=version.size > 0)
 

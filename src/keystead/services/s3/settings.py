@@ -14,7 +14,8 @@ from keystead.services.s3.tables import BUCKETS, Bucket, DefaultEncryption, Publ
 from keystead.services.s3.versions import ENABLED, SUSPENDED
 from keystead.wire.models import s3 as wire
 
-OWNERSHIPS: Final = frozenset({"BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter"})
+OWNERSHIPS: Final = ("BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter")
+"""The first one lets nobody have an ACL."""
 _CUSTOMER_KEYS: Final = "SSE-C"
 
 

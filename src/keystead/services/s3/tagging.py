@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
 from keystead import errors
 from keystead.api import Call, Target, operation
 from keystead.services.s3.access import bucket_named, object_key, on_bucket, on_object
-from keystead.services.s3.kept import MOST_TAGS, check_tags
+from keystead.services.s3.kept import MOST_TAGS, MOST_TAGS_OF_A_BUCKET, check_tags
 from keystead.services.s3.settings import change
 from keystead.services.s3.tables import Bucket, Version
 from keystead.services.s3.versions import find, store
 from keystead.wire.models import s3 as wire
-
-_MOST_OF_A_BUCKET: Final = 50
 
 
 def _given(request: Any, most: int) -> dict[str, str]:
@@ -34,7 +32,7 @@ def put_bucket_tagging(call: Call, request: wire.PutBucketTaggingRequest, _bucke
     """Set the bucket's tags in place of those before."""
     if call.exchange is not None:
         call.exchange.status = 204
-    change(call, bucket_named(call, request.bucket), tags=_given(request, _MOST_OF_A_BUCKET))
+    change(call, bucket_named(call, request.bucket), tags=_given(request, MOST_TAGS_OF_A_BUCKET))
 
 
 @operation("GetBucketTagging", targets=on_bucket("GetBucketTagging"))

@@ -86,18 +86,18 @@ def list_multipart_uploads(
             prefixes.append(common)
             last = (common, "")
         else:
-            uploads.append(_upload(upload, write(key)))
+            uploads.append(_upload(bucket, upload, write(key)))
             last = (key, upload_id)
     return wire.ListMultipartUploadsOutput(
         bucket=bucket.name,
-        key_marker=write(request.key_marker),
-        upload_id_marker=request.upload_id_marker,
-        prefix=write(request.prefix),
-        delimiter=write(request.delimiter),
+        key_marker=write(request.key_marker or ""),
+        upload_id_marker=(request.upload_id_marker or "") if request.key_marker else "",
+        prefix=write(request.prefix or None),
+        delimiter=write(request.delimiter or None),
         max_uploads=most,
         is_truncated=more,
-        next_key_marker=write(last[0]) if more else None,
-        next_upload_id_marker=last[1] if more else None,
+        next_key_marker=write(last[0]),
+        next_upload_id_marker=last[1],
         encoding_type=request.encoding_type,
         uploads=uploads or None,
         common_prefixes=[wire.CommonPrefix(prefix=write(text)) for text in prefixes] or None,
@@ -117,12 +117,13 @@ def _walk(call: Call, bucket: Bucket, request: Any, most: int) -> Walk[Upload]:
     return Walk(call.tx, UPLOADS, bucket, prefix, after=after, size=size)
 
 
-def _upload(upload: Upload, key: str) -> wire.MultipartUpload:
+def _upload(bucket: Bucket, upload: Upload, key: str) -> wire.MultipartUpload:
     return wire.MultipartUpload(
         upload_id=upload.id,
         key=key,
         initiated=upload.begun,
         storage_class=upload.headers.get("x-amz-storage-class", "STANDARD"),
+        owner=wire.Owner(id=owner_id(bucket.account)),
         initiator=wire.Initiator(id=upload.initiator),
         checksum_algorithm=upload.algorithm or None,
         checksum_type=upload.checksum_type or None,

@@ -253,7 +253,7 @@ _CopySourceIfNoneMatch = Rule("string")
 
 _CopySourceIfUnmodifiedSince = Rule("timestamp")
 
-_Expires = Rule("timestamp")
+_Expires = Rule("string")
 
 _GrantFullControl = Rule("string")
 
@@ -364,7 +364,7 @@ class CopyObjectRequest(Shape, frozen=True, kw_only=True):
     copy_source_if_modified_since: float | None = field(default=None, name="x-amz-copy-source-if-modified-since")
     copy_source_if_none_match: str | None = field(default=None, name="x-amz-copy-source-if-none-match")
     copy_source_if_unmodified_since: float | None = field(default=None, name="x-amz-copy-source-if-unmodified-since")
-    expires: float | None = field(default=None, name="Expires")
+    expires: str | None = field(default=None, name="Expires")
     grant_full_control: str | None = field(default=None, name="x-amz-grant-full-control")
     grant_read: str | None = field(default=None, name="x-amz-grant-read")
     grant_read_acp: str | None = field(default=None, name="x-amz-grant-read-acp")
@@ -463,7 +463,7 @@ class CopyObjectOutput(Shape, frozen=True, kw_only=True):
 
 _BucketCannedACL = Rule("string", enum=("private", "public-read", "public-read-write", "authenticated-read"))
 
-_BucketLocationConstraint = Rule("string", enum=("af-south-1", "ap-east-1", "ap-east-2", "ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-south-1", "ap-south-2", "ap-southeast-1", "ap-southeast-2", "ap-southeast-3", "ap-southeast-4", "ap-southeast-5", "ap-southeast-6", "ap-southeast-7", "ca-central-1", "ca-west-1", "cn-north-1", "cn-northwest-1", "EU", "eu-central-1", "eu-central-2", "eu-north-1", "eu-south-1", "eu-south-2", "eu-west-1", "eu-west-2", "eu-west-3", "il-central-1", "me-central-1", "me-south-1", "mx-central-1", "sa-east-1", "us-east-2", "us-gov-east-1", "us-gov-west-1", "us-west-1", "us-west-2"))
+_BucketLocationConstraint = Rule("string")
 
 _LocationType = Rule("string", enum=("AvailabilityZone", "LocalZone"))
 
@@ -609,7 +609,7 @@ class CreateMultipartUploadRequest(Shape, frozen=True, kw_only=True):
     content_encoding: str | None = field(default=None, name="Content-Encoding")
     content_language: str | None = field(default=None, name="Content-Language")
     content_type: str | None = field(default=None, name="Content-Type")
-    expires: float | None = field(default=None, name="Expires")
+    expires: str | None = field(default=None, name="Expires")
     grant_full_control: str | None = field(default=None, name="x-amz-grant-full-control")
     grant_read: str | None = field(default=None, name="x-amz-grant-read")
     grant_read_acp: str | None = field(default=None, name="x-amz-grant-read-acp")
@@ -2442,7 +2442,7 @@ _ResponseContentLanguage = Rule("string")
 
 _ResponseContentType = Rule("string")
 
-_ResponseExpires = Rule("timestamp")
+_ResponseExpires = Rule("string")
 
 _ChecksumMode = Rule("string")
 
@@ -2482,7 +2482,7 @@ class GetObjectRequest(Shape, frozen=True, kw_only=True):
     response_content_encoding: str | None = field(default=None, name="response-content-encoding")
     response_content_language: str | None = field(default=None, name="response-content-language")
     response_content_type: str | None = field(default=None, name="response-content-type")
-    response_expires: float | None = field(default=None, name="response-expires")
+    response_expires: str | None = field(default=None, name="response-expires")
     version_id: str | None = field(default=None, name="versionId")
     sse_customer_algorithm: str | None = field(default=None, name="x-amz-server-side-encryption-customer-algorithm")
     sse_customer_key: str | None = field(default=None, name="x-amz-server-side-encryption-customer-key")
@@ -2586,7 +2586,7 @@ class GetObjectOutput(Shape, frozen=True, kw_only=True):
     content_language: str | None = field(default=None, name="Content-Language")
     content_range: str | None = field(default=None, name="Content-Range")
     content_type: str | None = field(default=None, name="Content-Type")
-    expires: float | None = field(default=None, name="Expires")
+    expires: str | None = field(default=None, name="Expires")
     website_redirect_location: str | None = field(default=None, name="x-amz-website-redirect-location")
     server_side_encryption: str | None = field(default=None, name="x-amz-server-side-encryption")
     metadata: dict[str, str] | None = field(default=None, name="x-amz-meta-")
@@ -3010,7 +3010,7 @@ class HeadObjectRequest(Shape, frozen=True, kw_only=True):
     response_content_encoding: str | None = field(default=None, name="response-content-encoding")
     response_content_language: str | None = field(default=None, name="response-content-language")
     response_content_type: str | None = field(default=None, name="response-content-type")
-    response_expires: float | None = field(default=None, name="response-expires")
+    response_expires: str | None = field(default=None, name="response-expires")
     version_id: str | None = field(default=None, name="versionId")
     sse_customer_algorithm: str | None = field(default=None, name="x-amz-server-side-encryption-customer-algorithm")
     sse_customer_key: str | None = field(default=None, name="x-amz-server-side-encryption-customer-key")
@@ -3098,7 +3098,7 @@ class HeadObjectOutput(Shape, frozen=True, kw_only=True):
     content_language: str | None = field(default=None, name="Content-Language")
     content_type: str | None = field(default=None, name="Content-Type")
     content_range: str | None = field(default=None, name="Content-Range")
-    expires: float | None = field(default=None, name="Expires")
+    expires: str | None = field(default=None, name="Expires")
     website_redirect_location: str | None = field(default=None, name="x-amz-website-redirect-location")
     server_side_encryption: str | None = field(default=None, name="x-amz-server-side-encryption")
     metadata: dict[str, str] | None = field(default=None, name="x-amz-meta-")
@@ -3480,7 +3480,7 @@ class ListObjectsOutput(Shape, frozen=True, kw_only=True):
     encoding_type: str | None = field(default=None, name="EncodingType")
     request_charged: str | None = field(default=None, name="x-amz-request-charged")
 
-_FetchOwner = Rule("boolean")
+_FetchOwner = Rule("string")
 
 _StartAfter = Rule("string")
 
@@ -3504,7 +3504,7 @@ class ListObjectsV2Request(Shape, frozen=True, kw_only=True):
     max_keys: int | None = field(default=None, name="max-keys")
     prefix: str | None = field(default=None, name="prefix")
     continuation_token: str | None = field(default=None, name="continuation-token")
-    fetch_owner: bool | None = field(default=None, name="fetch-owner")
+    fetch_owner: str | None = field(default=None, name="fetch-owner")
     start_after: str | None = field(default=None, name="start-after")
     request_payer: str | None = field(default=None, name="x-amz-request-payer")
     expected_bucket_owner: str | None = field(default=None, name="x-amz-expected-bucket-owner")
@@ -3975,7 +3975,7 @@ class PutObjectRequest(Shape, frozen=True, kw_only=True):
     checksum_xxhash64: str | None = field(default=None, name="x-amz-checksum-xxhash64")
     checksum_xxhash3: str | None = field(default=None, name="x-amz-checksum-xxhash3")
     checksum_xxhash128: str | None = field(default=None, name="x-amz-checksum-xxhash128")
-    expires: float | None = field(default=None, name="Expires")
+    expires: str | None = field(default=None, name="Expires")
     if_match: str | None = field(default=None, name="If-Match")
     if_none_match: str | None = field(default=None, name="If-None-Match")
     grant_full_control: str | None = field(default=None, name="x-amz-grant-full-control")

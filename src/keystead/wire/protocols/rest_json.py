@@ -15,7 +15,7 @@ import msgspec
 from keystead.errors import ApiError, Serialization
 from keystead.wire.model import Member, Rule, Service, Shape
 from keystead.wire.protocols import json
-from keystead.wire.protocols.rest_xml import MOST_FIELDS, path_label
+from keystead.wire.uri import MOST_FIELDS, path_label
 
 CONTENT_TYPE: Final = "application/json"
 _REASONS: Final = {"ValidationException": "fieldValidationFailed", "SerializationException": "cannotParse"}

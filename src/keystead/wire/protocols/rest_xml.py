@@ -11,7 +11,6 @@ from email.utils import formatdate, parsedate_to_datetime
 from functools import cache
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
-from urllib.parse import unquote
 
 from keystead.errors import InvalidS3Argument, Serialization
 from keystead.wire.model import Member, OperationShape, Rule, Shape
@@ -20,52 +19,17 @@ from keystead.wire.xml import Element, parse
 
 CONTENT_TYPE: Final = "application/xml"
 DECLARATION: Final = '<?xml version="1.0" encoding="UTF-8"?>\n'
-MOST_FIELDS: Final = 200
 _INTEGER: Final = re.compile(r"-?\d{1,40}", re.ASCII)
 _INT32: Final = 1 << 31
 _CONDITION: Final = re.compile(r"(x-amz-copy-source-)?if-(un)?modified-since$", re.ASCII | re.IGNORECASE)
 _NO_INTEGER: Final = {"partNumber": "Part number must be an integer between 1 and 10000, inclusive"}
 """What is said of a parameter that is no integer, where it is not what is said of most."""
-_NO_QUERY: Final = "The query is not well-formed."
+_NO_VALUE: Final = {
+    "x-amz-object-lock-retain-until-date": "The retain until date must be provided in ISO 8601 format"
+}
+"""What is said of a header whose value is not of its type, likewise."""
+_NO_SUCH_DOCUMENT: Final = "The document is not the one that is described."
 _XSI: Final = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
-
-
-def fields_of(query: str) -> dict[str, str]:
-    """The query's parameters, decoded; of those with one name the first counts.
-
-    Raises:
-        Serialization: too many, or not UTF-8.
-    """
-    if query.count("&") >= MOST_FIELDS:
-        raise Serialization(_NO_QUERY)
-    fields: dict[str, str] = {}
-    for pair in query.split("&"):
-        if pair:
-            name, _, value = pair.partition("=")
-            fields.setdefault(_decoded(name), _decoded(value))
-    return fields
-
-
-def _decoded(text: str) -> str:
-    """A name or a value of a query; most are written as they are."""
-    if "%" not in text and "+" not in text:
-        return text
-    try:
-        return unquote(text.replace("+", " "), errors="strict")
-    except UnicodeDecodeError:
-        raise Serialization(_NO_QUERY) from None
-
-
-def path_label(text: str) -> str:
-    """A part of the path, decoded once.
-
-    Raises:
-        Serialization: it is not UTF-8.
-    """
-    try:
-        return unquote(text, errors="strict")
-    except UnicodeDecodeError:
-        raise Serialization("The path is not UTF-8.") from None
 
 
 # ------------------------------------------------------------------------------- reading
@@ -105,8 +69,8 @@ def decode(
     """The request struct; `labels` are the path's members, `fields` the query's, `body` is empty where it is a stream.
 
     Raises:
-        InvalidS3Argument: a parameter is no integer, where it must be one.
-        Serialization: another value is not of its member's type, or the body is not XML.
+        InvalidS3Argument: a header or a parameter is not of its member's type.
+        Serialization: an element is not, or the body is not the document that the operation takes.
     """
     plan = _plan(shape.input)
     given: dict[str, Any] = {
@@ -147,9 +111,16 @@ def _of_body(members: tuple[Member, ...], body: bytes) -> dict[str, Any]:
         else:
             root = root or parse(body)
             given[member.attribute] = (
-                _value(member.rule, root) if member.location == "payload" else _child(member, root)
+                _document_of(member, root) if member.location == "payload" else _child(member, root)
             )
     return given
+
+
+def _document_of(member: Member, root: Element) -> Any:
+    """The document: another one that says nothing of what this one does would unset it."""
+    if root.name != member.name:
+        raise Serialization(_NO_SUCH_DOCUMENT)
+    return _value(member.rule, root)
 
 
 def _utf8(body: bytes) -> str:
@@ -168,9 +139,17 @@ def _utf8_header(text: str) -> str:
 
 
 def _header(member: Member, text: str) -> Any:
+    try:
+        return _of_header(member, text)
+    except Serialization:
+        said = _no_integer(member) if member.rule.kind == "integer" else _NO_VALUE.get(member.name.lower())
+        raise InvalidS3Argument(said, _named(member, text)) from None
+
+
+def _of_header(member: Member, text: str) -> Any:
     rule = member.rule
     if rule.kind == "list" and rule.item is not None:
-        return [_scalar(rule.item, part.strip()) for part in text.split(",")]
+        return [_scalar(rule.item, part.strip()) for part in text.rstrip(",").split(",")]
     if rule.kind == "timestamp":
         # A condition whose date is none counts for nothing (RFC 9110 sections 13.1.3 and 13.1.4).
         return _lenient(text) if _CONDITION.match(member.name) else _moment(text)
@@ -178,17 +157,29 @@ def _header(member: Member, text: str) -> Any:
 
 
 def _field(member: Member, text: str) -> Any:
-    """A value of the query: a date may be written as in a header, which is what SDKs do with `response-expires`.
+    """A value of the query; a number that is left empty is not said, unless there must be one.
 
     Raises:
-        InvalidS3Argument: it is no integer, where one must be.
+        InvalidS3Argument: it is not of its type.
     """
-    if member.rule.kind == "timestamp":
-        return _moment(text)
+    if member.rule.kind == "integer" and not text and member.name not in _NO_INTEGER:
+        return None
     if member.rule.kind == "integer" and not (_INTEGER.fullmatch(text) and -_INT32 <= int(text) < _INT32):
-        said = _NO_INTEGER.get(member.name, f"Provided {member.name} not an integer or within integer range")
-        raise InvalidS3Argument(said, {"ArgumentName": member.name, "ArgumentValue": text})
-    return _scalar(member.rule, text)
+        raise InvalidS3Argument(_no_integer(member), _named(member, text))
+    try:
+        return _scalar(member.rule, text)
+    except Serialization:
+        raise InvalidS3Argument(about=_named(member, text)) from None
+
+
+def _no_integer(member: Member) -> str:
+    return _NO_INTEGER.get(member.name, f"Provided {member.name} not an integer or within integer range")
+
+
+def _named(member: Member, text: str) -> dict[str, str]:
+    """What an error tells of a header or a parameter; of those that hold keys, the name."""
+    value = {} if member.rule.sensitive else {"ArgumentValue": text}
+    return {"ArgumentName": member.name, **value}
 
 
 def _child(member: Member, parent: Element) -> Any:
@@ -197,17 +188,29 @@ def _child(member: Member, parent: Element) -> Any:
         return parent.attributes.get(member.name.rpartition(":")[2])
     if rule.flattened and rule.item is not None:
         return [_value(rule.item, child) for child in parent.children if child.name == member.name] or None
-    found = parent.first(member.name)
-    return None if found is None else _value(rule, found)
+    found = [child for child in parent.children if child.name == member.name]
+    if len(found) > 1:
+        raise Serialization(_NO_SUCH_DOCUMENT)
+    return _value(rule, found[0]) if found else None
 
 
 def _value(rule: Rule, element: Element) -> Any:
     if rule.kind == "structure" and rule.shape is not None:
+        if not _elements_of(rule.shape).issuperset(child.name for child in element.children):
+            raise Serialization(_NO_SUCH_DOCUMENT)
         given = {member.attribute: _child(member, element) for member in rule.shape.MEMBERS}
         return rule.shape(**given)
     if rule.kind == "list" and rule.item is not None:
+        if any(child.name != rule.item_name for child in element.children):
+            raise Serialization(_NO_SUCH_DOCUMENT)
         return [_value(rule.item, child) for child in element.children]
     return _scalar(rule, element.text)
+
+
+@cache
+def _elements_of(shape: type[Shape]) -> frozenset[str]:
+    """What such an element may hold: an element passed over is a setting that was not made."""
+    return frozenset(member.name for member in shape.MEMBERS if not member.location)
 
 
 def _scalar(rule: Rule, text: str) -> Any:
