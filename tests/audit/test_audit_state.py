@@ -94,6 +94,17 @@ def test_an_added_record_is_named(data_dir):
     assert line.startswith("state: alias 000000000000/us-east-1/alias/z: no change in the evidence wrote it")
 
 
+def test_entries_that_cannot_be_read_accuse_no_record(data_dir):
+    """The journals still tell what was written: damage to the log is no damage to the store, and hides none."""
+    (bundle,) = (data_dir / "log/tile/entries/000.p").iterdir()
+    bundle.write_bytes(bundle.read_bytes()[:-9])
+    (line,) = findings(data_dir)
+    assert line.startswith(f"log/tile/entries/000.p/{bundle.name}: a bundle ends too early: entries 0 to ")
+    change(data_dir, lambda tx: tx.delete(ALIASES, the(tx, ALIASES)[0]))
+    (line,) = state(data_dir)
+    assert "journal w0 (CreateAlias) wrote is missing; it was deleted outside" in line
+
+
 def test_a_deleted_record_that_came_back_is_named(data_dir):
     def add(tx):
         place, alias = the(tx, ALIASES)

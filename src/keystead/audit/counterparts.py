@@ -25,11 +25,16 @@ class Gone(msgspec.Struct):
     last_record: int
 
 
+Passed = Callable[[str, Frame], None]
+"""Hears of each record that is passed over, with its journal: no entry that can be read is of it."""
+
+
 class Journal:
     """One worker's records. `following` is the record whose entry comes next, None after entries that cannot be read."""
 
-    def __init__(self, directory: Path, worker: str, kept_from: int) -> None:
+    def __init__(self, directory: Path, worker: str, kept_from: int, passed: Passed) -> None:
         self.worker = worker
+        self._passed = passed
         self.kept_from = kept_from
         self.following: int | None = 0
         self.gone: Gone | None = None
@@ -55,6 +60,7 @@ class Journal:
     def take(self, index: int) -> Frame | None:
         """The record with this index, None if it is not there; those before it are passed over."""
         while self._next is not None and self._next.index < index:
+            self._passed(self.worker, self._next)
             self._step()
         if self._next is None or self._next.index > index:
             return None
@@ -73,17 +79,20 @@ class Journal:
 class Counterparts:
     """The journals of all workers. `find` hears of what does not fit; `pruned` counts entries without a record."""
 
-    def __init__(self, directory: Path, kept_from: Mapping[str, int], find: Callable[[str], None]) -> None:
+    def __init__(
+        self, directory: Path, kept_from: Mapping[str, int], find: Callable[[str], None], passed: Passed
+    ) -> None:
         self._directory = directory
         self._kept_from = kept_from
         self._find = find
+        self._passed = passed
         self._journals: dict[str, Journal] = {}
         self._lost = False
         self.pruned = 0
 
     def _journal(self, worker: str) -> Journal:
         if worker not in self._journals:
-            journal = Journal(self._directory, worker, self._kept_from.get(worker, 0))
+            journal = Journal(self._directory, worker, self._kept_from.get(worker, 0), self._passed)
             journal.following = None if self._lost else 0
             self._journals[worker] = journal
         return self._journals[worker]

@@ -45,7 +45,8 @@ class LogChecked(msgspec.Struct, frozen=True):
 
 
 Visitor = Callable[[int | None, str, Leaf | None, Frame | None], None]
-"""Hears of each record: its entry's number (None: it waits), its journal, its entry, and itself (None: pruned)."""
+"""Hears of each record: its entry's number (None: it waits, or the entry is lost), its journal, its entry, and itself
+(None: pruned)."""
 
 
 def _unheard(_number: int | None, _journal: str, _leaf: Leaf | None, _frame: Frame | None) -> None:
@@ -91,13 +92,16 @@ class _LogCheck:
         self._findings: list[str] = []
         self._told = self._pruned(keys)
         starts = {worker: start.index for worker, start in self._told.journals.items()}
-        self._journals = Counterparts(directory, {**starts, **pruned}, self._find)
+        self._journals = Counterparts(directory, {**starts, **pruned}, self._find, self._pass)
         self._gone = 0
         self._older: list[tuple[int, bytes, str]] = []
         self._tree: Rebuilt | None = Rebuilt(self._check_tile)
 
     def _find(self, text: str) -> None:
         self._findings.append(text)
+
+    def _pass(self, worker: str, frame: Frame) -> None:
+        self._visit(None, worker, None, frame)
 
     def _pruned(self, keys: LogKeys) -> Pruned:
         try:
@@ -146,7 +150,7 @@ class _LogCheck:
         waiting = 0
         for worker, frame in self._journals.rest(self._workers()):
             waiting += 1
-            self._visit(None, worker, None, frame)
+            self._pass(worker, frame)
         self._findings += findings
         return LogChecked(entries, waiting, self._journals.pruned + self._gone, tuple(self._findings))
 
