@@ -16,6 +16,8 @@ myst_heading_anchors = 3
 html_theme = "furo"
 html_title = f"Keystead {release}"
 html_copy_source = False
+html_static_path = ["_static"]
+html_css_files = ["tables.css"]
 nitpicky = True
 # A command's argument may go on over several lines, which the lexer of consoles does not know.
 suppress_warnings = ["misc.highlighting_failure"]

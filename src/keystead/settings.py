@@ -5,8 +5,10 @@ An option outranks a variable (`KEYSTEAD_` and the field's name in capitals), wh
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -221,6 +223,34 @@ CHOICES = {
 """Settings that take one of a few words."""
 
 
+_NONE_OR_MORE = (
+    "brake_objects",
+    "read_ahead",
+    "retention_days",
+    *(name for name in Settings.__struct_fields__ if name.startswith("quota_")),
+)
+_URL = re.compile("https?://[^/]+.*").fullmatch
+_ALIKE = 0.9
+"""How much alike the names of two variables are, if one is a slip of the pen."""
+_TEXT, _WHOLE = "text", "a whole number"
+_KINDS = {
+    "str": _TEXT,
+    "int": _WHOLE,
+    "float": "a number",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "names with values",
+    "null": "nothing",
+}
+"""What people call what msgspec calls so."""
+_KINDS_DIFFER = re.compile("Expected `(.*)`, got `(.*)`").fullmatch
+_PLAINLY = (
+    ("Object contains unknown field", "there is no"),
+    ("Object missing required field", "there must be"),
+    ("Expected `str` matching regex", "it must match"),
+)
+
+
 def load(
     options: Mapping[str, Any], environment: Mapping[str, str], file: Path | None = None, **defaults: Any
 ) -> Settings:
@@ -233,12 +263,25 @@ def load(
     merged: dict[str, Any] = dict(defaults)
     if file is not None:
         merged.update(_from_file(file, known))
-    for name in known:
-        variable = environment.get(PREFIX + name.upper())
-        if variable is not None:
-            merged[name] = variable.split(",") if name in LISTS else variable
+    merged.update(_from_variables(environment, known))
     merged.update({name: value for name, value in options.items() if value is not None})
     return _checked(merged)
+
+
+def _from_variables(environment: Mapping[str, str], known: set[str]) -> dict[str, Any]:
+    """What variables set. One that is called almost as a setting's was meant for it; others are not ours."""
+    variables = {PREFIX + name.upper(): name for name in known}
+    for variable in environment:
+        if variable.startswith(PREFIX) and variable not in variables:
+            for meant in get_close_matches(variable, variables, n=1, cutoff=_ALIKE):
+                raise errors.SettingsError(
+                    f"no setting has the variable {variable}; {meant} is called almost so"
+                )
+    return {
+        name: environment[variable].split(",") if name in LISTS else environment[variable]
+        for variable, name in variables.items()
+        if variable in environment
+    }
 
 
 def _from_file(file: Path, known: set[str]) -> dict[str, Any]:
@@ -254,11 +297,39 @@ def _from_file(file: Path, known: set[str]) -> dict[str, Any]:
     return content
 
 
+def complaint(error: msgspec.ValidationError) -> str:
+    """What is wrong with a file's content, and where, for people who wrote the file and know no Python."""
+    text, _, place = str(error).partition(" - at ")
+    where = place.strip("`").removeprefix("$").removeprefix(".")
+    kinds = _KINDS_DIFFER(text)
+    if kinds is not None:
+        expected, got = (_KINDS.get(kind.partition(" | ")[0], kind) for kind in kinds.groups())
+        hint = ": put it in quotation marks" if (expected, got) == (_TEXT, _WHOLE) else ""
+        return f"{where or 'it'} must be {expected}, not {got}{hint}"
+    return f"{where}: {_plain(text)}" if where else _plain(text)
+
+
+def _plain(text: str) -> str:
+    for words, plainly in _PLAINLY:
+        text = text.replace(words, plainly)
+    return text[0].lower() + text[1:]
+
+
+def _told(error: msgspec.ValidationError, merged: Mapping[str, Any]) -> str:
+    """The complaint about a setting, with the value that it has, if that can be no secret."""
+    told = complaint(error)
+    name, _, rest = told.partition(" must be ")
+    kind = rest.partition(", not ")[0]
+    return f"{name} must be {kind}, not {merged[name]!r}" if name in merged and kind != _TEXT else told
+
+
 def _checked(merged: dict[str, Any]) -> Settings:
     try:
         settings = msgspec.convert(merged, Settings, strict=False)
     except msgspec.ValidationError as error:
-        raise errors.SettingsError(f"bad setting: {error}") from None
+        raise errors.SettingsError(_told(error, merged)) from None
+    if not settings.data_dir:
+        raise errors.SettingsError("data_dir must name a directory, not ''")
     for name, choices in CHOICES.items():
         if getattr(settings, name) not in choices:
             raise errors.SettingsError(f"{name} must be one of {', '.join(choices)}")
@@ -291,7 +362,7 @@ def _require_some(settings: Settings) -> None:
     ):
         if getattr(settings, name) < 1:
             raise errors.SettingsError(f"{name} must be at least 1")
-    for name in ("brake_objects", "read_ahead"):
+    for name in _NONE_OR_MORE:
         if getattr(settings, name) < 0:
             raise errors.SettingsError(f"{name} must be 0 or more")
     if not 0 <= settings.inline_objects <= MOST_INLINE:
@@ -318,5 +389,7 @@ def _check_trails(settings: Settings) -> None:
         raise errors.SettingsError("trail_log_interval and trail_digest_interval are 1 second or more")
     if settings.archive_bucket is not None and settings.trail_directory is settings.trail_s3_endpoint is None:
         raise errors.SettingsError("archive_bucket needs trail_directory or trail_s3_endpoint")
-    if settings.retention_days < 0:
-        raise errors.SettingsError("retention_days must be 0 or more")
+    for name in ("trail_s3_endpoint", "object_store_endpoint"):
+        url = getattr(settings, name)
+        if url is not None and not _URL(url):
+            raise errors.SettingsError(f"{name} must be a URL such as https://s3.example.org, not {url!r}")

@@ -87,7 +87,10 @@ def _keys():
         (f"accounts: [{{id: '111122223333', keys: [{{id: {KEY}, material: AAAA}}]}}]", KEY),
         (f"accounts: [{{id: '111122223333', keys: [{{id: {KEY}, policy: nonsense}}]}}]", KEY),
         (f"accounts: [{{id: '111122223333', keys: [{{id: {KEY.upper()}}}]}}]", "in lower case"),
-        ("{unclosed", "not YAML"),
+        ("{unclosed", "not YAML: line 1, column 10"),
+        ("accounts: [{id: 111122223333}]", r"accounts\[0\].id must be text, .*: put it in quotation marks"),
+        ("accounts: 3", "accounts must be a list, not a whole number"),
+        ("colour: red", "there is no `colour`"),
     ],
 )
 def test_a_bad_seed_says_what_is_wrong(fresh_server, seed, text, said):

@@ -252,7 +252,9 @@ class Lock:
             sleep(_PAUSE)
         if not taken:
             self.release()
-            raise JournalError(f"journal {directory}: another process writes it")
+            raise JournalError(
+                f"journal {directory}: another process writes it; does a server run there already?"
+            )
 
     def _taken(self, how: int) -> bool:
         try:

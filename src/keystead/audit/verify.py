@@ -286,13 +286,16 @@ class _LogCheck:
         except (msgspec.MsgspecError, UnicodeDecodeError):
             self._find(f"{place} is not an entry")
             return
+        told = len(self._findings)
         frame = self._journals.take(number, leaf.journal, leaf.index)
+        in_order = len(self._findings) == told
         expected = None if frame is None else leaf_of(frame, leaf.journal, self._salts, leaf.v)
         if expected is not None and expected != entry:
             changed = "the entry was changed" if leaf_hash(expected) == held else "one of them was changed"
             self._find(f"{place} is not what record {leaf.index} of journal {leaf.journal} gives: {changed}")
         elif not intact:
-            changed = "the tile was changed" if expected is not None else "one of them was changed"
+            genuine = expected is not None and in_order
+            changed = "the tile was changed" if genuine else "one of them was changed"
             tile = Tile(0, bundle.index, bundle.width)
             self._find(f"{place} has another hash than log/{tile.path} holds: {changed}")
         self._visit(number, leaf.journal, leaf, frame)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import logging
+import os
 import resource
 import signal
 import socket
@@ -96,7 +98,9 @@ def listening_socket(settings: Settings) -> socket.socket:
     try:
         return socket.create_server((settings.host, settings.port), family=family, backlog=1024)
     except OSError as error:
-        raise errors.SettingsError(f"cannot listen on {settings.listen}: {error.strerror}") from None
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        hint = "; give another port by --listen" if error.errno == errno.EADDRINUSE else ""
+        raise errors.SettingsError(f"cannot listen on {settings.listen}: {reason}{hint}") from None
 
 
 def run(

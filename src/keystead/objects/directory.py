@@ -44,7 +44,7 @@ class DirectoryBlobs:
         self._path = path
         self._files = files or OsFiles()
         self._incoming = path / _INCOMING
-        with _told():
+        with _told(f" {path} cannot be made"):
             if not self._incoming.is_dir():
                 self._files.make_directory(self._incoming)
                 self._files.sync_names(path)
@@ -165,13 +165,13 @@ def _until_frames_end(start: int) -> int:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _told(what: str = "") -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        _tell(error)
+        _tell(error, what)
 
 
-def _tell(error: OSError) -> NoReturn:
+def _tell(error: OSError, what: str = "") -> NoReturn:
     kind = BlobsFull if error.errno in _FULL else BlobsUnavailable
-    raise kind(f"the directory of objects: {error.strerror or 'failed'}") from None
+    raise kind(f"the directory of objects{what}: {error.strerror or 'failed'}") from None

@@ -11,6 +11,7 @@ import yaml
 from keystead import arn, errors
 from keystead.keys import spec as specs
 from keystead.seed.identities import AccessKey, Document, SeedGroup, SeedPolicy, SeedRole, SeedUser
+from keystead.settings import complaint
 
 AccountId = Annotated[str, msgspec.Meta(pattern="^[0-9]{12}$")]
 Region = Annotated[str, msgspec.Meta(pattern=rf"^{arn.REGION}\Z")]
@@ -107,7 +108,13 @@ def read_seed(file: Path) -> Seed:
         return msgspec.convert(content or {}, Seed, strict=True)
     except OSError as error:
         raise errors.SettingsError(f"cannot read the seed file {file}: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError):
-        raise errors.SettingsError(f"the seed file {file} is not YAML") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise errors.SettingsError(f"the seed file {file} is not YAML{_line_of(error)}") from None
     except msgspec.ValidationError as error:
-        raise errors.SettingsError(f"bad seed file {file}: {error}") from None
+        raise errors.SettingsError(f"bad seed file {file}: {complaint(error)}") from None
+
+
+def _line_of(error: Exception) -> str:
+    """Where it is wrong, as far as the parser tells; nothing that the file says, which may be a secret."""
+    mark = getattr(error, "problem_mark", None)
+    return "" if mark is None else f": line {mark.line + 1}, column {mark.column + 1}"

@@ -88,7 +88,7 @@ class SqliteBackend:
         self._lock = threading.Lock()  # one commit at a time in this process; guards _connections too
         self._connections: list[sqlite3.Connection] = []
         self._opener = threading.get_ident()
-        with _translated("be opened"), _os_translated("be opened"):
+        with _translated(f"be opened ({path})"), _os_translated("be opened"):
             _create_private(path)
             self._writer = self._connect()
             try:
