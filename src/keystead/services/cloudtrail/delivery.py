@@ -23,6 +23,7 @@ from keystead.audit.terms import Event, read_event
 from keystead.errors import SinkFailed
 from keystead.keyring import Keyring
 from keystead.services.cloudtrail import files
+from keystead.services.cloudtrail.selectors import selects
 from keystead.services.cloudtrail.signing import sign, signing_key
 from keystead.services.cloudtrail.tables import (
     DELIVERIES,
@@ -38,7 +39,6 @@ from keystead.storage import Store, Transaction
 _LARGEST: Final = 8 << 20
 """Bytes of events that are delivered together."""
 _GLOBAL: Final = frozenset({"iam.amazonaws.com", "organizations.amazonaws.com"})
-_READ_ONLY: Final = {"All": (True, False), "ReadOnly": (True,), "WriteOnly": (False,)}
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -172,12 +172,10 @@ def _readable(payload: bytes) -> Event | None:
 def _wanted(trail: Trail, event: Event) -> bool:
     """Whether the event is one of those that the trail delivers."""
     return (
-        event.managementEvent  # no selector here is of data events
-        and event.recipientAccountId == trail.account
+        event.recipientAccountId == trail.account
         and (trail.multi_region or event.awsRegion == trail.region)
         and (trail.global_events or event.eventSource not in _GLOBAL)
-        and event.eventSource not in trail.excluded
-        and event.readOnly in _READ_ONLY[trail.read_write]
+        and any(selects(selector, event) for selector in trail.selected)
         and any(int(start) <= event.time and (not end or event.time <= end) for start, end in trail.periods)
     )
 

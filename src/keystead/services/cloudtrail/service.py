@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from keystead.api.service import service
-from keystead.services.cloudtrail import lookup, status, tags, trails
+from keystead.services.cloudtrail import lookup, selectors, status, tags, trails
 from keystead.wire.models import cloudtrail as wire
 
-CHAPTERS = (lookup, status, tags, trails)
+CHAPTERS = (lookup, selectors, status, tags, trails)
 
 CLOUDTRAIL = service(wire.SERVICE, (operation for chapter in CHAPTERS for operation in chapter.OPERATIONS))

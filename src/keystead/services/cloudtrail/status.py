@@ -1,10 +1,8 @@
-"""StartLogging, StopLogging, GetTrailStatus, PutEventSelectors, GetEventSelectors."""
+"""StartLogging, StopLogging, GetTrailStatus."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, Final
-
 import msgspec
 
 from keystead import errors
@@ -13,8 +11,6 @@ from keystead.api.operation import always
 from keystead.services.cloudtrail.access import at_home, existing, on_trail
 from keystead.services.cloudtrail.tables import DELIVERIES, TRAILS, Delivery, Trail
 from keystead.wire.models import cloudtrail as wire
-
-_EXCLUDABLE: Final = frozenset({"kms.amazonaws.com", "rdsdata.amazonaws.com"})
 
 
 @operation("StartLogging", targets=on_trail("StartLogging"), changes=True, slow=always)
@@ -71,55 +67,4 @@ def _text(seconds: float) -> str:
     return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if seconds else ""
 
 
-# ------------------------------------------------------------------------------- selectors
-
-
-@operation("PutEventSelectors", targets=on_trail("PutEventSelectors", "trail_name"), changes=True)
-def put_event_selectors(
-    call: Call, request: wire.PutEventSelectorsRequest, _trail: Target
-) -> wire.PutEventSelectorsResponse:
-    """Have a trail deliver reading, writing or all management events; there are no others here."""
-    trail = at_home(call, request.trail_name)
-    if request.advanced_event_selectors:
-        raise errors.UnsupportedOperation("This server does not support advanced event selectors.")
-    selectors = request.event_selectors or []
-    if len(selectors) != 1:
-        raise errors.InvalidEventSelectors("Give one event selector: it is of management events.")
-    selector = selectors[0]
-    if selector.data_resources:
-        raise errors.InvalidEventSelectors(
-            "This server has no data events: every event is a management event."
-        )
-    if selector.include_management_events is False:
-        raise errors.InvalidEventSelectors("A trail without management events would deliver nothing.")
-    excluded = tuple(selector.exclude_management_event_sources or ())
-    if not _EXCLUDABLE.issuperset(excluded):
-        raise errors.InvalidEventSelectors(
-            f"Only events of {' and '.join(sorted(_EXCLUDABLE))} can be excluded."
-        )
-    changed = msgspec.structs.replace(
-        trail, read_write=selector.read_write_type or "All", excluded=excluded, custom_selectors=True
-    )
-    call.tx.put(TRAILS, trail.place, changed)
-    return wire.PutEventSelectorsResponse(**_selectors(changed))
-
-
-@operation("GetEventSelectors", targets=on_trail("GetEventSelectors", "trail_name"))
-def get_event_selectors(
-    call: Call, request: wire.GetEventSelectorsRequest, _trail: Target
-) -> wire.GetEventSelectorsResponse:
-    """Return which events a trail delivers."""
-    return wire.GetEventSelectorsResponse(**_selectors(existing(call, request.trail_name)))
-
-
-def _selectors(trail: Trail) -> dict[str, Any]:
-    selector = wire.EventSelector(
-        read_write_type=trail.read_write,
-        include_management_events=True,
-        data_resources=[],
-        exclude_management_event_sources=list(trail.excluded),
-    )
-    return {"trail_arn": trail.arn, "event_selectors": [selector]}
-
-
-OPERATIONS = (start_logging, stop_logging, get_trail_status, put_event_selectors, get_event_selectors)
+OPERATIONS = (start_logging, stop_logging, get_trail_status)

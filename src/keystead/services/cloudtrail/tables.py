@@ -9,8 +9,20 @@ from keystead.audit.follow import Cursor
 from keystead.storage import Table, Transaction
 
 
+class Selector(msgspec.Struct, frozen=True, kw_only=True):
+    """Which events a trail delivers: those of management, but of `excluded` sources, and those of `objects`.
+
+    `objects` are what ARNs of objects begin with; of management are none if `management` is false.
+    """
+
+    read_write: str = "All"
+    management: bool = True
+    excluded: tuple[str, ...] = ()
+    objects: tuple[str, ...] = ()
+
+
 class Trail(msgspec.Struct, frozen=True, kw_only=True):
-    """A trail as its owner made it; times are epoch seconds.
+    """A trail as its owner made it; times are epoch seconds. `read_write` and `excluded` count without `selectors`.
 
     `periods` are when it logged: start and end, 0 while it goes on; those that were delivered go at the next start.
     """
@@ -26,6 +38,7 @@ class Trail(msgspec.Struct, frozen=True, kw_only=True):
     read_write: str = "All"
     excluded: tuple[str, ...] = ()
     custom_selectors: bool = False
+    selectors: tuple[Selector, ...] = ()
     tags: dict[str, str] = {}
     periods: tuple[tuple[float, float], ...] = ()
     started: float = 0.0
@@ -40,6 +53,11 @@ class Trail(msgspec.Struct, frozen=True, kw_only=True):
     def arn(self) -> str:
         """Its ARN."""
         return trail_arn(self.account, self.region, self.name)
+
+    @property
+    def selected(self) -> tuple[Selector, ...]:
+        """Its selectors: an event that any of them selects is delivered."""
+        return self.selectors or (Selector(read_write=self.read_write, excluded=self.excluded),)
 
     @property
     def logging(self) -> bool:
