@@ -328,8 +328,6 @@ def _checked(merged: dict[str, Any]) -> Settings:
         settings = msgspec.convert(merged, Settings, strict=False)
     except msgspec.ValidationError as error:
         raise errors.SettingsError(_told(error, merged)) from None
-    if not settings.data_dir:
-        raise errors.SettingsError("data_dir must name a directory, not ''")
     for name, choices in CHOICES.items():
         if getattr(settings, name) not in choices:
             raise errors.SettingsError(f"{name} must be one of {', '.join(choices)}")
@@ -352,6 +350,8 @@ def _checked(merged: dict[str, Any]) -> Settings:
 
 
 def _require_some(settings: Settings) -> None:
+    if not settings.data_dir:  # which would be the current directory
+        raise errors.SettingsError("data_dir must name a directory, not ''")
     for name in (
         "max_connections",
         "max_waiting",

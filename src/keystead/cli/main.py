@@ -78,7 +78,8 @@ def main() -> None:
         print(f"keystead: {error.format_message()}{hint}", file=sys.stderr)
         sys.exit(2)
     except click.ClickException as error:
-        print(f"keystead: {error.format_message()}", file=sys.stderr)
+        line = " ".join(error.format_message().splitlines())  # botocore complains in several lines
+        print(f"keystead: {line}", file=sys.stderr)
         sys.exit(error.exit_code)
     except click.Abort:
         print("keystead: aborted", file=sys.stderr)

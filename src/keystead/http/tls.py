@@ -30,7 +30,9 @@ def server_context(certificate: str, key: str, client_ca: str | None = None) -> 
             "tls_cert and tls_key must be PEM files: a certificate chain and its private key, not encrypted"
         ) from None
     except OSError as error:
-        raise errors.SettingsError(f"{certificate} or {key} (tls_cert, tls_key) cannot be read: {error.strerror}") from None
+        raise errors.SettingsError(
+            f"{certificate} or {key} (tls_cert, tls_key) cannot be read: {error.strerror}"
+        ) from None
     if client_ca is not None:
         _ask_for_certificates(context, client_ca)
     return context

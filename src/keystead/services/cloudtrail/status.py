@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+
 import msgspec
 
-from keystead import errors
 from keystead.api import Call, Target, operation
 from keystead.api.operation import always
 from keystead.services.cloudtrail.access import at_home, existing, on_trail
-from keystead.services.cloudtrail.tables import DELIVERIES, TRAILS, Delivery, Trail
+from keystead.services.cloudtrail.tables import DELIVERIES, TRAILS, Delivery
 from keystead.wire.models import cloudtrail as wire
 
 
