@@ -350,8 +350,6 @@ def _checked(merged: dict[str, Any]) -> Settings:
 
 
 def _require_some(settings: Settings) -> None:
-    if not settings.data_dir:  # which would be the current directory
-        raise errors.SettingsError("data_dir must name a directory, not ''")
     for name in (
         "max_connections",
         "max_waiting",

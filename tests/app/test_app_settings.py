@@ -31,7 +31,6 @@ def test_an_option_outranks_a_variable_which_outranks_the_file(tmp_path):
         ({"log_level": "loud"}, "log_level"),
         ({"tls_cert": "a.pem"}, "tls_key"),
         ({"access_key_id": "x"}, "secret_access_key"),
-        ({"data_dir": ""}, "data_dir must name a directory, not ''"),
         ({"quota_keys": -1}, "quota_keys must be 0 or more"),
         ({"trail_s3_endpoint": "s3"}, "trail_s3_endpoint must be a URL such as .*, not 's3'"),
         ({"object_store_endpoint": "https://"}, "object_store_endpoint must be a URL"),

@@ -52,6 +52,8 @@ def dev(**options: Any) -> None:
     variables that AWS clients need. Everything is enforced.
     """
     settings = settings_from(options)
+    if not settings.data_dir:  # which would be the current directory
+        raise errors.SettingsError("data_dir must name a directory, not ''")
     _require_loopback(settings)
     configure_logging(settings)
     worker = this_worker()
