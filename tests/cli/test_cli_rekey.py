@@ -1,5 +1,7 @@
 """A new key, or a new root key, at the very moment in which others read what it replaces."""
 
+import errno
+import os
 import tarfile
 import threading
 
@@ -10,8 +12,8 @@ from keystead import app as apps
 from keystead.cli import seal as commands
 from keystead.cli.deployment import opened, the_seal
 from keystead.cli.main import cli
-from keystead.errors import OperatorError
-from keystead.seal import private
+from keystead.errors import OperatorError, SealError
+from keystead.seal import private, turns
 
 
 def keystead(*arguments):
@@ -137,3 +139,14 @@ def test_a_rekey_that_another_overtook_changes_nothing(monkeypatch, tmp_path, da
         pass
     with pytest.raises(OperatorError), opened(data, the_seal(data, None)):
         pass
+
+
+def test_a_mount_without_locks_is_named(monkeypatch, data):
+    def refused(_handle, _how):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    seal = the_seal(data, None)
+    monkeypatch.setattr(turns.fcntl, "flock", refused)
+    with pytest.raises(SealError, match="data cannot be locked: No locks available"), opened(data, seal):
+        pass
+    assert "FAIL" not in keystead("audit", "verify", "--journals-only", "--data-dir", data)

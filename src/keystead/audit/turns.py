@@ -17,10 +17,11 @@ from pathlib import Path
 def unpruned(directory: Path) -> Iterator[None]:
     """A block in which nothing of the data directory's evidence is pruned; many may have one at once.
 
-    Raises:
-        OSError: the journals' directory cannot be opened.
+    Where there are no locks nobody prunes either, and whoever may not open the directory is told so by the check itself.
     """
-    with _turn(directory, fcntl.LOCK_SH):
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):
+            stack.enter_context(_turn(directory, fcntl.LOCK_SH))
         yield
 
 
@@ -29,7 +30,7 @@ def pruning(directory: Path, *, wait: bool) -> Iterator[bool]:
     """A block that may prune, as nobody checks the evidence meanwhile; False if somebody does and `wait` is not set.
 
     Raises:
-        OSError: the journals' directory cannot be opened.
+        OSError: the journals' directory cannot be opened or locked.
     """
     with _turn(directory, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB)) as mine:
         yield mine

@@ -20,10 +20,10 @@ def steady(directory: Path) -> Iterator[None]:
     """A block in which nobody changes what protects the root key; many may have one at once, also within another.
 
     Raises:
-        SealError: the directory cannot be opened.
+        SealError: the directory cannot be opened or locked.
     """
     with _directory(directory) as handle:
-        fcntl.flock(handle, fcntl.LOCK_SH)
+        _take(directory, handle, fcntl.LOCK_SH)
         yield
 
 
@@ -32,15 +32,24 @@ def changing(directory: Path, waits: Callable[[], None]) -> Iterator[None]:
     """A block that changes it and in which nobody else reads it; `waits` is called if somebody does so far.
 
     Raises:
-        SealError: the directory cannot be opened.
+        SealError: the directory cannot be opened or locked.
     """
     with _directory(directory) as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _take(directory, handle, fcntl.LOCK_EX | fcntl.LOCK_NB):
             waits()
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            _take(directory, handle, fcntl.LOCK_EX)
         yield
+
+
+def _take(directory: Path, handle: int, how: int) -> bool:
+    """Whether the turn was taken; not if another has it and it is not waited for."""
+    try:
+        fcntl.flock(handle, how)
+    except BlockingIOError:
+        return False
+    except OSError as error:  # a network mount without locks
+        raise SealError(f"{directory} cannot be locked: {error.strerror}") from error
+    return True
 
 
 @contextlib.contextmanager
