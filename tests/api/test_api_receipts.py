@@ -20,6 +20,7 @@ from witnesses import RunningWitness
 
 from keystead.api.receipts import WHY
 from keystead.audit.custody import known_log_keys
+from keystead.audit.logfiles import LogFiles
 from keystead.receipts import HEADER, METADATA, MISSING_HEADER, ReceiptError, Receipts, verify
 from keystead.testing import RunningServer
 
@@ -238,8 +239,16 @@ def test_who_asks_for_cosignatures_gets_them(tmp_path):
 
 
 def test_where_too_few_witnesses_sign_the_receipt_comes_without_them(tmp_path):
-    nobody = WITNESSES[0].key.text
+    """Time is up at the moment at which the log shows the event, also if it has been read just before."""
+    nobody, asked_at = WITNESSES[0].key.text, iter((0.0,))
+
+    def tick():
+        head = LogFiles(tmp_path).head()
+        known = 0 if head is None else head.journals.get("w0", 0)
+        return next(asked_at, 2.0 if known >= running.app.journal.next_index else 0.0)
+
     with RunningServer(tmp_path, receipt_wait=1) as running:
+        running.app._receipts._tick = tick
         kms, _ = asking(running.client("kms"), running, witnesses=[nobody])
         with pytest.raises(ReceiptError, match="unwitnessed: 0 of") as missed:
             kms.list_keys()

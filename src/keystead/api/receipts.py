@@ -197,8 +197,8 @@ class Receipts:
     def _look(self) -> None:
         with self._arrived:
             waiting = dict(self._held)
-        answers = self._answers(waiting)
-        now = self._tick()
+        now = self._tick()  # before the log is read: what it shows when time is up is not late
+        answers = self._answers(waiting, now)
         for held in waiting.values():
             if held.event_id not in answers and held.end <= now:
                 answers[held.event_id] = _without(held.response, LATE, held.event_id)
@@ -208,10 +208,10 @@ class Receipts:
                 held = self._held.pop(event_id)
             self._hand_on(held, answer)
 
-    def _answers(self, waiting: Mapping[str, _Held]) -> dict[str, Response]:
+    def _answers(self, waiting: Mapping[str, _Held], now: float) -> dict[str, Response]:
         """The answers whose events the log shows by now; none while it cannot be read."""
         try:
-            found = self._with_receipts(waiting)
+            found = self._with_receipts(waiting, now)
         except (LogError, OSError) as error:
             self._tell(str(error))
             return {}
@@ -221,7 +221,7 @@ class Receipts:
         self._trouble = ""
         return found
 
-    def _with_receipts(self, waiting: Mapping[str, _Held]) -> dict[str, Response]:
+    def _with_receipts(self, waiting: Mapping[str, _Held], now: float) -> dict[str, Response]:
         published = Published.newest(self._files)
         if published is None:
             return {}
@@ -231,7 +231,7 @@ class Receipts:
         witnessed = (
             Published.witnessed(self._files) if any(h.cosignatures for h in waiting.values()) else None
         )
-        logs, now = (published, *(() if witnessed is None else (witnessed,))), self._tick()
+        logs = (published, *(() if witnessed is None else (witnessed,)))
         return {
             event_id: self._with_receipt(waiting[event_id], log.prove(place))
             for event_id, place in self._places.items()
