@@ -35,11 +35,12 @@ from keystead.services.s3.kept import (
     tags_of,
     version_told,
 )
-from keystead.services.s3.multipart import check_algorithm, key_of_upload, part_number, put_part, upload_of
+from keystead.services.s3.multipart import key_of_upload, part_number, put_part, upload_of
 from keystead.services.s3.naming import check_name
 from keystead.services.s3.objects import check_write
 from keystead.services.s3.protecting import asked_of, header_facts, permissions, protection_of
 from keystead.services.s3.reading import Span, bytes_of, check_conditions, key_of
+from keystead.services.s3.sums import check_algorithm
 from keystead.services.s3.tables import Bucket, Version
 from keystead.services.s3.versions import find, publish
 from keystead.services.s3.writing import (

@@ -10,7 +10,6 @@ import msgspec
 
 from keystead import errors
 from keystead.api import Call, Target, operation
-from keystead.crypto import checksum
 from keystead.objects import ObjectKey, Place
 from keystead.services.s3 import rules
 from keystead.services.s3.access import bucket_named, location_of, object_key, on_object
@@ -30,6 +29,14 @@ from keystead.services.s3.kept import (
 )
 from keystead.services.s3.objects import check_write, on_put
 from keystead.services.s3.protecting import asked_of, protection_of
+from keystead.services.s3.sums import (
+    algorithm_of,
+    check_kind,
+    check_sums,
+    checksum_type_of,
+    joined_sum,
+    part_algorithm,
+)
 from keystead.services.s3.tables import (
     MOST_PARTS,
     PARTS,
@@ -44,13 +51,11 @@ from keystead.services.s3.tables import (
     version_place,
 )
 from keystead.services.s3.versions import publish
-from keystead.services.s3.writing import DEFAULT_CHECKSUM, Written, new_place, payload_of, take, where
+from keystead.services.s3.writing import Written, new_place, payload_of, take, where
 from keystead.wire.models import s3 as wire
 
 _LEAST_PART: Final = 5 * 1024 * 1024
 _LARGEST_OBJECT: Final = 5 * 1024**4
-_FULL: Final = "FULL_OBJECT"
-_COMPOSITE: Final = "COMPOSITE"
 
 
 def upload_of(call: Call, bucket: Bucket, key: str, upload_id: str | None) -> Upload:
@@ -70,44 +75,6 @@ def upload_of(call: Call, bucket: Bucket, key: str, upload_id: str | None) -> Up
 # ------------------------------------------------------------------------------ CreateMultipartUpload
 
 
-def check_algorithm(name: str) -> None:
-    """None, if there are checksums by that algorithm.
-
-    Raises:
-        errors.InvalidS3Request: there are none.
-    """
-    if name not in checksum.ALGORITHMS:
-        raise errors.InvalidS3Request(
-            "Checksum algorithm provided is unsupported. Please try again with any of the valid types: "
-            f"[{', '.join(sorted(checksum.ALGORITHMS))}]"
-        )
-
-
-def _algorithm(request: Any) -> str:
-    return (request.checksum_algorithm or "").upper()
-
-
-def _checksum_type(request: Any) -> str:
-    """Of the whole object or of its parts' checksums (Amazon S3 User Guide, "Checking object integrity")."""
-    algorithm, asked = _algorithm(request), request.checksum_type
-    if not algorithm and asked is not None:
-        raise errors.InvalidS3Request(
-            "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header."
-        )
-    if not algorithm:
-        return ""
-    check_algorithm(algorithm)
-    fitting = asked or (_FULL if algorithm == DEFAULT_CHECKSUM else _COMPOSITE)
-    wrong = (fitting == _FULL and algorithm not in checksum.FULL_OBJECT) or (
-        fitting == _COMPOSITE and algorithm == DEFAULT_CHECKSUM
-    )
-    if wrong:
-        raise errors.InvalidS3Request(
-            f"The {fitting} checksum type cannot be used with the {algorithm.lower()} checksum algorithm."
-        )
-    return fitting
-
-
 @operation("CreateMultipartUpload", targets=on_put, changes=True)
 def create_multipart_upload(
     call: Call, request: wire.CreateMultipartUploadRequest, *_targets: Target
@@ -115,7 +82,7 @@ def create_multipart_upload(
     """Begin an upload in parts; how it is encrypted is decided now."""
     bucket, key = bucket_named(call, request.bucket), object_key(request.key)
     check_offered(request)
-    upload_id, kind = new_place(call), _checksum_type(request)
+    upload_id, kind = new_place(call), checksum_type_of(request)
     _, envelope = fresh(call, chosen(call, bucket, key, request), where(bucket.name, key, upload_id))
     upload = Upload(
         id=upload_id,
@@ -126,7 +93,7 @@ def create_multipart_upload(
         headers=headers_of(request),
         metadata=metadata_of(request),
         tags=tags_of(request.tagging),
-        algorithm=_algorithm(request),
+        algorithm=algorithm_of(request),
         checksum_type=kind,
         initiator=call.caller.arn,
         protection=asked_of(call, bucket, request),
@@ -205,20 +172,6 @@ def put_part(call: Call, bucket: Bucket, upload: Upload, number: int, written: W
     return part
 
 
-def _part_algorithm(upload: Upload, sent: str | None) -> str:
-    """By which algorithm the part has its checksum.
-
-    Raises:
-        errors.InvalidS3Request: it comes with one that the object's cannot be made of.
-    """
-    if upload.algorithm and sent not in {None, upload.algorithm}:
-        raise errors.InvalidS3Request(
-            f"Checksum Type mismatch occurred, expected checksum Type: {upload.algorithm.lower()}, "
-            f"actual checksum Type: {str(sent).lower()}"
-        )
-    return sent or upload.algorithm or DEFAULT_CHECKSUM
-
-
 @operation("UploadPart", targets=on_object("PutObject"), changes=True)
 def upload_part(call: Call, request: wire.UploadPartRequest, _object: Target) -> wire.UploadPartOutput:
     """Keep a part of an upload."""
@@ -226,7 +179,7 @@ def upload_part(call: Call, request: wire.UploadPartRequest, _object: Target) ->
     upload, payload = upload_of(call, bucket, key, request.upload_id), payload_of(call)
     if not isinstance(payload.kept, Written):
         data_key = key_of_upload(call, bucket, upload, request)
-        algorithm = _part_algorithm(upload, payload.algorithm)
+        algorithm = part_algorithm(upload, payload.algorithm)
         place = Place(bucket.name, key, upload.id, number)
         payload.kept = take(call, payload, data_key, upload.envelope, place, algorithm)
     written: Written = payload.kept
@@ -283,56 +236,6 @@ def _joined_etag(call: Call, upload: Upload, parts: list[Part]) -> str:
     return f"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(parts)}"
 
 
-def joined_sum(upload: Upload, parts: list[Part]) -> tuple[dict[str, str], bool]:
-    """The object's checksum from those of its parts, and whether it is of the whole object; none if they differ in kind."""
-    algorithm = upload.algorithm or DEFAULT_CHECKSUM
-    texts = [part.checksum.get(algorithm) for part in parts]
-    digests = [checksum.digest_of(text) for text in texts if text is not None]
-    if len(digests) != len(parts):
-        return {}, True
-    if algorithm in checksum.FULL_OBJECT and upload.checksum_type != _COMPOSITE:
-        whole = digests[0]
-        for part, digest in zip(parts[1:], digests[1:], strict=True):
-            whole = checksum.combine(algorithm, whole, digest, part.size)
-        return {algorithm: checksum.text(whole)}, True
-    joined = checksum.new_hash(algorithm)
-    joined.update(b"".join(digests))
-    return {algorithm: f"{checksum.text(joined.digest())}-{len(parts)}"}, False
-
-
-def _check_kind(upload: Upload, request: Any) -> None:
-    """None, if the request says of checksums what it must, where the upload was begun with them.
-
-    Raises:
-        errors.InvalidS3Request: it wants them of another type, or leaves out those of parts that make the object's.
-    """
-    if not upload.algorithm:
-        return
-    if request.checksum_type not in {None, upload.checksum_type}:
-        raise errors.InvalidS3Request(
-            f"The upload was created using the {upload.checksum_type} checksum mode. "
-            "The complete request must use the same checksum mode."
-        )
-    attribute = CHECKSUM_ATTRIBUTES[upload.algorithm]
-    bare = (row.part_number for row in request.multipart_upload.parts if getattr(row, attribute) is None)
-    missing = next(bare, None) if upload.checksum_type == _COMPOSITE else None
-    if missing is not None:
-        raise errors.InvalidS3Request(
-            f"The upload was created using a {upload.algorithm.lower()} checksum. The complete request must include "
-            f"the checksum for each part. It was missing for part {missing} in the request."
-        )
-
-
-def _check_sums(upload: Upload, request: Any, found: dict[str, str]) -> None:
-    """None, if the object's checksum is what the request says; uploads begun without one are not compared."""
-    if not upload.algorithm:
-        return
-    for name, attribute in CHECKSUM_ATTRIBUTES.items():
-        given = getattr(request, attribute)
-        if given is not None and given not in {found.get(name), found.get(name, "").partition("-")[0]}:
-            raise errors.BadDigest(f"The {name.lower()} you specified did not match the calculated checksum.")
-
-
 @operation("CompleteMultipartUpload", targets=on_object("PutObject"), changes=True)
 def complete_multipart_upload(
     call: Call, request: wire.CompleteMultipartUploadRequest, _object: Target
@@ -345,9 +248,9 @@ def complete_multipart_upload(
     upload = upload_of(call, bucket, key, request.upload_id)
     check_write(call, bucket, key, request)
     parts = _listed(call, upload, request)
-    _check_kind(upload, request)
+    check_kind(upload, request)
     sums, whole = joined_sum(upload, parts)
-    _check_sums(upload, request, sums)
+    check_sums(upload, request, sums)
     size = sum(part.size for part in parts)
     if request.mpu_object_size is not None and request.mpu_object_size != size:
         raise errors.InvalidS3Request(
