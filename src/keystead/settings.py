@@ -268,6 +268,11 @@ def load(
     return _checked(merged)
 
 
+def without_settings(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables that are no settings, some of which are secret: what a process gets that has no use for these."""
+    return {name: text for name, text in environment.items() if not name.startswith(PREFIX)}
+
+
 def _from_variables(environment: Mapping[str, str], known: set[str]) -> dict[str, Any]:
     """What variables set. One that is called almost as a setting's was meant for it; others are not ours."""
     variables = {PREFIX + name.upper(): name for name in known}

@@ -22,6 +22,7 @@ from keystead.audit.disk import Disk, OsDisk
 from keystead.audit.follow import Cursor, Part, parts
 from keystead.audit.pieces import Pieces
 from keystead.audit.reader import directory_of, headers
+from keystead.audit.turns import turn
 from keystead.errors import IndexUnavailable
 
 WORKER_BITS: Final = 40
@@ -153,7 +154,8 @@ class Index:
         While one process turns a file to WAL, SQLite lets others not wait but fail.
         """
         self.path.parent.mkdir(mode=0o700, exist_ok=True)
-        with _turn(self.path.with_suffix(".lock")):
+        # A hard link would need no file of its own, but not every file system has them.
+        with turn(self.path.with_suffix(".lock"), fcntl.LOCK_EX):
             if self.path.exists():  # another was first
                 return
             begun = self.path.with_suffix(".new")
@@ -257,17 +259,6 @@ def _remove(path: Path) -> None:
     """None; neither the file is there nor those that SQLite has beside it."""
     for suffix in ("", "-wal", "-shm"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
-
-
-@contextmanager
-def _turn(path: Path) -> Iterator[None]:
-    """A block for one at a time; a hard link would need no file of its own, but not every file system has them."""
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 @contextmanager

@@ -21,13 +21,12 @@ from keystead.audit.logkeys import LogKeys
 from keystead.audit.logmessages import Channel, Line, Nudge, Report, Stop, Work, channel
 from keystead.audit.witnessing import parse_address
 from keystead.errors import OperatorError
+from keystead.settings import without_settings
 from keystead.storage.store import Store
 
 log = structlog.get_logger("keystead.log")
 
 _PROGRAM: Final = "import sys; from keystead.audit.logprocess import main; main(int(sys.argv[1]))"
-_OURS: Final = "KEYSTEAD_"
-"""Variables that begin so are settings, secret ones too; the process has no use for them."""
 _SILENCE: Final = 15.0
 """Seconds without a word after which the process is said not to answer; it reports twice a second."""
 _PAUSE: Final = 0.5
@@ -148,7 +147,7 @@ class Sequencing:
             with theirs:
                 process = subprocess.Popen(  # noqa: S603  this very program
                     [sys.executable, "-P", "-c", _PROGRAM, str(theirs.fileno())],
-                    env={name: text for name, text in os.environ.items() if not name.startswith(_OURS)},
+                    env=without_settings(os.environ),
                     pass_fds=(theirs.fileno(),),
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,

@@ -21,7 +21,7 @@ def unpruned(directory: Path) -> Iterator[None]:
     """
     with contextlib.ExitStack() as stack:
         with contextlib.suppress(OSError):
-            stack.enter_context(_turn(directory, fcntl.LOCK_SH))
+            stack.enter_context(_at_evidence(directory, fcntl.LOCK_SH))
         yield
 
 
@@ -32,21 +32,31 @@ def pruning(directory: Path, *, wait: bool) -> Iterator[bool]:
     Raises:
         OSError: the journals' directory cannot be opened or locked.
     """
-    with _turn(directory, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB)) as mine:
+    with _at_evidence(directory, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB)) as mine:
         yield mine
 
 
 @contextlib.contextmanager
-def _turn(directory: Path, how: int) -> Iterator[bool]:
-    try:
-        handle = os.open(directory / "journal", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except FileNotFoundError:  # there is no evidence yet, nothing of which could go
-        yield True
-        return
+def turn(path: Path, how: int, flags: int = os.O_RDWR | os.O_CREAT) -> Iterator[bool]:
+    """A block with the lock (flock(2)) of the file at `path`, opened with `flags`; False if another has it and `how` does not wait.
+
+    Raises:
+        OSError: it cannot be opened or locked.
+    """
+    handle = os.open(path, flags | os.O_CLOEXEC, 0o600)
     try:
         yield _taken(handle, how)
     finally:
         os.close(handle)
+
+
+@contextlib.contextmanager
+def _at_evidence(directory: Path, how: int) -> Iterator[bool]:
+    with contextlib.ExitStack() as stack:
+        mine = True
+        with contextlib.suppress(FileNotFoundError):  # there is no evidence yet, nothing of which could go
+            mine = stack.enter_context(turn(directory / "journal", how, os.O_RDONLY | os.O_DIRECTORY))
+        yield mine
 
 
 def _taken(handle: int, how: int) -> bool:

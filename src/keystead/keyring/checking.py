@@ -15,12 +15,11 @@ from typing import Final
 from keystead.crypto.spec import KEY_TYPES
 from keystead.errors import BadKeyMaterial
 from keystead.hardening import harden
+from keystead.settings import without_settings
 
 _REFUSED: Final = 3
 """The exit status for material that is bad; what is written then is the reason."""
 _PROGRAM: Final = "import sys; from keystead.keyring.checking import main; sys.exit(main(sys.argv[1]))"
-_SETTINGS: Final = "KEYSTEAD_"
-"""How variables begin that are meant for the server."""
 
 
 def checked(spec: str, material: bytes) -> bytes:
@@ -37,7 +36,7 @@ def checked(spec: str, material: bytes) -> bytes:
 def _beside(spec: str, material: bytes) -> bytes:
     done = subprocess.run(  # noqa: S603  this very program
         [sys.executable, "-P", "-c", _PROGRAM, spec],
-        env={name: text for name, text in os.environ.items() if not name.startswith(_SETTINGS)},
+        env=without_settings(os.environ),
         input=material,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

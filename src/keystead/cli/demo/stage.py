@@ -19,6 +19,7 @@ from typing import Any, Self
 import msgspec
 
 from keystead.cli.output import Failed
+from keystead.settings import without_settings
 
 WIDTH = 100
 _SPACE = "\N{NO-BREAK SPACE}"
@@ -55,7 +56,7 @@ class Stage:
                 *_KEYSTEAD, "dev", "--listen", "127.0.0.1:0", "--data-dir", str(self.data_dir),
                 "--manual-clock", "--log-level", "error",
             ],
-            stdout=subprocess.PIPE, text=True, env=_own_environment(),
+            stdout=subprocess.PIPE, text=True, env=without_settings(os.environ),
         )  # fmt: skip
         self.url, self.root = self._announced()
         return self
@@ -119,7 +120,7 @@ class Stage:
         """What a `keystead` command prints as JSON."""
         command = [*_KEYSTEAD, *words, "--data-dir", str(self.data_dir), "--output", "json"]
         done = subprocess.run(  # noqa: S603  this very program
-            command, check=False, capture_output=True, text=True, env=_own_environment()
+            command, check=False, capture_output=True, text=True, env=without_settings(os.environ)
         )
         if done.returncode:
             raise Failed(done.stderr.strip())
@@ -193,7 +194,7 @@ class Stage:
         print(f"    $ keystead why {decision}")
         command = [*_KEYSTEAD, "why", decision, "--data-dir", str(self.data_dir)]
         done = subprocess.run(  # noqa: S603  this very program
-            command, check=False, capture_output=True, text=True, env=_own_environment()
+            command, check=False, capture_output=True, text=True, env=without_settings(os.environ)
         )
         if done.returncode:
             raise Failed(done.stderr.strip())
@@ -235,11 +236,6 @@ class Stage:
         keys = import_module("botocore.credentials").Credentials(who.access_key_id, who.secret, who.token)
         auth.SigV4Auth(keys, service, REGION).add_auth(request)
         return request
-
-
-def _own_environment() -> dict[str, str]:
-    """The environment without what would change the server of the demonstration."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("KEYSTEAD_")}
 
 
 def _dashed(name: str) -> str:

@@ -7,7 +7,6 @@ repeats a delivery, and never loses an event.
 from __future__ import annotations
 
 import fcntl
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha256
@@ -16,6 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
+from keystead.audit import turns
 from keystead.audit.follow import Cursor, parts
 from keystead.audit.index import Index
 from keystead.audit.sink import Sink
@@ -55,16 +55,9 @@ class Route(msgspec.Struct, frozen=True):
 def turn(directory: Path, *, wait: bool) -> Iterator[bool]:
     """A block in which nobody else delivers for this deployment; False if somebody does and `wait` is not set."""
     (directory / "log").mkdir(mode=0o700, exist_ok=True)
-    handle = os.open(directory / "log" / "delivering", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        mine = True
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            mine = False
+    how = fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB)
+    with turns.turn(directory / "log" / "delivering", how) as mine:
         yield mine
-    finally:
-        os.close(handle)
 
 
 def trails_of(store: Store) -> list[Trail]:
