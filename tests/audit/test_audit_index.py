@@ -64,7 +64,9 @@ def test_all_who_come_first_at_once_find_an_index(root):
     with ThreadPoolExecutor(6) as pool:
         for _ in range(40):
             assert list(pool.map(first, range(6))) == [{}] * 6
-            assert sorted(file.name for file in (root / "log").iterdir()) == ["index.db", "index.lock"]
+            # Where the last two close at once, SQLite leaves the files beside it to whoever comes next.
+            left = {file.name for file in (root / "log").iterdir()} - {"index.db-wal", "index.db-shm"}
+            assert left == {"index.db", "index.lock"}
             assert (root / "log" / "index.db").stat().st_mode & 0o777 == 0o600
             (root / "log" / "index.db").unlink()
 
