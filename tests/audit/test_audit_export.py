@@ -59,6 +59,30 @@ REQUIRED = {
 }
 ACTIVITIES = {0, 1, 2, 3, 4, 99}
 
+# The objects that are in such an event: the members that are used of each, and of which names it has one at least.
+OBJECTS = {
+    "metadata": ("version profiles product uid event_code log_name log_version original_time", ""),
+    "metadata.product": ("name vendor_name feature", "name"),
+    "metadata.product.feature": ("name", "name"),
+    "cloud": ("provider region account", ""),
+    "cloud.account": ("uid type type_id", "uid name"),
+    "api": ("operation service request response", ""),
+    "api.service": ("name", "name uid"),
+    "api.request": ("uid data", "uid"),
+    "api.response": ("error error_message data", ""),
+    "actor": ("user session idp invoked_by", "user session invoked_by process"),
+    "actor.user": ("type name uid uid_alt credential_uid account", "name uid account"),
+    "actor.user.account": ("uid", "uid name"),
+    "actor.session": ("created_time issuer is_mfa", ""),
+    "actor.idp": ("name", "name uid"),
+    "src_endpoint": ("ip svc_name", "ip svc_name"),
+    "http_request": ("user_agent", ""),
+    "resources": ("uid type owner", "uid name"),
+    "resources.owner": ("account", "account"),
+    "resources.owner.account": ("uid", "uid"),
+}
+UNSCHEMED = {"data", "unmapped"}
+
 
 def member(value, path):
     for name in path.split("."):
@@ -66,8 +90,29 @@ def member(value, path):
     return value
 
 
+def objects(value, path=""):
+    """Path and members of each object in it."""
+    if isinstance(value, list):
+        for one in value:
+            yield from objects(one, path)
+    elif isinstance(value, dict):
+        yield path, value
+        for name, one in value.items():
+            if name not in UNSCHEMED:
+                yield from objects(one, f"{path}.{name}".strip("."))
+
+
 VARIANTS = {
     "role": {},
+    "named service": {"userIdentity": {"type": "AWSService", "invokedBy": "rolesanywhere.amazonaws.com"}},
+    "web identity": {
+        "userIdentity": {
+            "type": "WebIdentityUser",
+            "principalId": "p:a:s",
+            "userName": "s",
+            "identityProvider": "idp.example.com",
+        },
+    },
     "service": {
         "userIdentity": {"type": "AWSService", "invokedBy": "AWS Internal"},
         "sourceIPAddress": "AWS Internal",
@@ -89,8 +134,11 @@ def test_ocsf_has_what_the_schema_requires(variant):
     assert shown["type_uid"] == 600300 + shown["activity_id"]
     assert shown["metadata"]["version"] == "1.1.0"
     assert shown["metadata"]["profiles"] == ["cloud"]
-    assert any(name in shown["actor"] for name in ("user", "invoked_by", "session"))
-    assert shown["src_endpoint"].keys() & {"ip", "svc_name"}
+    for path, found in objects(shown):
+        if path:
+            members, one_of = (set(names.split()) for names in OBJECTS[path])
+            assert found.keys() <= members, path
+            assert not one_of or found.keys() & one_of, path
 
 
 def test_ocsf_tells_what_the_event_tells():
@@ -105,7 +153,20 @@ def test_ocsf_tells_what_the_event_tells():
     }
     assert shown["resources"][0]["uid"] == KEY
     assert shown["cloud"]["account"]["uid"] == "111122223333"
-    assert shown["unmapped"] == {"readOnly": True, "eventType": "AwsApiCall", "eventCategory": "Management"}
+    assert shown["unmapped"] == {
+        "readOnly": True,
+        "eventType": "AwsApiCall",
+        "eventCategory": "Management",
+        "userIdentity": {"sessionContext": EVENT["userIdentity"]["sessionContext"]},
+    }
+    web = ocsf(EVENT | VARIANTS["web identity"])
+    assert web["actor"]["idp"] == {"name": "idp.example.com"}
+
+
+def test_ocsf_tells_why_a_call_failed():
+    shown = ocsf(EVENT | VARIANTS["denied"])
+    assert shown["api"]["response"] == {"error": "AccessDenied", "error_message": "no"}
+    assert (shown["status"], shown["status_code"], shown["status_detail"]) == ("Failure", "AccessDenied", "no")
 
 
 @pytest.mark.parametrize(
@@ -115,6 +176,12 @@ def test_ocsf_tells_what_the_event_tells():
         ("CreateKey", False, 1),
         ("ScheduleKeyDeletion", False, 4),
         ("DisableKey", False, 3),
+        ("CopyObject", False, 1),
+        ("CompleteMultipartUpload", False, 1),
+        ("AbortMultipartUpload", False, 4),
+        ("ExpireObject", False, 4),
+        ("StopLogging", False, 3),
+        ("SynchronizeMultiRegionKey", False, 3),
         ("AssumeRole", False, 99),
     ],
 )

@@ -25,8 +25,11 @@ _ACTIVITY_NAMES: Final = {
     _DELETE: "Delete",
 }
 _ACTIVITIES: Final = (
-    (("Create", "Generate", "Replicate", "Import", "Upload"), _CREATE),
-    (("Delete", "Schedule", "Revoke", "Retire", "Remove"), _DELETE),
+    (("Create", "Generate", "Replicate", "Import", "Upload", "Copy", "Complete"), _CREATE),
+    (
+        ("Delete", "Schedule", "Revoke", "Retire", "Remove", "Abort", "Expire", "Prune", "Deactivate"),
+        _DELETE,
+    ),
     (
         (
             "Put",
@@ -41,6 +44,14 @@ _ACTIVITIES: Final = (
             "Detach",
             "Add",
             "Set",
+            "Change",
+            "Move",
+            "Resync",
+            "Synchronize",
+            "Start",
+            "Stop",
+            "Connect",
+            "Disconnect",
         ),
         _UPDATE,
     ),
@@ -106,7 +117,7 @@ def ocsf(event: dict[str, Any]) -> dict[str, Any]:
         "src_endpoint": _endpoint(event.get("sourceIPAddress")),
         "http_request": {"user_agent": event.get("userAgent")},
         "resources": [_resource(resource) for resource in event.get("resources") or ()],
-        "unmapped": {name: value for name, value in event.items() if name not in _MAPPED},
+        "unmapped": _unmapped(event),
     }
     return {name: kept for name, value in shown.items() if (kept := _without_gaps(value)) not in _GAPS}
 
@@ -140,7 +151,7 @@ def _account(event: dict[str, Any]) -> dict[str, Any]:
 
 
 def _api(event: dict[str, Any]) -> dict[str, Any]:
-    failure = {"error": event.get("errorCode"), "message": event.get("errorMessage")}
+    failure = {"error": event.get("errorCode"), "error_message": event.get("errorMessage")}
     return {
         "operation": event["eventName"],
         "service": {"name": event.get("eventSource")},
@@ -154,22 +165,31 @@ def _actor(identity: dict[str, Any]) -> dict[str, Any]:
     attributes = session.get("attributes") or {}
     issuer = session.get("sessionIssuer") or {}
     created = attributes.get("creationDate")
+    user = {
+        "name": identity.get("userName"),
+        "uid": identity.get("principalId"),
+        "uid_alt": identity.get("arn"),
+        "credential_uid": identity.get("accessKeyId"),
+        "account": {"uid": identity.get("accountId")},
+    }
     return {
-        "user": {
-            "type": identity.get("type"),
-            "name": identity.get("userName"),
-            "uid": identity.get("principalId"),
-            "uid_alt": identity.get("arn"),
-            "credential_uid": identity.get("accessKeyId"),
-            "account": {"uid": identity.get("accountId")},
-        },
+        # A user has a name, an id or an account: a service that calls for itself is told by `invoked_by` alone.
+        "user": {"type": identity.get("type"), **user} if _without_gaps(user) else None,
         "session": {
             "created_time": None if created is None else seconds_of(created) * 1000,
             "issuer": issuer.get("arn"),
             "is_mfa": None if not attributes else attributes.get("mfaAuthenticated") == "true",
         },
+        "idp": {"name": identity.get("identityProvider")},
         "invoked_by": identity.get("invokedBy"),
     }
+
+
+def _unmapped(event: dict[str, Any]) -> dict[str, Any]:
+    """The members that have no place of their own; of a session also what its creator and issuer are told by."""
+    rest = {name: value for name, value in event.items() if name not in _MAPPED}
+    session = (event.get("userIdentity") or {}).get("sessionContext")
+    return rest | ({"userIdentity": {"sessionContext": session}} if session else {})
 
 
 def _endpoint(source: str | None) -> dict[str, Any]:
