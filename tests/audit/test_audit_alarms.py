@@ -143,6 +143,7 @@ def test_each_event_raises_the_alarms_that_it_should(raised):
         ("grant-to-outsider", "CreateGrant"),
         ("cis-unauthorized-calls", "ListKeys"),
         ("disable-key", "DisableKey"),
+        ("disable-key", "DisableKey"),
         ("schedule-key-deletion", "ScheduleKeyDeletion"),
         ("cis-iam-policy-change", "PutUserPolicy"),
         ("cis-root-use", "ListKeys"),
@@ -150,7 +151,8 @@ def test_each_event_raises_the_alarms_that_it_should(raised):
 
 
 def test_an_alarm_names_who_what_and_where(raised):
-    notice = next(notice for notice in raised if notice.rule == "disable-key")
+    tried, notice = [notice for notice in raised if notice.rule == "disable-key"]
+    assert (tried.principal[-6:], tried.error_code, notice.error_code) == ("nobody", "AccessDenied", "")
     assert notice.principal.endswith(":user/admin")
     assert notice.resources[0].startswith("arn:aws:kms:us-east-1:")
     assert (notice.event_source, notice.region) == ("kms.amazonaws.com", "us-east-1")
@@ -172,6 +174,34 @@ def test_rules_can_be_changed_and_only_those_that_there_are():
         chosen({"nothing": Change()})
     with pytest.raises(errors.SettingsError, match="count is 1 or more"):
         chosen({"disable-key": Change(count=0)})
+
+
+CALLER = {"type": "IAMUser", "arn": "arn:aws:iam::111122223333:user/a"}
+
+
+@pytest.mark.parametrize(
+    ("service", "name", "error", "rules"),
+    [
+        ("kms", "ScheduleKeyDeletion", "AccessDenied", ["schedule-key-deletion", "cis-unauthorized-calls"]),
+        ("kms", "PutKeyPolicy", "MalformedPolicyDocumentException", []),
+        ("iam", "CreatePolicyVersion", "LimitExceeded", ["cis-iam-policy-change"]),
+        ("iam", "UpdateAssumeRolePolicy", "", ["cis-iam-policy-change"]),
+        ("iam", "GetPolicy", "", []),
+        ("s3", "PutBucketPolicy", "", ["cis-bucket-policy-change"]),
+        ("s3", "DeleteBucketLifecycle", "AccessDenied", ["cis-unauthorized-calls", "cis-bucket-policy-change"]),
+        ("s3", "HeadBucket", "AccessDenied", []),
+        ("s3", "GetObject", "AccessDeniedException", ["cis-unauthorized-calls"]),
+        ("organizations", "MoveAccount", "AccountNotFoundException", ["cis-organization-change"]),
+        ("cloudtrail", "StopLogging", "AccessDenied", ["cis-unauthorized-calls", "cis-trail-change"]),
+        ("ec2", "RunInstances", "Client.UnauthorizedOperation", ["cis-unauthorized-calls"]),
+    ],
+)
+def test_alarms_of_the_benchmark_hold_for_calls_that_failed_too(service, name, error, rules):
+    told = {
+        "eventID": "e", "eventName": name, "eventSource": f"{service}.amazonaws.com",
+        "eventTime": "2026-01-01T00:00:00Z", "userIdentity": CALLER,
+    } | ({"errorCode": error} if error else {})  # fmt: skip
+    assert [rule.name for rule in ALARMS if rule.matches(decode(json.dumps(told)))] == rules
 
 
 # ----------------------------------------------------------------------------- durability
@@ -253,6 +283,16 @@ def test_a_call_that_two_accounts_are_told_of_raises_one_alarm(root, journal):
 
 
 # ------------------------------------------------------------------------------- telling
+
+
+def test_who_is_nobody_known_is_watched_too(root, journal):
+    watch = Watch(root, ALARMS)
+    watch.look()
+    nobody = {"type": "AWSAccount", "principalId": "", "accountId": "anonymous"}
+    refused = {"userIdentity": nobody, "errorCode": "AccessDenied"}
+    journal.append([json.dumps(json.loads(event(n, "GetObject")) | refused).encode() for n in range(5)])
+    (notice,) = watch.look()
+    assert (notice.rule, notice.principal) == ("cis-unauthorized-calls", "anonymous")
 
 
 def test_a_server_tells_its_receiver_signed(receiver, tmp_path):

@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from keystead.audit.alarm_rules import ELSEWHERE, AlarmRule, Event, decode
+from keystead.audit.alarm_rules import AlarmRule, Event, decode
 from keystead.audit.follow import Cursor, parts
 from keystead.errors import JournalError
 
@@ -24,7 +24,10 @@ _MOST_TALLIES: Final = 10_000
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """One alarm as receivers get it: which rule, and the event that it was raised by. No request parameters."""
+    """One alarm as receivers get it: which rule, and the event that it was raised by. No request parameters.
+
+    `error_code` is empty of a call that succeeded.
+    """
 
     id: str
     rule: str
@@ -33,6 +36,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     event_time: str
     event_name: str
     event_source: str
+    error_code: str = ""
     account: str
     region: str
     principal: str
@@ -135,7 +139,7 @@ class Watch:
 
     def _judge(self, record: bytes) -> list[Notice]:
         event = decode(record)
-        if event.user_identity.type == ELSEWHERE:  # the same call has an event in its caller's account
+        if event.user_identity.elsewhere:  # the same call has an event in its caller's account
             return []
         found = []
         for rule in self._rules:
@@ -214,6 +218,7 @@ def _notice(rule: AlarmRule, event: Event, count: int) -> Notice:
         event_time=event.event_time.strftime("%Y-%m-%dT%H:%M:%SZ"),
         event_name=event.event_name,
         event_source=event.event_source,
+        error_code=event.error_code,
         account=event.recipient_account_id,
         region=event.aws_region,
         principal=event.user_identity.who,
