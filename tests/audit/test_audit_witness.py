@@ -9,6 +9,7 @@ import sys
 import naive_tree
 import pytest
 from processes import wait_until
+from structlog.testing import capture_logs
 from witnesses import RunningWitness
 
 from keystead.audit.journal import Journal
@@ -212,6 +213,15 @@ def test_a_log_that_forked_or_shrank_gets_no_line(witness):
         assert Witnesses([witness.address]).cosign(note(size, leaves), prove(size, leaves)) == []
         assert witnesses.cosign(note(size, leaves), prove(size, leaves)) == []
     assert len(witnesses.cosign(note(9), prove(9))) == 1
+
+
+def test_a_log_tells_why_it_got_no_line(witness):
+    stranger = Signer("other.example/log", 1, Secret(bytes([7]) * 32))
+    unknown = sign_checkpoint(Checkpoint("other.example/log", 1, bytes(32)), stranger)
+    with capture_logs() as logs:
+        assert Witnesses([witness.address]).cosign(unknown, prove(1)) == []
+    (refused,) = [line for line in logs if line["event"] == "a witness refused"]
+    assert (refused["status"], refused["reason"]) == (404, "no such log is witnessed here")
 
 
 def test_a_dead_and_a_silent_witness_do_not_keep_the_others_from_signing(witness):

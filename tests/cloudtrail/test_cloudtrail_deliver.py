@@ -6,8 +6,11 @@ import shutil
 
 import pytest
 from click.testing import CliRunner
+from structlog.testing import capture_logs
 
+from keystead.audit.sink import sink_of
 from keystead.cli.main import cli
+from keystead.settings import Settings
 from keystead.testing import RunningServer
 
 
@@ -86,3 +89,11 @@ def test_without_a_store_in_the_settings_it_says_so(server):
     told = CliRunner().invoke(cli, ["audit", "deliver", "--data-dir", str(server.data_dir)])
     assert told.exit_code == 1
     assert "no store for trails is configured" in told.output
+
+
+def test_a_directory_that_is_not_there_is_told_of_at_the_start(tmp_path):
+    with capture_logs() as logs:
+        sink_of(Settings(trail_directory=str(tmp_path)))
+        sink_of(Settings(trail_directory=str(tmp_path / "nowhere")))
+    (told,) = logs
+    assert (told["log_level"], told["directory"]) == ("warning", str(tmp_path / "nowhere"))

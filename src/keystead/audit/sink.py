@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 import msgspec
+import structlog
 
 from keystead.errors import SinkFailed
 from keystead.settings import Settings
+
+_log = structlog.get_logger(__name__)
 
 _CONNECT: Final = 5
 _READ: Final = 30
@@ -60,7 +63,10 @@ class Sink(Protocol):
 def sink_of(settings: Settings) -> Sink | None:
     """Where trails deliver; None if nothing is configured."""
     if settings.trail_directory is not None:
-        return DirectorySink(Path(settings.trail_directory))
+        root = Path(settings.trail_directory)
+        if not root.is_dir():  # it may be mounted later: no reason to answer no calls until then
+            _log.warning("trail_directory is no directory: no trail can deliver there", directory=str(root))
+        return DirectorySink(root)
     return S3Sink(settings) if settings.trail_s3_endpoint is not None else None
 
 

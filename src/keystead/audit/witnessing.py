@@ -30,6 +30,8 @@ PATIENCE: Final = 5.0
 
 _log = structlog.get_logger(__name__)
 _LONGEST_ANSWER: Final = 64 << 10
+_LONGEST_REASON: Final = 200
+"""Characters."""
 _ATTEMPTS: Final = 2
 
 Prove = Callable[[int], list[bytes]]
@@ -123,7 +125,8 @@ class Witnesses:
         try:
             return self._ask(peer, note, size, prove)
         except Exception as error:  # noqa: BLE001 - a witness, whatever it answers, must not stop the log
-            _log.warning("a witness did not sign", witness=peer.address.key.name, error=type(error).__name__)
+            name, kind = peer.address.key.name, type(error).__name__
+            _log.warning("a witness did not sign", witness=name, error=kind, reason=_shown(str(error)))
             return []
 
     def _ask(self, peer: _Peer, note: str, size: int, prove: Prove) -> list[str]:
@@ -137,7 +140,7 @@ class Witnesses:
                 return cosignatures(peer.address.key, note, answer)
             known = answer.strip()
             if status != 409 or not known.isdecimal():  # noqa: PLR2004  Conflict
-                _log.warning("a witness refused", witness=name, status=status)
+                _log.warning("a witness refused", witness=name, status=status, reason=_shown(answer))
                 return []
             peer.known = int(known)
             if peer.known > size:
@@ -145,6 +148,11 @@ class Witnesses:
                 return []
         _log.error("a witness knows another log of this size or keeps changing its mind", witness=name)
         return []
+
+
+def _shown(text: str) -> str:
+    """Of what a witness said its first line, as much of it as a log should hold."""
+    return "".join(filter(str.isprintable, text.strip().partition("\n")[0][:_LONGEST_REASON]))
 
 
 def cosignatures(key: VerifierKey, note: str, answer: str) -> list[str]:
