@@ -188,7 +188,12 @@ CALLER = {"type": "IAMUser", "arn": "arn:aws:iam::111122223333:user/a"}
         ("iam", "UpdateAssumeRolePolicy", "", ["cis-iam-policy-change"]),
         ("iam", "GetPolicy", "", []),
         ("s3", "PutBucketPolicy", "", ["cis-bucket-policy-change"]),
-        ("s3", "DeleteBucketLifecycle", "AccessDenied", ["cis-unauthorized-calls", "cis-bucket-policy-change"]),
+        (
+            "s3",
+            "DeleteBucketLifecycle",
+            "AccessDenied",
+            ["cis-unauthorized-calls", "cis-bucket-policy-change"],
+        ),
         ("s3", "HeadBucket", "AccessDenied", []),
         ("s3", "GetObject", "AccessDeniedException", ["cis-unauthorized-calls"]),
         ("organizations", "MoveAccount", "AccountNotFoundException", ["cis-organization-change"]),

@@ -166,7 +166,11 @@ def test_ocsf_tells_what_the_event_tells():
 def test_ocsf_tells_why_a_call_failed():
     shown = ocsf(EVENT | VARIANTS["denied"])
     assert shown["api"]["response"] == {"error": "AccessDenied", "error_message": "no"}
-    assert (shown["status"], shown["status_code"], shown["status_detail"]) == ("Failure", "AccessDenied", "no")
+    assert (shown["status"], shown["status_code"], shown["status_detail"]) == (
+        "Failure",
+        "AccessDenied",
+        "no",
+    )
 
 
 @pytest.mark.parametrize(

@@ -126,7 +126,9 @@ def _root(event: Event) -> bool:
 
 
 def _refused(event: Event) -> bool:
-    refused = event.error_code.startswith("AccessDenied") or event.error_code.endswith("UnauthorizedOperation")
+    refused = event.error_code.startswith("AccessDenied") or event.error_code.endswith(
+        "UnauthorizedOperation"
+    )
     return refused and event.event_name != "HeadBucket"  # asks whether there is such a bucket
 
 
