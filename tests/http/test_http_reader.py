@@ -13,6 +13,7 @@ from keystead.http.head import RefusedError, join_fields
 from keystead.http.limits import SLICE, Limits
 from keystead.http.reader import CLOSE, KEEP, KEEP_1_0, Reader
 from keystead.http.refusal import Refusal
+from keystead.http.writer import CONTINUE
 from keystead.wire.http import Request
 
 HEAD = b"POST / HTTP/1.1\r\nHost: x\r\n"
@@ -291,11 +292,19 @@ def test_continue_is_due_until_the_body_comes() -> None:
     assert only(list(reader.ready)).body == b"a"
 
 
-def test_continue_is_not_due_without_a_body() -> None:
+@pytest.mark.parametrize(
+    ("version", "length", "told"), [(b"1.1", b"0", [CONTINUE]), (b"1.0", b"0", []), (b"1.1", None, [])]
+)
+def test_continue_is_told_at_once_where_the_body_is_empty_and_not_where_there_is_none(
+    version: bytes, length: bytes | None, told: list[bytes]
+) -> None:
     reader = Reader(Limits(), "", secure=False)
-    reader.feed(HEAD + b"Expect: 100-continue\r\n\r\n")
+    head = b"POST / HTTP/%s\r\nHost: x\r\nExpect: 100-continue\r\n" % version
+    reader.feed(head + (b"" if length is None else b"Content-Length: %s\r\n" % length) + b"\r\n")
     assert not reader.continue_due
-    assert len(reader.ready) == 1
+    assert [entry for entry in reader.ready if not isinstance(entry, tuple)] == told
+    assert only(list(reader.ready)[len(told) :]).body == b""
+    assert reader.likeness is None or not told
 
 
 TOKENS = st.text("abcdefXYZ-_09", min_size=1, max_size=12).map(lambda name: "q" + name)

@@ -132,6 +132,15 @@ def test_expect_100_continue(running) -> None:
     assert client.send(b"ab").answer()[0] == 200
 
 
+@pytest.mark.parametrize("before", [b"", HELLO])
+def test_who_expects_100_continue_hears_it_before_an_empty_body_too(running, before) -> None:
+    client = running.start().client()
+    empty = b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nExpect: 100-continue\r\n\r\n"
+    client.send(before + empty + empty + HELLO)
+    told = [client.answer()[0] for _ in range(5 + bool(before))]
+    assert told == [200] * bool(before) + [100, 200, 100, 200, 200]
+
+
 def test_100_continue_waits_for_earlier_answers(running) -> None:
     client = running.start().client()
     expecting = b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n"

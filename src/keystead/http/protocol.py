@@ -178,17 +178,17 @@ class Connection(asyncio.Protocol):
     def _pump(self) -> None:
         """Hand over what is ready, one request at a time, until one is not answered at once.
 
-        An answer given inside the handler's own call comes back to this loop: pipelined requests
-        must not become a stack.
+        An answer given inside the handler's own call comes back here: pipelined requests must not become a stack.
         """
         ready = self._reader.ready
         self._pumping = True
         while ready and self._phase < _HANDLING and not self._full:
-            arrival = ready.popleft()
-            if isinstance(arrival, Refusal):
-                self._refuse(arrival)
-            else:
+            if isinstance(arrival := ready.popleft(), tuple):
                 self._hand_over(*arrival)
+            elif isinstance(arrival, bytes):
+                self._transport.write(arrival)
+            else:
+                self._refuse(arrival)
         self._pumping = False
         self._settle()
 
