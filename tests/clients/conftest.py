@@ -102,6 +102,9 @@ PLACES = (
     "/usr/share/terraform/plugins",
 )
 
+BRIEF = {"GOGC": "off", "GOMEMLIMIT": "1GiB", "GOMAXPROCS": "1"}
+"""Of Go: a provider lives for seconds, a third of which went into collecting what the machine has room for."""
+
 
 @pytest.fixture
 def mirror(tmp_path):
@@ -167,6 +170,7 @@ def terraform(program, mirror, deployment, example, tmp_path):
         "TF_CLI_CONFIG_FILE": str(mirror),
         "TF_IN_AUTOMATION": "1",
         "CHECKPOINT_DISABLE": "1",
+        **BRIEF,
     }
 
     def call(*words, override=None):
