@@ -86,6 +86,10 @@ def _keys():
         (f"accounts: [{{id: '111122223333', keys: [{{id: {KEY}, region: US}}]}}]", r"keys\[0\].region"),
         (f"accounts: [{{id: '111122223333', keys: [{{id: {KEY}, material: AAAA}}]}}]", KEY),
         (f"accounts: [{{id: '111122223333', keys: [{{id: {KEY}, policy: nonsense}}]}}]", KEY),
+        (
+            f"accounts: [{{id: '111122223333', keys: [{{id: {KEY}, tags: {{a: '?'}}}}]}}]",
+            f"{KEY}.*Invalid tag",
+        ),
         (f"accounts: [{{id: '111122223333', keys: [{{id: {KEY.upper()}}}]}}]", "in lower case"),
         ("{unclosed", "not YAML: line 1, column 10"),
         ("accounts: [{id: 111122223333}]", r"accounts\[0\].id must be text, .*: put it in quotation marks"),

@@ -531,6 +531,15 @@ def test_one_grant_can_be_asked_for(kms, key, refused):
         grants(kms, key, GrantId="nonsense")
 
 
+def test_a_marker_counts_where_one_grant_is_asked_for_too(kms, key, refused):
+    first, second = sorted(grant(kms, key)["GrantId"] for _ in range(2))
+    marker = kms.list_grants(KeyId=key["KeyId"], Limit=1)["NextMarker"]
+    assert grants(kms, key, GrantId=first, Marker=marker) == []
+    assert [entry["GrantId"] for entry in grants(kms, key, GrantId=second, Marker=marker)] == [second]
+    with refused("InvalidMarkerException"):
+        grants(kms, key, GrantId=first, Marker="made-up")
+
+
 def test_retirable_grants_are_found_across_accounts(kms, server, key, refused, new_key):
     theirs = server.client("kms", account=THEIRS)
     made = grant(kms, key, RetiringPrincipal=THEIR_ROOT)

@@ -45,6 +45,8 @@ def test_tag_errors_are_in_awss_words(kms, refused, new_key):
         ([tag(f"k{number}") for number in range(51)], "Too many tags"),
         ([tag("aws:mine", "1")], "Tags beginning with aws: are reserved"),
         ([tag("AWS:Mine", "1")], "Tags beginning with aws: are reserved"),
+        ([tag("Owner", "My & My Team")], "Invalid tag"),
+        ([tag("a\tb")], "Invalid tag"),
     ):
         with refused("TagException", message):
             kms.tag_resource(KeyId=key["KeyId"], Tags=given)
@@ -53,6 +55,11 @@ def test_tag_errors_are_in_awss_words(kms, refused, new_key):
     with refused("TagException", "Tags beginning with aws: are reserved"):
         kms.untag_resource(KeyId=key["KeyId"], TagKeys=["aws:mine"])
     assert tags(kms, key) == {"kept": "as it is"}
+
+
+def test_tags_have_letters_numbers_spaces_and_a_few_signs(kms, new_key):
+    every = {"Größe 1": "東京 ٣", "_.:/=+-@": " "}
+    assert tags(kms, new_key(Tags=[tag(*pair) for pair in every.items()])) == every
 
 
 def test_fifty_tags_are_the_most_over_several_calls(kms, refused, new_key):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 from keystead import errors
 
@@ -10,13 +12,17 @@ MOST_TAGS = 50
 RESERVED = "aws:"
 MOST_ALIKE = 4
 """Tag keys that may differ from another of the same KMS key only in case; each doubles what policies are asked."""
+_CATEGORIES: Final = frozenset("LNZ")
+"""Of Unicode: letters, numbers and spaces."""
+_SIGNS: Final = frozenset("_.:/=+-@")
 
 
 def check_new_tags(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     """The tags as a map.
 
     Raises:
-        errors.TagError: a tag key comes twice, is reserved, or there are too many, or too many alike.
+        errors.TagError: a tag key comes twice or is reserved, one or its value has a character that tags cannot have
+            (Tagging AWS resources, in the AWS General Reference), or there are too many, or too many alike.
     """
     tags: dict[str, str] = {}
     for key, value in pairs:
@@ -24,6 +30,8 @@ def check_new_tags(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
             raise errors.TagError("Duplicate tag keys")
         if key.lower().startswith(RESERVED):
             raise errors.TagError("Tags beginning with aws: are reserved")
+        if not all(map(_fits, key + value)):
+            raise errors.TagError("Invalid tag")
         tags[key] = value
     _check_together(tags)
     return tags
@@ -38,6 +46,10 @@ def merge_tags(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]
     merged = {**old, **new}
     _check_together(merged)
     return merged
+
+
+def _fits(character: str) -> bool:
+    return unicodedata.category(character)[0] in _CATEGORIES or character in _SIGNS
 
 
 def _check_together(tags: Mapping[str, str]) -> None:

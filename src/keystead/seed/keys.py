@@ -13,6 +13,7 @@ from keystead.keys import spec as specs
 from keystead.keys.alias import Alias, check_alias_name
 from keystead.keys.identifiers import is_key_id
 from keystead.keys.key import Material, MultiRegion
+from keystead.keys.tags import check_new_tags
 from keystead.policy import default_key_policy
 from keystead.seed.file import SeedKey
 from keystead.seed.identities import text_of
@@ -56,7 +57,7 @@ def _new_key(tx: Transaction, keyring: Keyring, account: str, given: SeedKey, no
         policy=policy.text,
         principals=policy.principals,
         description=given.description,
-        tags=given.tags,
+        tags=check_new_tags(given.tags.items()),
         multi_region=MultiRegion(role=keys.PRIMARY, primary=given.region)
         if given.id.startswith("mrk-")
         else None,

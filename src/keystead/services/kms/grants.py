@@ -196,20 +196,19 @@ def list_grants(call: Call, request: wire.ListGrantsRequest, target: Target) -> 
     key = target.found
     grant_id, grantee = _filter(request)
     limit = min(request.limit or _PAGE, _LONGEST_PAGE)
-    marker = None
+    prefix = f"{key_place(key)}/"
+    after = read_marker(call, request.marker, prefix)
     if grant_id is not None:
         one = _found(call, key, grant_id)
-        rows = [] if one is None or grantee not in {None, one.grantee} else [one]
-    else:
-        rows, marker = _page_of_grants(call, key, grantee, limit, request.marker)
-    return _answer(rows, marker)
+        if one is None or grantee not in {None, one.grantee} or one.id <= (after or ""):
+            return _answer([], None)
+        return _answer([one], None)
+    return _answer(*_page_of_grants(call, prefix, grantee, limit, after))
 
 
 def _page_of_grants(
-    call: Call, key: Key, grantee: str | None, limit: int, marker: str | None
+    call: Call, prefix: str, grantee: str | None, limit: int, after: str | None
 ) -> tuple[list[Grant], str | None]:
-    prefix = f"{key_place(key)}/"
-    after = read_marker(call, marker, prefix)
     scanned = call.tx.scan(
         GRANTS,
         prefix,
