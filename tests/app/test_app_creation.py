@@ -3,6 +3,7 @@
 import shutil
 
 import pytest
+from structlog.testing import capture_logs
 
 from keystead import app
 from keystead.entropy import SystemEntropy
@@ -45,3 +46,11 @@ def test_init_refuses_what_is_there(tmp_path):
     app.create(tmp_path / "d", options, "file", SystemEntropy()).close()
     with pytest.raises(SettingsError, match="never overwritten"):
         app.create(tmp_path / "d", options, "file", SystemEntropy())
+
+
+def test_a_start_in_a_directory_that_others_write_in_says_so(tmp_path):
+    for mode, told in ((0o700, 0), (0o755, 0), (0o777, 1)):
+        tmp_path.chmod(mode)
+        with capture_logs() as logs, app.starting(tmp_path):
+            pass
+        assert [line["mode"] for line in logs] == ["0777"] * told

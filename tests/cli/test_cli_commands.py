@@ -8,6 +8,8 @@ from click.testing import CliRunner
 from dev_process import DevServer
 
 from keystead.cli.main import COMMANDS, cli
+from keystead.errors import SettingsError
+from keystead.http import server_context
 
 KEYSTEAD = str(Path(sys.executable).with_name("keystead"))
 
@@ -74,6 +76,12 @@ def test_serve_speaks_tls_where_it_is_told_to(tmp_path):
     )
     assert swapped.returncode == 2
     assert "must be PEM files" in swapped.stderr
+    for kind in (["-algorithm", "ed25519"], ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"]):
+        subprocess.run(["openssl", "genpkey", *kind, "-out", "another"], check=True, cwd=tmp_path)
+        with pytest.raises(
+            SettingsError, match="another is not the private key of the first certificate in "
+        ):
+            server_context(tls[1], str(tmp_path / "another"))
     with subprocess.Popen([*command, *tls], stdout=subprocess.PIPE, text=True) as server:
         ready = server.stdout.readline()
         assert ready.startswith("keystead ready on https://0.0.0.0:")

@@ -1,9 +1,13 @@
 """The story of default and custom keys, played from its first to its last line."""
 
+import fcntl
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 KEYSTEAD = Path(sys.executable).with_name("keystead")
 
@@ -48,3 +52,18 @@ def test_the_story_goes_as_it_is_told():
         found = done.stdout.find(outcome, at)
         assert found >= 0, outcome
         at = found + len(outcome)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_a_story_that_is_broken_off_leaves_no_server(tmp_path, number):
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "KEYSTEAD_"))}
+    command = [KEYSTEAD, "demo", "default-vs-custom"]
+    environment = {**clean, "TMPDIR": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as told:
+        told.stdout.readline()  # the story has begun
+        (journal,) = tmp_path.glob("keystead-demo-*/data/journal/w0")
+        held = os.open(journal, os.O_RDONLY)
+        told.send_signal(number)
+        fcntl.flock(held, fcntl.LOCK_EX)  # which the server has until it ends
+        os.close(held)
+    assert (list(tmp_path.iterdir()) == []) is (number != signal.SIGKILL)

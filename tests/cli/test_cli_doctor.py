@@ -31,7 +31,12 @@ def without_index(data):
     path.chmod(0o600)  # a server that is stopped soon may have made none yet
 
 
+def open_to_all(data):
+    data.chmod(0o777)
+
+
 DAMAGES = (
+    (open_to_all, "data is open to others (mode 0777); chmod 700 ", 1),
     (cut, "fail log: journal w0: record 0 to", 1),
     (without_head, "fail log: log/head is damaged; keep the files as they are", 1),
     (changed, "fail log: entry ", 1),

@@ -7,9 +7,12 @@ A data directory holds `seal.key` (file seal), `root.sealed`, `store.db` with SQ
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+
+import structlog
 
 from keystead import errors
 from keystead.api.accounts import ensure_account, put_root_credential
@@ -31,6 +34,7 @@ from keystead.settings import Settings
 from keystead.storage import BACKENDS, Store, Transaction
 
 STORE = "store.db"
+log = structlog.get_logger("keystead")
 
 
 def exists(directory: Path) -> bool:
@@ -93,6 +97,11 @@ def starting(directory: Path) -> Iterator[None]:
         errors.OperatorError: the directory cannot be made or opened.
     """
     _make_private(directory)
+    mode = stat.S_IMODE(directory.stat().st_mode)
+    if mode & (stat.S_IWGRP | stat.S_IWOTH):
+        log.warning(
+            "others can take files of the data directory away", directory=str(directory), mode=f"{mode:04o}"
+        )
     with steady(directory):
         yield
 

@@ -16,6 +16,7 @@ from keystead.api.accounts import ACCOUNTS
 from keystead.api.dev_clock import clock_of
 from keystead.api.usage import UsageTracker
 from keystead.app.server import HOLDINGS
+from keystead.cli import aws
 from keystead.cli.deployment import opened, the_seal
 from keystead.cli.events import current_index
 from keystead.cli.gather import Clients, account_details, account_facts, keys, recorded, with_uses
@@ -91,7 +92,7 @@ def from_server(clients: Clients, asked: Asked) -> Advised:
     Raises:
         Failed: the server answers with another error, or not at all.
     """
-    with clients.told():
+    with aws.told():
         endpoint = clients["kms"].meta.endpoint_url
         told = None
         if not endpoint.endswith((".amazonaws.com", ".amazonaws.com.cn")):

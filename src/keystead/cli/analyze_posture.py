@@ -11,6 +11,7 @@ import msgspec
 from keystead.analysis.posture import Judged, judge_identity, judge_key, told
 from keystead.analysis.posture.identity import PolicyPlace
 from keystead.analysis.report import Finding
+from keystead.cli import aws
 from keystead.cli.findings import findings_option, report
 from keystead.cli.gather import Clients, account_details, account_facts, keys
 from keystead.cli.gather_objects import held_under
@@ -39,7 +40,7 @@ def posture(
     the opposite, that is told, too, and why. Exit status 1: an error, such as a public key.
     """
     clients = Clients(region)
-    with clients.told():
+    with aws.told():
         now = now_of(clients)
         details = account_details(clients)
         account = account_facts(clients, details, now)

@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from keystead.cli import aws
 from keystead.cli.output import Failed, show
 
 _file = click.Path(exists=True, path_type=Path, dir_okay=False)
@@ -89,13 +90,8 @@ _NO_PROFILE = {"profile": (None, None, None, None), "config_file": (None, None, 
 
 
 def _assume(client: Any, **members: Any) -> Any:
-    failures = import_module("botocore.exceptions")
     try:
-        return client.assume_role(**members)
-    except failures.ClientError as error:
-        told = error.response.get("Error", {})
-        raise Failed(f"{told.get('Code', 'UnknownError')}: {told.get('Message', '')}") from None
-    except failures.BotoCoreError as error:
-        raise Failed(str(error)) from None
+        with aws.told():
+            return client.assume_role(**members)
     except OSError as error:
         raise Failed(f"the certificate or its key cannot be used: {error.strerror or error}") from None

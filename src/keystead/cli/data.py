@@ -6,15 +6,14 @@ A client like any other: it finds the server and its credentials where AWS's own
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
 
+from keystead.cli import aws
 from keystead.cli.output import Failed, output_option, show, write_bytes
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -252,21 +251,6 @@ def _call(operation: str, region: str | None, **members: Any) -> Any:
     Raises:
         Failed: AWS's code and message, or why there was no answer.
     """
-    # A quarter of a second to load, which `--help` need not take.
-    session = import_module("botocore.session").get_session()
-    failures = import_module("botocore.exceptions")
-    # botocore itself does not know AWS_REGION, which every other SDK reads first.
-    where = region or os.environ.get("AWS_REGION") or session.get_config_variable("region")
     given = {name: value for name, value in members.items() if value is not None}
-    try:
-        return getattr(session.create_client("kms", region_name=where), operation)(**given)
-    except failures.ClientError as error:
-        raise Failed(_told(error.response.get("Error", {}))) from None
-    except failures.BotoCoreError as error:
-        raise Failed(str(error)) from None
-
-
-def _told(error: dict[str, str]) -> str:
-    """AWS's code and message in one line; some errors have no message."""
-    parts = (error.get("Code", "UnknownError"), error.get("Message", ""))
-    return ": ".join(part for part in parts if part)
+    with aws.told():
+        return getattr(aws.client("kms", region), operation)(**given)

@@ -79,8 +79,10 @@ def _asked(file: Path | None, prompt: str, *, confirm: bool) -> str:
         try:
             with click.open_file(str(file), "rb") as stream:
                 return str(stream.readline().decode().rstrip("\r\n"))
-        except (OSError, UnicodeDecodeError) as error:
-            raise errors.SealError(f"the passphrase file {file} cannot be read: {error}") from None
+        except OSError as error:
+            raise errors.SealError(f"the passphrase file {file} cannot be read: {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise errors.SealError(f"the passphrase file {file} does not begin with a line of text") from None
     if not sys.stdin.isatty():
         return no_passphrase()
     return str(click.prompt(prompt, hide_input=True, confirmation_prompt=confirm, err=True))

@@ -183,8 +183,11 @@ def _modes(subject: Subject) -> Iterator[Finding]:
     }
     for path, mode in open_to_others.items():
         yield Finding("fail", "files", f"{path} may be used by others (mode {mode:04o})", f"chmod 600 {path}")
-    if stat.S_IMODE(directory.stat().st_mode) & 0o077:
-        yield Finding("warn", "data directory", f"{directory} is open to others", f"chmod 700 {directory}")
+    mode = stat.S_IMODE(directory.stat().st_mode)
+    if mode & 0o077:
+        level: Level = "fail" if mode & 0o022 else "warn"  # who can write may take any file of it away
+        detail = f"{directory} is open to others (mode {mode:04o})"
+        yield Finding(level, "data directory", detail, f"chmod 700 {directory}")
     for path in [path for path, about in files.items() if about.st_uid != os.geteuid()][:1]:
         advice = "run keystead as the user who owns the data directory"
         yield Finding("warn", "files", f"{path} belongs to another user", advice)
@@ -287,7 +290,7 @@ def _server(subject: Subject) -> Iterator[Finding]:
     try:
         status, text = _asked(subject.settings, subject.tls_cert)
     except (OSError, http.client.HTTPException) as error:
-        advice = "give its address with --listen, or look into its log"
+        advice = "give its address with --listen, and --tls-cert if it uses TLS, or look into its log"
         yield Finding("warn", "server", f"one runs, but not on {where} ({error})", advice)
         return
     if status == http.client.OK:

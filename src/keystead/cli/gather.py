@@ -6,9 +6,7 @@ What the caller may not see is left out, and said. `advise` and `analyze posture
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
 from itertools import islice
@@ -18,6 +16,7 @@ import msgspec
 
 from keystead.analysis.account import grants_of, standings
 from keystead.analysis.advisor import AccountFacts, KeyFacts, Rotation, Use, peopled, read_use
+from keystead.cli.aws import client_of, region_of
 from keystead.cli.output import Failed
 
 _HIDDEN: Final = frozenset({"AccessDeniedException", "AccessDenied", "UnauthorizedOperation"})
@@ -33,12 +32,7 @@ class Clients:
 
     def __init__(self, region: str | None) -> None:
         self._session = import_module("botocore.session").get_session()
-        self.region = (
-            region
-            or os.environ.get("AWS_REGION")
-            or self._session.get_config_variable("region")
-            or "us-east-1"
-        )
+        self.region = region_of(self._session, region) or "us-east-1"
         self._failures = import_module("botocore.exceptions")
         self._made: dict[str, Any] = {}
         self.notes: list[str] = []
@@ -46,7 +40,7 @@ class Clients:
 
     def __getitem__(self, service: str) -> Any:
         if service not in self._made:
-            self._made[service] = self._session.create_client(service, region_name=self.region)
+            self._made[service] = client_of(self._session, service, self.region)
         return self._made[service]
 
     def credentials(self) -> Any:
@@ -83,17 +77,6 @@ class Clients:
                 self.notes.append(f"{what} cannot be seen: {code}")
                 return default
             raise
-
-    @contextmanager
-    def told(self) -> Iterator[None]:
-        """A block whose failures end the command in one line."""
-        try:
-            yield
-        except self._failures.ClientError as error:
-            about = error.response.get("Error", {})
-            raise Failed(f"{about.get('Code', '')}: {about.get('Message', '')}".rstrip(": ")) from None
-        except self._failures.BotoCoreError as error:
-            raise Failed(str(error)) from None
 
 
 # ------------------------------------------------------------------------------ account

@@ -7,16 +7,15 @@ passes what it has done.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib import import_module
 from typing import Any, Final
 
 import click
 
+from keystead.cli import aws
 from keystead.cli.output import Failed, output_option, show
 
 _KMS: Final = "aws:kms"
@@ -56,8 +55,8 @@ def reencrypt(
     Run it again after it was broken off: what has the key already is passed. Set the bucket's default encryption
     first, so that what is put meanwhile has the key too. Exit status 1 means that something has not.
     """
-    run = Run(_client(region), bucket, key_id, dry_run=dry_run, read=read)
-    with _told():
+    with aws.told():
+        run = Run(aws.client("s3", region), bucket, key_id, dry_run=dry_run, read=read)
         for key, version in run.versions(prefix, after, current_only=current_only):
             run.take(key, version)
     if output == "json":
@@ -154,22 +153,3 @@ class Run:
         if size != answer["ContentLength"]:
             raise Failed("has not as many bytes as it should")
         self.counts["read"] += 1
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """A block whose failures to reach the server, or to list the bucket, are told in one line."""
-    failures = import_module("botocore.exceptions")
-    try:
-        yield
-    except failures.ClientError as error:
-        about = error.response.get("Error", {})
-        raise Failed(f"{about.get('Code', '')}: {about.get('Message', '')}".rstrip(": ")) from None
-    except failures.BotoCoreError as error:
-        raise Failed(str(error)) from None
-
-
-def _client(region: str | None) -> Any:
-    session = import_module("botocore.session").get_session()
-    where = region or os.environ.get("AWS_REGION") or session.get_config_variable("region")
-    return session.create_client("s3", region_name=where)

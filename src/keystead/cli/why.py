@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import msgspec
 
 from keystead.api.decisions import Decisions
 from keystead.api.why import explained
+from keystead.cli import aws
 from keystead.cli.deployment import opened, passphrase_option, the_seal
 from keystead.cli.output import Failed, output_option, show
 from keystead.entropy import SystemEntropy
@@ -73,14 +73,6 @@ def _asked(decision_id: str) -> Any:
     Raises:
         Failed: it does not.
     """
-    session = import_module("botocore.session").get_session()
-    failures = import_module("botocore.exceptions")
-    region = os.environ.get("AWS_REGION") or session.get_config_variable("region")
-    try:
-        client = session.create_client("sts", region_name=region)
-        answer = client.decode_authorization_message(EncodedMessage=decision_id)
-    except failures.ClientError as error:
-        raise Failed(error.response["Error"].get("Message") or error.response["Error"]["Code"]) from None
-    except failures.BotoCoreError as error:
-        raise Failed(str(error)) from None
+    with aws.told():
+        answer = aws.client("sts").decode_authorization_message(EncodedMessage=decision_id)
     return msgspec.json.decode(answer["DecodedMessage"])

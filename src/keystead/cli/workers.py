@@ -12,7 +12,6 @@ workers drain and end.
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import select
@@ -29,13 +28,12 @@ import structlog
 
 from keystead import errors
 from keystead.cli.running import RETIRE
-from keystead.hardening import harden
+from keystead.hardening import end_with, harden
 
 log = structlog.get_logger("keystead.workers")
 
 VARIABLE: Final = "KEYSTEAD_INTERNAL_WORKER"
 """How a worker knows that it is one: its place, as JSON. Nothing in it is secret."""
-_PR_SET_PDEATHSIG: Final = 1
 _WATCHED: Final = {signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 _ENDING: Final = {signal.SIGTERM, signal.SIGINT}
 _MOST_FAILURES: Final = 5
@@ -69,8 +67,7 @@ class Worker:
         self._passphrase = place.passphrase
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _WATCHED)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the supervisor replaces workers by SIGTERM
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-        if os.getppid() != place.parent:  # it died before it could be watched
+        if not end_with(place.parent):
             raise errors.SettingsError("the supervisor is gone")
 
     def passphrase(self) -> str:

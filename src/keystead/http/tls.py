@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import ssl
 from pathlib import Path
+from typing import Final
 
 from keystead import errors
+
+_MISMATCHES: Final = frozenset({"KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH", "NO_CERTIFICATE_ASSIGNED"})
+"""What OpenSSL says where the private key is another's, the last where it is of another kind."""
 
 
 def server_context(certificate: str, key: str, client_ca: str | None = None) -> ssl.SSLContext:
@@ -25,7 +29,11 @@ def server_context(certificate: str, key: str, client_ca: str | None = None) -> 
     except FileNotFoundError:
         name, file = next(pair for pair in (("tls_cert", certificate), ("tls_key", key)) if _missing(pair[1]))
         raise errors.SettingsError(f"{name}: there is no file {file}") from None
-    except ssl.SSLError:
+    except ssl.SSLError as error:
+        if error.reason in _MISMATCHES:
+            raise errors.SettingsError(
+                f"tls_key: {key} is not the private key of the first certificate in {certificate} (tls_cert)"
+            ) from None
         raise errors.SettingsError(
             "tls_cert and tls_key must be PEM files: a certificate chain and its private key, not encrypted"
         ) from None

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import sys
+
 import click
 
 from keystead.cli.demo import default_vs_custom
@@ -11,6 +14,8 @@ from keystead.cli.demo.stage import Stage
 @click.group()
 def demo() -> None:
     """Play a story against a server of its own, which is gone afterwards."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))  # as an exception, which tidies up
 
 
 @demo.command("default-vs-custom")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 import textwrap
 from collections.abc import Callable
+from contextlib import ExitStack
 from importlib import import_module
 from pathlib import Path
 from types import TracebackType
@@ -47,30 +47,36 @@ class Stage:
     """A server with an empty data directory, for one story; gone with it."""
 
     def __enter__(self) -> Self:
-        self._directory = Path(tempfile.mkdtemp(prefix="keystead-demo-"))
-        self._session = import_module("botocore.session").get_session()
-        self._failures = import_module("botocore.exceptions")
-        self._clients: dict[tuple[str, str], Any] = {}
-        self._server = subprocess.Popen(  # noqa: S603  this very program
-            [
-                *_KEYSTEAD, "dev", "--listen", "127.0.0.1:0", "--data-dir", str(self.data_dir),
-                "--manual-clock", "--log-level", "error",
-            ],
-            stdout=subprocess.PIPE, text=True, env=without_settings(os.environ),
-        )  # fmt: skip
-        self.url, self.root = self._announced()
+        with ExitStack() as opened:
+            place = tempfile.TemporaryDirectory(prefix="keystead-demo-", ignore_cleanup_errors=True)
+            self._directory = Path(opened.enter_context(place))
+            self._session = import_module("botocore.session").get_session()
+            self._failures = import_module("botocore.exceptions")
+            self._clients: dict[tuple[str, str], Any] = {}
+            self._server = subprocess.Popen(  # noqa: S603  this very program
+                [
+                    *_server(os.getpid()), "dev", "--listen", "127.0.0.1:0", "--data-dir", str(self.data_dir),
+                    "--manual-clock", "--log-level", "error",
+                ],
+                stdout=subprocess.PIPE, text=True, env=without_settings(os.environ),
+            )  # fmt: skip
+            opened.callback(self._end)
+            self.url, self.root = self._announced()
+            self._opened = opened.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._opened.close()
+
+    def _end(self) -> None:
         self._server.terminate()
         self._server.wait()
         assert self._server.stdout is not None
         self._server.stdout.close()
         for client in self._clients.values():
             client.close()
-        shutil.rmtree(self._directory, ignore_errors=True)
 
     @property
     def data_dir(self) -> Path:
@@ -236,6 +242,12 @@ class Stage:
         keys = import_module("botocore.credentials").Credentials(who.access_key_id, who.secret, who.token)
         auth.SigV4Auth(keys, service, REGION).add_auth(request)
         return request
+
+
+def _server(parent: int) -> list[str]:
+    """The same program, which ends with its parent even if that is killed."""
+    ends = f"from keystead.hardening import end_with; end_with({parent}) or exit(1)"
+    return [*_KEYSTEAD[:2], f"{ends}; {_KEYSTEAD[2]}"]
 
 
 def _dashed(name: str) -> str:
