@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 
 import naive_tree
 import pytest
@@ -184,7 +185,9 @@ def test_the_log_of_journals_shows_its_witnesses_line_until_it_grows(tmp_path):
     signer = keys.signer(keys.origin(None))
     journal = Journal.open(tmp_path, "w0")
     with RunningWitness(tmp_path / "witness", signer.key) as witness:
-        sequencer = Sequencer(tmp_path, keys, lambda _: None, witnesses=Witnesses([witness.address]))
+        sequencer = Sequencer(
+            tmp_path, keys, lambda _: None, witnesses=Witnesses([witness.address], patience=300)
+        )
         for number in range(300):
             journal.append([b'{"eventID":"%d"}' % number])
             if number % 100 == 99:
@@ -201,16 +204,31 @@ def test_the_log_of_journals_shows_its_witnesses_line_until_it_grows(tmp_path):
 
 
 def test_a_log_that_starts_anew_is_told_what_the_witness_knows(witness):
-    Witnesses([witness.address]).cosign(note(5), prove(5))
-    assert len(Witnesses([witness.address]).cosign(note(40), prove(40))) == 1
+    Witnesses([witness.address], patience=300).cosign(note(5), prove(5))
+    assert len(Witnesses([witness.address], patience=300).cosign(note(40), prove(40))) == 1
+
+
+def test_a_witness_is_asked_again_once_it_has_answered_however_late_the_thread_ends(witness, monkeypatch):
+    run, over = threading.Thread.run, threading.Event()
+
+    def lingering(self):
+        run(self)
+        over.wait()
+
+    monkeypatch.setattr(threading.Thread, "run", lingering)
+    witnesses = Witnesses([witness.address], patience=300)
+    signed = [len(witnesses.cosign(note(size), prove(size))) for size in (5, 8)]
+    over.set()
+    assert signed == [1, 1]
 
 
 def test_a_log_that_forked_or_shrank_gets_no_line(witness):
-    witnesses = Witnesses([witness.address])
+    witnesses = Witnesses([witness.address], patience=300)
     witnesses.cosign(note(8), prove(8))
     other = [b"forged", *LEAVES[1:]]
     for size, leaves in ((5, LEAVES), (8, other), (20, other)):
-        assert Witnesses([witness.address]).cosign(note(size, leaves), prove(size, leaves)) == []
+        another = Witnesses([witness.address], patience=300)
+        assert another.cosign(note(size, leaves), prove(size, leaves)) == []
         assert witnesses.cosign(note(size, leaves), prove(size, leaves)) == []
     assert len(witnesses.cosign(note(9), prove(9))) == 1
 
@@ -219,7 +237,7 @@ def test_a_log_tells_why_it_got_no_line(witness):
     stranger = Signer("other.example/log", 1, Secret(bytes([7]) * 32))
     unknown = sign_checkpoint(Checkpoint("other.example/log", 1, bytes(32)), stranger)
     with capture_logs() as logs:
-        assert Witnesses([witness.address]).cosign(unknown, prove(1)) == []
+        assert Witnesses([witness.address], patience=300).cosign(unknown, prove(1)) == []
     (refused,) = [line for line in logs if line["event"] == "a witness refused"]
     assert (refused["status"], refused["reason"]) == (404, "no such log is witnessed here")
 
@@ -238,7 +256,7 @@ def test_a_dead_and_a_silent_witness_do_not_keep_the_others_from_signing(witness
 def test_a_signature_by_another_key_is_not_taken(witness):
     stranger = Signer("witness.example/w1", 4, Secret(bytes([5]) * 32)).key.text
     address = parse_address(f"http://127.0.0.1:{witness.port} {stranger}")
-    assert Witnesses([address]).cosign(note(5), prove(5)) == []
+    assert Witnesses([address], patience=300).cosign(note(5), prove(5)) == []
 
 
 @pytest.mark.parametrize(
@@ -263,6 +281,7 @@ def test_the_command_serves_until_it_is_told_to_stop(tmp_path):
     with subprocess.Popen([*command, *options, "--name", "w"], stdout=subprocess.PIPE, text=True) as process:
         url = re.fullmatch(r"keystead witness ready on (http://\S+)\n", process.stdout.readline())[1]
         vkey = process.stdout.readline().removeprefix("verifier key: ").strip()
-        assert len(Witnesses.configured([f"{url} {vkey}"]).cosign(note(5), prove(5))) == 1
+        address = parse_address(f"{url} {vkey}")
+        assert len(Witnesses([address], patience=300).cosign(note(5), prove(5))) == 1
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0
+        assert process.wait(300) == 0

@@ -70,13 +70,13 @@ class _Peer:
     def __init__(self, address: WitnessAddress) -> None:
         self.address = address
         self.known = 0
-        self.asking: threading.Thread | None = None
+        self.asking = False
 
 
 class Witnesses:
     """The witnesses of one log. One thread at a time calls `cosign`.
 
-    A witness that does not answer is left to its own thread, and asked again when that has ended.
+    A witness that does not answer is left to its own thread, and asked again when that has given up.
     """
 
     def __init__(self, addresses: Sequence[WitnessAddress], patience: float = PATIENCE) -> None:
@@ -100,14 +100,19 @@ class Witnesses:
         """
         size = parse_checkpoint(parse_note(note).text).size
         answers: queue.SimpleQueue[list[str]] = queue.SimpleQueue()
-        asked = [peer for peer in self._peers if peer.asking is None or not peer.asking.is_alive()]
-        for peer in asked:
-            peer.asking = threading.Thread(
-                target=lambda peer=peer: answers.put(self._asked(peer, note, size, prove)),
-                name=f"keystead-{peer.address.key.name}",
-                daemon=True,
+
+        def ask(peer: _Peer) -> None:
+            lines = self._asked(peer, note, size, prove)
+            peer.asking = (
+                False  # before whoever waits for the lines can ask again; the thread may take longer to end
             )
-            peer.asking.start()
+            answers.put(lines)
+
+        asked = [peer for peer in self._peers if not peer.asking]
+        for peer in asked:
+            peer.asking = True
+            name = f"keystead-{peer.address.key.name}"
+            threading.Thread(target=ask, args=(peer,), name=name, daemon=True).start()
         return self._gather(answers, len(asked))
 
     def _gather(self, answers: queue.SimpleQueue[list[str]], count: int) -> list[str]:
