@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
+from processes import wait_until
 from watched import THERE, Watched
 
 from keystead.api.analyzed import find
@@ -144,31 +145,25 @@ def test_a_finding_is_resolved_and_comes_back_as_the_same(watched):
 def test_a_change_of_policy_grant_role_or_bucket_is_followed_without_being_asked(watched):
     key, aa = watched.key(), watched.aa
     watched.open_key(key, OTHER)
-    until(lambda: watched.active(key))
+    wait_until(lambda: watched.active(key))
     watched.open_key(key)
-    until(lambda: not watched.active(key))
+    wait_until(lambda: not watched.active(key))
     grant = watched.kms.create_grant(
         KeyId=key, GranteePrincipal=f"arn:aws:iam::{THERE}:root", Operations=["Decrypt"]
     )
-    until(lambda: watched.active(key))
+    wait_until(lambda: watched.active(key))
     watched.kms.retire_grant(KeyId=key, GrantId=grant["GrantId"])
-    until(lambda: not watched.active(key))
+    wait_until(lambda: not watched.active(key))
     trust = {"Effect": "Allow", "Principal": {"AWS": THERE}, "Action": "sts:AssumeRole"}
     role = watched.iam.create_role(RoleName="open", AssumeRolePolicyDocument=watched.policy(trust))["Role"][
         "Arn"
     ]
-    until(lambda: watched.active(role))
+    wait_until(lambda: watched.active(role))
     watched.iam.delete_role(RoleName="open")
-    until(lambda: not watched.active(role))
+    wait_until(lambda: not watched.active(role))
     assert [one["status"] for one in watched.findings(role)] == ["RESOLVED"]
     listed = aa.list_analyzed_resources(analyzerArn=watched.arn, resourceType="AWS::IAM::Role")
     assert role not in {one["resourceArn"] for one in listed["analyzedResources"]}
-
-
-def until(holds):
-    """Return once it holds; the test's own time limit ends what never does."""
-    while not holds():
-        pass
 
 
 def test_a_finding_is_archived_by_hand_and_stays_so_while_its_access_changes(watched):

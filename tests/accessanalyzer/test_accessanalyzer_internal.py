@@ -4,6 +4,7 @@ import json
 
 import pytest
 from botocore.exceptions import ClientError
+from processes import wait_until
 from watched import Watched
 
 from keystead.app.server import ANALYZED
@@ -16,13 +17,6 @@ DENY = {"Effect": "Deny", "Action": "kms:Decrypt", "Resource": "*"}
 
 def policy(*statements):
     return {"Version": "2012-10-17", "Statement": list(statements)}
-
-
-def until(holds):
-    """What it returns once that is something; the test's own time limit ends what never does."""
-    while not (found := holds()):
-        pass
-    return found
 
 
 def refused(call, **parameters):
@@ -183,7 +177,7 @@ def test_a_variable_that_nothing_else_speaks_of_has_a_value(inside):
 def test_a_change_is_followed_without_being_asked(inside):
     key = inside.key()
     inside.server.user("reader", {"use": policy(DECRYPT)})
-    until(lambda: inside.access(key))
+    wait_until(lambda: inside.access(key))
 
 
 def test_a_grant_and_a_session_that_the_policy_names(inside, reader):

@@ -6,6 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
+from processes import wait_until
 
 from keystead.api.permissions import PERMISSIONS
 from keystead.services.accessanalyzer.recommendations import narrowed
@@ -18,13 +19,6 @@ S3 = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
 
 def policy(*statements):
     return {"Version": "2012-10-17", "Statement": list(statements)}
-
-
-def until(holds):
-    """What it returns once that is something; the test's own time limit ends what never does."""
-    while not (found := holds()):
-        pass
-    return found
 
 
 class Scene:
@@ -52,7 +46,7 @@ class Scene:
         self.arn = self.aa.create_analyzer(
             analyzerName="unused", type="ACCOUNT_UNUSED_ACCESS", configuration=self.configuration
         )["arn"]
-        until(lambda: {self.idle.arn, self.sleeper.arn, self.worker.arn, self.busy.arn} <= {one["resource"] for one in self.list()})  # fmt: skip
+        wait_until(lambda: {self.idle.arn, self.sleeper.arn, self.worker.arn, self.busy.arn} <= {one["resource"] for one in self.list()})  # fmt: skip
 
     def list(self, **criteria):
         return self.aa.list_findings_v2(analyzerArn=self.arn, filter=criteria, maxResults=1000)["findings"]
@@ -111,9 +105,11 @@ def test_the_configuration_is_shown_and_whom_it_leaves_out_can_change(scene):
         analyzerName="unused", configuration={"unusedAccess": {"analysisRule": {}}}
     )
     assert answer["configuration"] == {"unusedAccess": {"unusedAccessAge": 90}}
-    until(lambda: [one for one in scene.list() if one["resource"] == scene.spared.arn])
+    wait_until(lambda: [one for one in scene.list() if one["resource"] == scene.spared.arn])
     scene.aa.update_analyzer(analyzerName="unused", configuration=scene.configuration)
-    until(lambda: all(one["status"] == "RESOLVED" for one in scene.list(resource={"eq": [scene.spared.arn]})))
+    wait_until(
+        lambda: all(one["status"] == "RESOLVED" for one in scene.list(resource={"eq": [scene.spared.arn]}))
+    )
 
 
 def test_what_is_used_after_all_is_resolved_within_the_hour():
@@ -122,7 +118,7 @@ def test_what_is_used_after_all_is_resolved_within_the_hour():
         scene.aa.update_findings(analyzerArn=scene.arn, resourceArn=scene.idle.arn, status="ARCHIVED")
         server.client_of(server.assume(scene.sleeper), "sts").get_caller_identity()
         server.advance(3601)
-        until(lambda: {one["findingType"]: one["status"] for one in scene.list(resource={"eq": [scene.sleeper.arn]})}.get("UnusedIAMRole") == "RESOLVED")  # fmt: skip
+        wait_until(lambda: {one["findingType"]: one["status"] for one in scene.list(resource={"eq": [scene.sleeper.arn]})}.get("UnusedIAMRole") == "RESOLVED")  # fmt: skip
         assert {one["status"] for one in scene.list(resource={"eq": [scene.idle.arn]})} == {"ARCHIVED"}
 
 
@@ -251,7 +247,7 @@ def test_an_organization_is_looked_at_by_who_manages_it():
         def found():
             return {one["resource"]: one for one in aa.list_findings_v2(analyzerArn=arn)["findings"]}
 
-        until(lambda: expected <= found().keys())
+        wait_until(lambda: expected <= found().keys())
         assert found().keys() == expected
         assert {one["resourceOwnerAccount"] for one in found().values()} == {made[0], made[2]}
         one = found()[f"arn:aws:iam::{made[2]}:user/idle"]

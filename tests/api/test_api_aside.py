@@ -38,7 +38,7 @@ class Watched:
     def update(self, data: bytes | bytearray | memoryview, /) -> None:
         self.threads.append(threading.get_ident())
         self.begun.release()
-        assert self.may.acquire(timeout=20)
+        assert self.may.acquire(timeout=300)
         self.seen.append(data[0])
 
     def digest(self) -> bytes:
@@ -52,8 +52,8 @@ def test_a_long_piece_is_taken_by_another_thread_and_a_short_one_at_once() -> No
     aside.update(b"\0")
     assert made.threads == [here]
     aside.update(b"\1" * LONG)
-    assert made.begun.acquire(timeout=20)
-    assert made.begun.acquire(timeout=20)
+    assert made.begun.acquire(timeout=300)
+    assert made.begun.acquire(timeout=300)
     assert made.threads[1] != here
     aside.update(b"\2")  # behind the one that is not taken yet
     assert made.seen == [0]

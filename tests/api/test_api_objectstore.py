@@ -45,7 +45,7 @@ def test_pieces_come_in_order_and_then_nothing() -> None:
     found = []
     for _ in range(10):
         source.pull(taken.put, refuses)
-        found.append([bytes(part[:1]) for part in taken.get(timeout=20)])
+        found.append([bytes(part[:1]) for part in taken.get(timeout=300)])
     pool.close()
     assert found == [*([bytes([number])] for number in range(9)), []]
 
@@ -54,7 +54,7 @@ def test_one_piece_is_made_ahead_and_no_more() -> None:
     chunks = Chunks(9, 9)
     source, pool, taken = pieces(chunks)
     source.pull(taken.put, refuses)
-    assert taken.get(timeout=20)
+    assert taken.get(timeout=300)
     pool.close()
     assert chunks.made == 2
 
@@ -72,7 +72,7 @@ def test_what_cannot_be_made_is_told_in_its_turn() -> None:
     found = []
     for _ in range(3):
         source.pull(taken.put, refuses)
-        found.append(taken.get(timeout=20))
+        found.append(taken.get(timeout=300))
     pool.close()
     assert [piece is None for piece in found] == [False, False, True]
 
@@ -92,7 +92,7 @@ def test_all_pieces_go_in_order_whether_the_client_takes_them_at_once_or_not(pat
 
     while True:
         source.pull(taken.put, send)
-        if not (piece := taken.get(timeout=20)):
+        if not (piece := taken.get(timeout=300)):
             break
         found.append(bytes(piece[0][:1]))
     pool.close()
@@ -108,7 +108,7 @@ def test_pieces_are_sent_by_the_thread_that_makes_them_and_none_twice() -> None:
         return bool(piece)
 
     source.pull(taken.put, send)
-    assert taken.get(timeout=20) == []
+    assert taken.get(timeout=300) == []
     pool.close()
     assert len(senders) == 10
     assert threading.get_ident() not in senders
@@ -118,7 +118,7 @@ def test_pieces_are_sent_by_the_thread_that_makes_them_and_none_twice() -> None:
 def test_a_piece_that_cannot_be_made_is_told_to_who_sends_too() -> None:
     source, pool, taken = pieces(Chunks(9, 2))
     source.pull(taken.put, bool)
-    assert taken.get(timeout=20) is None
+    assert taken.get(timeout=300) is None
     pool.close()
 
 
@@ -126,6 +126,6 @@ def test_an_answer_is_cut_when_there_is_no_room_for_its_next_piece() -> None:
     chunks, pool, taken = Chunks(9, 9), FairPool(1, 0), Queue[Any]()
     source = Pieces(iter(chunks), pool, lambda do: do(), "lane")
     source.pull(taken.put, bool)
-    assert taken.get(timeout=20) is None
+    assert taken.get(timeout=300) is None
     pool.close()
     assert chunks.made == 0

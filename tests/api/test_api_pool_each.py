@@ -18,19 +18,19 @@ def test_one_lane_has_its_share_of_threads_and_no_more_and_all_of_its_work_is_do
 
     def wait(number: int) -> None:
         started.release()
-        go.wait(20)
+        go.wait(300)
         done.append(number)
 
     for number in range(8):
         pool.submit("slow", Work(lambda number=number: wait(number), refused))
     for _ in range(3):
-        assert started.acquire(timeout=20)
+        assert started.acquire(timeout=300)
     pool.submit("quick", Work(other.set, refused))
-    assert other.wait(20)  # though the first lane has eight pieces of work and three threads
+    assert other.wait(300)  # though the first lane has eight pieces of work and three threads
     assert not started.acquire(blocking=False)
     go.set()
     for _ in range(5):
-        assert started.acquire(timeout=20)
+        assert started.acquire(timeout=300)
     pool.close()
     assert sorted(done) == list(range(8))
 
@@ -43,7 +43,7 @@ def test_work_that_goes_on_gives_its_thread_to_others_in_between() -> None:
     def step() -> None:
         order.append("long")
         begun.set()
-        other.wait(20)
+        other.wait(300)
         if len(order) < 20:
             pool.again("long", work)
         else:
@@ -51,11 +51,11 @@ def test_work_that_goes_on_gives_its_thread_to_others_in_between() -> None:
 
     work = Work(step, refused)
     pool.submit("long", work)
-    assert begun.wait(20)
+    assert begun.wait(300)
     for _ in range(3):
         pool.submit("short", Work(lambda: order.append("short"), refused))
     other.set()
-    assert over.wait(20)
+    assert over.wait(300)
     pool.close()
     assert order[:7] == ["long", "short", "long", "short", "long", "short", "long"]
 
@@ -67,11 +67,11 @@ def test_work_that_goes_on_without_room_is_refused() -> None:
 
     def step() -> None:
         waiting.set()
-        go.wait(20)
+        go.wait(300)
         pool.again("long", Work(refused, lambda: refusals.append("long")))
 
     pool.submit("long", Work(step, refused))
-    assert waiting.wait(20)
+    assert waiting.wait(300)
     pool.submit("short", Work(lambda: None, lambda: refusals.append("short")))
     go.set()
     pool.close()

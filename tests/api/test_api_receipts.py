@@ -27,6 +27,13 @@ from keystead.testing import RunningServer
 ROOT = "arn:aws:iam::000000000000:root"
 
 
+@pytest.fixture(scope="module")
+def server():
+    """A server that waits for receipts as long as a busy machine needs."""
+    with RunningServer(receipt_wait=300) as running:
+        yield running
+
+
 def vkey(server):
     keys = known_log_keys(server.store)
     return keys.signer(keys.origin(None)).key.text
@@ -104,7 +111,8 @@ def test_an_unsigned_call_that_proves_who_makes_it_gets_one(tmp_path):
     issuer = Issuer(Authority(), tmp_path)
     issuer.add_key("k1")
     (tmp_path / "ca.pem").write_bytes(issuer.authority.pem)
-    with RunningServer(oidc_ca=str(tmp_path / "ca.pem"), oidc_allow_private_issuers=(issuer.url,)) as running:
+    trusted = {"oidc_ca": str(tmp_path / "ca.pem"), "oidc_allow_private_issuers": (issuer.url,)}
+    with RunningServer(**trusted, receipt_wait=300) as running:
         provider = running.client("iam").create_open_id_connect_provider(
             Url=issuer.url, ClientIDList=["app"]
         )["OpenIDConnectProviderArn"]
@@ -258,7 +266,7 @@ def test_where_too_few_witnesses_sign_the_receipt_comes_without_them(tmp_path):
 
 def test_every_receipt_of_a_long_log_holds(tmp_path):
     """Beyond one bundle, where partial tiles are followed by full ones while receipts are made of them."""
-    with RunningServer(tmp_path) as running:
+    with RunningServer(tmp_path, receipt_wait=300) as running:
         plain = running.client("kms")
         kms, kept = asking(running.client("kms"), running)
         done = threading.Event()

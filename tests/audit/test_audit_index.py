@@ -58,7 +58,7 @@ def test_all_who_come_first_at_once_find_an_index(root):
     together = threading.Barrier(6)
 
     def first(_number):
-        together.wait(30)
+        together.wait(300)
         return Index(root).positions()
 
     with ThreadPoolExecutor(6) as pool:

@@ -44,11 +44,11 @@ class Beside:
         if not self._begun:
             self._begun = True
             self._thread.start()
-            assert self._stands.wait(60)
+            assert self._stands.wait(300)
 
     def end(self):
         assert self._begun
-        self._thread.join(60)
+        self._thread.join(300)
         assert not self._thread.is_alive()
         assert not self._failures
 

@@ -70,10 +70,10 @@ def test_acknowledged_objects_outlive_kills(tmp_path: Path) -> None:
         for writer in writers:
             writer.start()
         for _ in range(ENOUGH):
-            assert count.acquire(timeout=60)
+            assert count.acquire(timeout=300)
         server.kill()
         for writer in writers:
-            writer.join(60)
+            writer.join(300)
             acknowledged |= writer.kept.keys()
             for key, body in writer.kept.items():
                 expected[key] = {body}

@@ -12,7 +12,7 @@ from pathlib import Path
 from dev_process import DevServer
 from evidence import findings
 from load import Load
-from processes import children, log_process, wait_until
+from processes import children, log_process, runs, wait_until
 
 from keystead.api.leader import Leader
 from keystead.audit.logfiles import LogFiles
@@ -86,7 +86,7 @@ def test_a_killed_server_leaves_no_log_process_behind(tmp_path):
         wait_until(lambda: log_process(server.process.pid))
         left = log_process(server.process.pid)
         server.kill()
-        wait_until(lambda: not Path(f"/proc/{left}").exists())
+        wait_until(lambda: not runs(left))
         load.join()
     with DevServer(tmp_path / "data", tmp_path / "logs") as server:
         wait_until(lambda: sequenced(tmp_path / "data"))
@@ -118,7 +118,7 @@ def test_when_the_leader_is_killed_another_worker_has_the_log_written(tmp_path):
             leader = leader_of(server)
             left = log_process(leader)
             os.kill(leader, signal.SIGKILL)
-            wait_until(lambda: not Path(f"/proc/{left}").exists())  # noqa: B023
+            wait_until(lambda: not runs(left))  # noqa: B023
             wait_until(lambda: leader_of(server) != leader)  # noqa: B023
         assert not Leader(tmp_path / "data").leads()
         assert server.stop() == 0

@@ -56,7 +56,7 @@ class DevServer:
             )  # fmt: skip
         line = self._line()
         if not line.startswith("keystead ready on "):
-            self.process.wait(30)
+            self.process.wait(300)
             raise RuntimeError(line + (self.logs / "stderr").read_text(errors="replace")[-2000:])
         self.port = int(line.rpartition(":")[2])
         return self
@@ -98,7 +98,7 @@ class DevServer:
         assert process.stdout is not None
         with process.stdout as rest, (self.logs / "stdout").open("ab") as out:
             out.write(rest.read())
-        return process.wait(60)
+        return process.wait(300)
 
     def __enter__(self) -> Self:
         return self.start()

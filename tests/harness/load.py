@@ -48,7 +48,7 @@ class Load:
     def wait_for(self, count: int) -> None:
         """Returns once `count` calls were acknowledged."""
         for _ in range(count):
-            assert self._acknowledged.acquire(timeout=60), "the server stopped answering"
+            assert self._acknowledged.acquire(timeout=300), "the server stopped answering"
 
     def end(self) -> None:
         """None; no thread begins with another key."""
@@ -56,7 +56,7 @@ class Load:
 
     def join(self) -> None:
         for thread in self._threads:
-            thread.join(60)
+            thread.join(300)
             assert not thread.is_alive()
 
     def _run(self, name: str) -> None:

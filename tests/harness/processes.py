@@ -5,12 +5,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
+
+_T = TypeVar("_T")
 
 
-def wait_until(condition: Callable[[], object]) -> None:
-    for _ in range(6000):
-        if condition():
-            return
+def wait_until(condition: Callable[[], _T]) -> _T:
+    """What `condition` returned, once that is something; the bound is what no machine is too slow for."""
+    for _ in range(20_000):
+        if found := condition():
+            return found
         threading.Event().wait(0.01)
     raise AssertionError("it did not come to that")
 
@@ -29,6 +33,11 @@ def children(pid: int) -> set[int]:
 def runs(pid: int) -> bool:
     """Whether there is that process and it has not ended, whoever is to hear of its end."""
     return _about(pid)[0] not in {"", "Z"}
+
+
+def state_of(pid: int) -> str:
+    """A letter, as /proc has it: `T` stands still."""
+    return _about(pid)[0]
 
 
 def _about(pid: int) -> tuple[str, int]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
-PATIENCE = 30.0  # seconds before a test calls a lost answer lost
+PATIENCE = 300.0  # seconds before a test calls a lost answer lost
 JSON = "application/x-amz-json-1.1"
 
 

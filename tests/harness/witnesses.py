@@ -48,7 +48,7 @@ class RunningWitness:
         return parse_address(f"http://127.0.0.1:{self.port} {self.signer.key.text}")
 
     def post(self, body, path="/add-checkpoint", method="POST"):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=300)
         connection.request(method, path, body)
         response = connection.getresponse()
         answer = response.status, response.headers["content-type"], response.read().decode()

@@ -290,7 +290,7 @@ def test_a_socket_may_be_given(running, tmp_path) -> None:
     running.start(sock=sock)
     assert running.server.port == 0
     with socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(20)
+        client.settimeout(300)
         client.connect(str(tmp_path / "door"))
         client.sendall(HELLO)
         assert client.recv(12) == b"HTTP/1.1 200"

@@ -218,4 +218,4 @@ def test_no_descriptor_stays_open(tmp_path):
             blobs.put("cd" + "0" * 30, (chunk for chunk in [b"x", {}["absent"]]))
         with pytest.raises(BlobMissing):
             read(blobs, "ef" + "0" * 30)
-    assert used() == before
+    assert used() <= before  # what others left may be closed meanwhile

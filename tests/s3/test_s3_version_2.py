@@ -21,7 +21,7 @@ V2 = Config(signature_version="s3", retries={"total_max_attempts": 1})
 def asked(url: str, method: str = "GET", body: bytes | None = None, **headers: str) -> tuple[int, bytes]:
     """Status and body; nothing is sent beside what is said."""
     parts = urllib.parse.urlsplit(url)
-    connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=20)
+    connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=300)
     connection.request(method, f"{parts.path}?{parts.query}", body, headers)
     answer = connection.getresponse()
     found = answer.status, answer.read()
