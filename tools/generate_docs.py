@@ -24,6 +24,7 @@ from keystead.http import refusal
 from reference_events import events
 from reference_operations import SERVICES, operations
 from reference_pages import condition_keys, first_line, issue_codes, key_specs, table
+from reference_seed import seed_page
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ROOT / "docs" / "reference"
@@ -140,8 +141,8 @@ def setting_page() -> str:
     """The page of settings."""
     return f"""# Settings
 
-A setting is an option of a command (see [](cli.md)), a variable, or a line of a TOML file. The option outranks the
-variable, the variable the file. A list in a variable has commas between its items. The defaults are those of
+A setting is a variable, or a line of a TOML file that `--config` names; those that are set most are options of commands, too
+(see [](cli.md)). The option outranks the variable, the variable the file. A list in a variable has commas between its items. The defaults are those of
 `keystead dev`.
 
 {table(("Setting", "Type", "Default", "Variable", "Meaning"), setting_rows())}"""
@@ -198,6 +199,7 @@ PAGE: dict[str, Callable[[], str]] = {
     "metrics.md": metric_page,
     "errors.md": error_page,
     "settings.md": setting_page,
+    "seed.md": seed_page,
     "cli.md": command_page,
 }
 

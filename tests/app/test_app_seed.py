@@ -1,4 +1,5 @@
 import base64
+from pathlib import Path
 
 import pytest
 
@@ -7,6 +8,7 @@ from keystead.keyring import Keyring
 from keystead.seed import apply_seed, read_seed
 from keystead.testing import RunningServer
 
+EXAMPLE = Path(__file__).parents[2] / "examples/seed/seed.yaml"
 KEY = "1234abcd-12ab-34cd-56ef-1234567890ab"
 SEED = f"""
 accounts:
@@ -54,6 +56,18 @@ def test_a_seed_makes_fixed_keys_and_is_idempotent(fresh_server, seed):
     assert kms.describe_key(KeyId=KEY)["KeyMetadata"] == before
     assert kms.decrypt(CiphertextBlob=sealed["CiphertextBlob"])["Plaintext"] == b"x"
     assert kms.list_resource_tags(KeyId=KEY)["Tags"] == [{"TagKey": "stage", "TagValue": "test"}]
+    kms.close()
+
+
+def test_the_example_of_the_documentation_is_one_and_idempotent(fresh_server):
+    for _ in range(2):
+        seeded(fresh_server, EXAMPLE)
+    import boto3
+
+    alice = {"aws_access_key_id": "AKIAEXAMPLEALICE0000", "aws_secret_access_key": "alice-secret"}
+    kms = boto3.client("kms", endpoint_url=fresh_server.url, region_name="us-east-1", **alice)
+    sealed = kms.encrypt(KeyId="alias/demo", Plaintext=b"x")
+    assert kms.decrypt(CiphertextBlob=sealed["CiphertextBlob"])["Plaintext"] == b"x"
     kms.close()
 
 

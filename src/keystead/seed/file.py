@@ -18,7 +18,10 @@ Region = Annotated[str, msgspec.Meta(pattern=rf"^{arn.REGION}\Z")]
 
 
 class SeedKey(msgspec.Struct, forbid_unknown_fields=True):
-    """A key with a fixed id; `material` is base64 (raw bytes, or PKCS#8 DER for key pairs)."""
+    """A key with a fixed id, a UUID or one for a multi-Region primary (`mrk-…`); without `policy` it has the default one.
+
+    `material` is base64 (raw bytes, or PKCS#8 DER for key pairs).
+    """
 
     id: str
     region: Region = "us-east-1"

@@ -48,7 +48,7 @@ class AccessKey(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class SeedUser(msgspec.Struct, forbid_unknown_fields=True):
-    """A user; `policies` are inline, `attached` managed policies' ARNs, `groups` names of the account's groups."""
+    """A user; `policies` are inline, `attached` and `boundary` ARNs of managed policies, `groups` names of groups."""
 
     name: Name
     path: Path = "/"
@@ -61,7 +61,7 @@ class SeedUser(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class SeedGroup(msgspec.Struct, forbid_unknown_fields=True):
-    """A group."""
+    """A group; `policies` are inline, `attached` ARNs of managed policies."""
 
     name: LongName
     path: Path = "/"
@@ -70,7 +70,7 @@ class SeedGroup(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class SeedRole(msgspec.Struct, forbid_unknown_fields=True):
-    """A role; `max_session` is in seconds."""
+    """A role, policies as a user's; `trust` is its trust policy, `max_session` in seconds."""
 
     name: Name
     trust: Document
