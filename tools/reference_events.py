@@ -11,6 +11,7 @@ from itertools import groupby
 from keystead.api.service import Service
 from keystead.audit.redact import paths_of
 from keystead.audit.rules import HIDDEN, Paths, rule_of
+from keystead.tlog.names import EVENT_NAMES
 from reference_operations import SERVICES
 from reference_pages import mark, table
 
@@ -46,6 +47,8 @@ def events() -> str:
     return INTRODUCTION + "\n\n" + "\n\n".join(parts)
 
 
+RENAMED = ", ".join(f"`{name}` of {operation}" for operation, name in sorted(EVENT_NAMES.items()))
+
 INTRODUCTION = f"""# Events
 
 One JSON object for each call, as AWS CloudTrail writes it, in the account of its caller; a call that acts on keys or
@@ -63,5 +66,11 @@ encrypted connection. What the service does by itself (`RotateKey`, `DeleteKey`,
 
 The tables name every member of a request or an answer that an event may show; what they do not name is in no event.
 Members are shown when they were sent or answered; *hidden* ones then read `{HIDDEN}`. A denied
-call shows neither requestParameters nor responseElements, a failed one no responseElements. Encryption contexts,
-aliases, descriptions, tags and policies are shown in plain text: put no secret there."""
+call shows neither requestParameters (but of S3) nor responseElements, a failed one no responseElements. Encryption
+contexts, aliases, descriptions, tags and policies are shown in plain text: put no secret there.
+
+Events of S3 also have `Host` among requestParameters, the parameter that says which operation it is (`acl`, `list-type`),
+and of a presigned URL `X-Amz-Algorithm`, `X-Amz-Date`, `X-Amz-Expires` and `X-Amz-SignedHeaders`; in `additionalEventData`
+they have `SignatureVersion`, `AuthenticationMethod`, `CipherSuite`, `x-amz-id-2`, and of a call that succeeded
+`bytesTransferredIn`, `bytesTransferredOut` and, of a new object, `SSEApplied`. Some are not called as their operation: {RENAMED};
+that of a form is `PostObject`."""

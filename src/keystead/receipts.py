@@ -31,6 +31,7 @@ from keystead.tlog.checkpoint import (
     verify_signature,
 )
 from keystead.tlog.entry import VERSIONS
+from keystead.tlog.names import event_name
 from keystead.tlog.opening import check_event, check_opening
 
 HEADER: Final = "x-keystead-receipt"
@@ -123,7 +124,7 @@ def verify(
         raise ReceiptError(NOT_LOGGED, str(error)) from None
     entry = _entry(proof.leaf)
     _require(entry, "requestID", request_id)
-    _require(entry, "eventName", operation)
+    _require(entry, "eventName", None if operation is None else event_name(operation))
     return Receipt(text, proof.index, entry, _event(proof), checkpoint.origin, checkpoint.size, tuple(signed))
 
 

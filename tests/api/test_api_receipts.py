@@ -47,20 +47,21 @@ def asking(client, server, **options):
 
 
 @pytest.mark.parametrize(
-    ("service", "operation"),
+    ("service", "operation", "members"),
     [
-        ("kms", "list_keys"),
-        ("kms", "create_key"),
-        ("iam", "list_users"),
-        ("sts", "get_caller_identity"),
-        ("organizations", "list_roots"),
-        ("cloudtrail", "describe_trails"),
+        ("kms", "list_keys", {}),
+        ("kms", "create_key", {}),
+        ("iam", "list_users", {}),
+        ("sts", "get_caller_identity", {}),
+        ("organizations", "list_roots", {}),
+        ("cloudtrail", "describe_trails", {}),
+        ("s3", "list_objects_v2", {"Bucket": "nowhere"}),
     ],
 )
-def test_a_call_of_any_service_gets_its_receipt(server, service, operation):
+def test_a_call_of_any_service_gets_its_receipt(server, service, operation, members):
     client, kept = asking(server.client(service), server)
     try:
-        answer = getattr(client, operation)()
+        answer = getattr(client, operation)(**members)
     except client.exceptions.ClientError as error:
         answer = error.response
     (receipt,) = kept

@@ -58,7 +58,7 @@ def use(server):
 
 
 WRITTEN = {("PutObject", "in/a"), ("PutObject", "out/b"), ("PutObject", "in/c")}
-READ = {("GetObject", "in/a"), ("ListObjectsV2", None)}
+READ = {("GetObject", "in/a"), ("ListObjects", None)}
 CREATED = {("CreateBucket", None)}
 
 

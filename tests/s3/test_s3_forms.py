@@ -77,7 +77,7 @@ def test_a_file_is_there_with_what_its_fields_say(server: Any, s3: Any, bucket: 
     (event,) = [
         x for x in server.events() if (x.get("requestParameters") or {}).get("key") == "cats/cat.png"
     ][:1]
-    assert (event["eventName"], event["userIdentity"]["type"]) == ("PutObject", "Root")
+    assert (event["eventName"], event["userIdentity"]["type"]) == ("PostObject", "Root")
 
 
 def test_forms_that_boto3_signs_by_itself_are_taken(server: Any, s3: Any, bucket: str, made: Any) -> None:

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import UNSET
 
 from keystead import errors
+from keystead.api import carried
 from keystead.api.call import Call, Target, Via
 from keystead.api.operation import Also
 from keystead.api.schedule import DueEvent
@@ -123,6 +124,10 @@ def _one_by_one(
     context = _context(call, targets)
     resources = _resources(targets) or _made(answer)
     owners = _owners(context.account, targets, error)
+    additional, exchange = _additional(call, answer, targets), call.exchange
+    if exchange is not None:
+        failed = error is not None
+        additional = carried.additional(call, exchange, request, answer, failed=failed) | (additional or {})
     shared = new_uuid(call.entropy) if owners else None
 
     def record(context: EventContext) -> bytes:
@@ -135,7 +140,9 @@ def _one_by_one(
             error=error,
             key_arn=_first_key(targets),
             resources=resources,
-            additional=_additional(call, answer, targets),
+            name=carried.event_of(exchange, call.operation),
+            carried=carried.asked(exchange),
+            additional=additional,
             shared_event_id=shared,
         )
 

@@ -110,6 +110,8 @@ class Exchange(msgspec.Struct):
         form: a form is what was sent, which stands for the request.
         origin: of the page that sent the request, if one did; empty once the answer has what a page must know.
         host: the one that was asked, as the request names it.
+        shape: the operation's, once it is known.
+        document: the answer's body where it is XML, once it is made.
     """
 
     address: Address
@@ -127,6 +129,20 @@ class Exchange(msgspec.Struct):
     origin: str = ""
     form: bool = False
     host: str = ""
+    shape: OperationShape | None = None
+    document: bytes | None = None
+
+    def made(self, answer: Any) -> bytes:
+        """The answer as a document, empty if it has none; made once."""
+        if self.document is None:
+            self.document = b"" if self.shape is None else rest_xml.body_of(self.shape, answer, NAMESPACE)
+        return self.document
+
+    def sent(self, answer: Any) -> int:
+        """How many bytes the body of this answer has."""
+        if self.head:
+            return 0
+        return self.length if self.source is not None else len(self.body or self.made(answer))
 
 
 def is_for_s3(method: str, target: str, headers: Mapping[str, str], domains: Sequence[str] = ()) -> bool:
@@ -165,7 +181,7 @@ class RestEncoding:
             errors.ApiError: the request is not what the operation takes.
         """
         shape, exchange = service.operations[operation], self.exchange
-        body = b""
+        exchange.shape, body = shape, b""
         if exchange.payload is not None and request.method in _WITH_ENTITY and not streams(shape):
             body = exchange.payload.whole(summed=not _sums_another(shape))
         return rest_xml.decode(shape, request.headers, exchange.address.labels, exchange.query, body)
@@ -178,7 +194,8 @@ class RestEncoding:
         shape = service.operations[operation]
         if answer is not None:
             headers += rest_xml.headers_of(answer)
-        body = exchange.body or rest_xml.body_of(shape, answer, NAMESPACE)
+        exchange.shape = shape
+        body = exchange.body or exchange.made(answer)
         if body and not exchange.body:
             headers.append(_XML)
         if exchange.head or exchange.source is not None:
@@ -198,7 +215,7 @@ class RestEncoding:
         parts = "".join(f"<{name}>{character_data(text)}</{name}>" for name, text in about.items())
         body = (
             f"{rest_xml.DECLARATION}<Error><Code>{escape(code)}</Code><Message>{character_data(message)}</Message>"
-            f"{parts}<RequestId>{request_id}</RequestId><HostId>{_host_id(request_id)}</HostId></Error>"
+            f"{parts}<RequestId>{request_id}</RequestId><HostId>{host_id(request_id)}</HostId></Error>"
         )
         return Response(status, (*headers, _XML), body.encode())
 
@@ -220,10 +237,11 @@ class RestEncoding:
 
 
 def _identified(request_id: str) -> tuple[tuple[str, str], ...]:
-    return (("x-amz-request-id", request_id), ("x-amz-id-2", _host_id(request_id)))
+    return (("x-amz-request-id", request_id), ("x-amz-id-2", host_id(request_id)))
 
 
-def _host_id(request_id: str) -> str:
+def host_id(request_id: str) -> str:
+    """What answers call the host that answered: nothing but the request is told."""
     return request_id.replace("-", "")
 
 

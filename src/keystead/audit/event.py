@@ -43,6 +43,7 @@ BUCKET_TYPE = "AWS::S3::Bucket"
 OBJECT_TYPE = "AWS::S3::Object"
 
 _ACCESS_DENIED = "AccessDeniedException"
+_SHOWN_DENIED = "s3"
 _INTERNAL = "AWS Internal"
 _OPERATOR = "Keystead operator"
 OPERATOR_SOURCE = "audit.keystead"
@@ -140,6 +141,8 @@ def call_event(
     error: ApiError | None = None,
     key_arn: str | None = None,
     resources: Sequence[Resource] = (),
+    name: str | None = None,
+    carried: Mapping[str, str] | None = None,
     additional: Mapping[str, Any] | None = None,
     shared_event_id: str | None = None,
 ) -> bytes:
@@ -151,9 +154,11 @@ def call_event(
         operation: its name.
         request: what was asked, None if that could not be read; `redact` decides what of it is shown.
         response: what is answered, if the call succeeds.
-        error: what is answered otherwise. A denied call shows no parameters, as CloudTrail has it.
+        error: what is answered otherwise. A denied call shows no parameters, as CloudTrail has it, but of S3.
         key_arn: the key that was changed, for responseElements.
         resources: keys always by ARN, also where the request named an alias.
+        name: what the event is called, if not as the operation.
+        carried: what requestParameters show besides members of the request.
         additional: additionalEventData, e.g. keyMaterialId; nothing secret.
         shared_event_id: the same in the events of both accounts of a cross-account call.
 
@@ -161,14 +166,15 @@ def call_event(
         KeyError: there is no rule for the operation.
     """
     show = redaction(service, operation)
-    denied = error is not None and error.code == _ACCESS_DENIED
+    denied = error is not None and error.code == _ACCESS_DENIED and service != _SHOWN_DENIED
+    asked = None if denied or request is None else show.request_parameters(request)
     return _encode(
         written(
             context,
             show,
-            operation,
+            name or operation,
             event_time(int(context.time)),
-            None if denied or request is None else show.request_parameters(request),
+            {**(asked or {}), **carried} if carried and not denied else asked,
             None
             if error is not None or request is None
             else show.response_elements(request, response, key_arn),
