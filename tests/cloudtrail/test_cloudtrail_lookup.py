@@ -6,6 +6,9 @@ from botocore.exceptions import ClientError
 from keystead.testing import RunningServer
 
 
+READ_ONLY = "arn:aws:iam::aws:policy/ReadOnlyAccess"
+
+
 @pytest.fixture(scope="module")
 def server():
     with RunningServer() as running:
@@ -17,6 +20,11 @@ def server():
             running.clock.advance(1)
         with pytest.raises(ClientError):
             kms.describe_key(KeyId="alias/none")
+        iam = running.client("iam")
+        iam.create_user(UserName="ann")
+        iam.create_group(GroupName="staff")
+        iam.add_user_to_group(GroupName="staff", UserName="ann")
+        iam.attach_user_policy(UserName="ann", PolicyArn=READ_ONLY)
         yield running
 
 
@@ -44,10 +52,22 @@ def test_each_attribute(server, trails):
     assert set(named(trails, **by("ResourceName", "alias/notes"))) == {"CreateAlias", "Encrypt"}
     assert named(trails, **by("ResourceName", server.key["Arn"])).count("Encrypt") == 7
     assert "Encrypt" in named(trails, **by("ResourceType", "AWS::KMS::Alias"))
-    assert set(named(trails, **by("EventSource", "iam.amazonaws.com"))) == set()
+    assert set(named(trails, **by("EventSource", "sts.amazonaws.com"))) == set()
     assert "CreateKey" in named(trails, **by("AccessKeyId", server.access_key_id))
     assert "Encrypt" not in named(trails, **by("ReadOnly", "false"))
     assert named(trails, **by("Username", "nobody")) == []
+
+
+def test_what_iam_has_is_found_by_its_name(trails):
+    added = trails.lookup_events(**by("EventName", "AddUserToGroup"))["Events"][0]
+    assert added["Resources"] == [
+        {"ResourceType": "AWS::IAM::Group", "ResourceName": "staff"},
+        {"ResourceType": "AWS::IAM::User", "ResourceName": "ann"},
+    ]
+    changes = ["AttachUserPolicy", "AddUserToGroup", "CreateUser"]
+    assert named(trails, **by("ResourceName", "ann")) == changes
+    assert named(trails, **by("ResourceType", "AWS::IAM::User")) == changes
+    assert named(trails, **by("ResourceName", READ_ONLY)) == ["AttachUserPolicy"]
 
 
 def test_pages_are_newest_first_and_whole(trails):

@@ -33,7 +33,7 @@ _ROWS: Final = 256
 BUCKETS: Final = 64
 """Short ids are kept by their lowest bits."""
 
-_FORM: Final = 4
+_FORM: Final = 5
 VERSION: Final = _FORM << 1 | (sys.byteorder == "big")
 """Of what is written here: a file from a machine with the other order of bytes is made anew."""
 

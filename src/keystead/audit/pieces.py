@@ -8,6 +8,7 @@ where they are whole, and the last piece is looked for from the end. An event of
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, TypeVar
 
@@ -15,6 +16,7 @@ import msgspec
 
 from keystead.audit.identity import read_identity
 from keystead.audit.terms import (
+    OF_IAM,
     Affected,
     Word,
     asked_words,
@@ -33,7 +35,9 @@ _ID_BEGIN: Final = len("00000000-0000-4000-8000-000000000000") + 1
 _ID_MEMBER: Final = _ID_BEGIN + len(_EVENT_ID)
 _MOST: Final = 8192
 """Pieces of a kind that are remembered."""
-_ALIAS, _CONTEXT = b"alias/", b'ncryptionContext":'
+_CONTEXT = b'ncryptionContext":'
+_NAMES: Final = re.compile(f'alias/|"(?:{"|".join(OF_IAM)})":'.encode()).search
+"""Where parameters may name something; otherwise they are not read."""
 _NEVER: Final = b"\0"
 """With which no event begins or ends."""
 
@@ -207,7 +211,7 @@ class Pieces:
             )
             pairs = [pair for context in contexts if context for pair in context.items()]
             found = [_remembered(self._pairs, pair, self._pair) for pair in pairs]
-        if _ALIAS in written:
+        if _NAMES(written):
             found.append(Piece(self._numbers(set(asked_words(_read_parameters(written)))), loose=True))
         return tuple(found)
 

@@ -26,6 +26,14 @@ SUCCESS: Final = ""
 ALIAS_TYPE: Final = "AWS::KMS::Alias"
 _CONTEXTS: Final = ("encryptionContext", "sourceEncryptionContext", "destinationEncryptionContext")
 _ALIASES: Final = ("keyId", "aliasName", "sourceKeyId", "destinationKeyId")
+OF_IAM: Final = {
+    "accessKeyId": "AWS::IAM::AccessKey",
+    "groupName": "AWS::IAM::Group",
+    "policyArn": "AWS::IAM::Policy",
+    "roleName": "AWS::IAM::Role",
+    "userName": "AWS::IAM::User",
+}
+"""Parameters that name what IAM has, and its types: its events list no resources (CloudTrail User Guide, "Resource types")."""
 
 _TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z").fullmatch
 
@@ -83,10 +91,9 @@ class Event(Affected, gc=False, kw_only=True):
 
     @property
     def named(self) -> list[tuple[str, str]]:
-        """Type and name of each resource: those that the event lists, and the aliases that were asked for."""
+        """Type and name of each resource: those that the event lists, and those that its parameters name."""
         listed = [(each.type, each.arn) for each in self.resources or ()]
-        aliases = sorted((ALIAS_TYPE, name) for name in _aliases_of(self.requestParameters))
-        return [*listed, *(each for each in aliases if each not in listed)]
+        return [*listed, *(each for each in sorted(_named_by(self.requestParameters)) if each not in listed)]
 
     def called_words(self) -> Iterator[Word]:
         """The words by which its call and its caller are found."""
@@ -117,9 +124,9 @@ def caller_words(identity: Identity) -> Iterator[Word]:
 
 
 def asked_words(asked: Parameters) -> Iterator[Word]:
-    """The words by which the aliases in a request's parameters are found."""
-    for name in _aliases_of(asked):
-        yield from ((TYPE, ALIAS_TYPE), (RESOURCE, name))
+    """The words by which what a request's parameters name is found."""
+    for kind, name in _named_by(asked):
+        yield from ((TYPE, kind), (RESOURCE, name))
 
 
 def texts_of(asked: Parameters) -> list[str]:
@@ -132,9 +139,13 @@ def _context_of(asked: Parameters) -> list[tuple[str, Any]]:
     return [pair for context in contexts if isinstance(context, dict) for pair in context.items()]
 
 
-def _aliases_of(asked: Parameters) -> set[str]:
-    found = [] if asked is None else [asked.get(member) for member in _ALIASES]
-    return {name for name in found if isinstance(name, str) and _is_alias(name)}
+def _named_by(asked: Parameters) -> set[tuple[str, str]]:
+    """Type and name of each alias, and of each thing of IAM."""
+    if asked is None:
+        return set()
+    texts = [(member, text) for member, text in asked.items() if isinstance(text, str)]
+    aliases = {(ALIAS_TYPE, text) for member, text in texts if member in _ALIASES and _is_alias(text)}
+    return aliases | {(OF_IAM[member], text) for member, text in texts if member in OF_IAM}
 
 
 def truth(kind: int, holds: bool) -> Word:
