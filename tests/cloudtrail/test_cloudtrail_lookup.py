@@ -5,7 +5,6 @@ from botocore.exceptions import ClientError
 
 from keystead.testing import RunningServer
 
-
 READ_ONLY = "arn:aws:iam::aws:policy/ReadOnlyAccess"
 
 
