@@ -55,6 +55,29 @@ def test_help_loads_no_command():
     assert all(about in out for _, _, about in COMMANDS.values())
 
 
+def test_what_init_prints_can_be_pasted_whatever_the_secret_holds(tmp_path):
+    named = ["--data-dir", f"{tmp_path}/a b", "--account-id", "111122223333"]
+    given = ["--access-key-id", "MINE", "--secret-access-key", "it's $HOME; #1"]
+    made = CliRunner().invoke(cli, ["init", *named, *given])
+    pasted = subprocess.run(
+        ["bash", "-c", f'{made.output}\nprintf %s "$AWS_SECRET_ACCESS_KEY"'],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert pasted.stdout == given[-1]
+
+
+def test_init_takes_no_passphrase_for_a_seal_that_has_none(tmp_path):
+    secret = tmp_path / "passphrase"
+    secret.write_text("correct horse")
+    named = ["--data-dir", str(tmp_path / "data"), "--account-id", "111122223333"]
+    made = CliRunner().invoke(cli, ["init", *named, "--passphrase-file", str(secret)])
+    assert made.exit_code == 2
+    assert "--passphrase-file is for the passphrase seal: give --seal passphrase, too" in made.output
+    assert not (tmp_path / "data").exists()
+
+
 def test_serve_speaks_tls_where_it_is_told_to(tmp_path):
     make = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=keystead"
     files = "-addext subjectAltName=IP:127.0.0.1 -keyout key.pem -out cert.pem"

@@ -11,7 +11,7 @@ from keystead.api.dev_clock import clock_of
 from keystead.api.directory import root_credentials_of
 from keystead.audit.notes import run_noted
 from keystead.cli.deployment import data_dir_option, opened, passphrase_option, the_seal
-from keystead.cli.output import Failed, output_option, show
+from keystead.cli.output import Failed, exports, output_option, show
 from keystead.entropy import SystemEntropy
 from keystead.identity.credential import new_access_key
 from keystead.storage import Transaction
@@ -52,7 +52,7 @@ def add(*, data_dir: Path, passphrase_file: Path | None, account_id: str, name: 
         show({"account_id": account_id, "access_key_id": key_id, "secret_access_key": secret})
     else:
         print(f"# Keep the root credentials of account {account_id}; they are not shown again:")
-        print(f"export AWS_ACCESS_KEY_ID={key_id}\nexport AWS_SECRET_ACCESS_KEY={secret}")
+        print(exports(AWS_ACCESS_KEY_ID=key_id, AWS_SECRET_ACCESS_KEY=secret))
 
 
 @account.command(name="list")

@@ -17,6 +17,7 @@ from keystead import errors
 from keystead.api.dev_clock import SharedClock, forget_moved
 from keystead.cli.deployment import asker
 from keystead.cli.options import setting_options, settings_from
+from keystead.cli.output import exports
 from keystead.cli.running import configure_logging, listening_socket, run
 from keystead.cli.workers import Supervisor, Worker, this_worker
 from keystead.clock import Clock, ManualClock, SystemClock
@@ -132,13 +133,11 @@ def _require_loopback(settings: Settings) -> None:
 def _announce(settings: Settings, credential: Credential, port: int) -> None:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     url = f"http://{host}:{port}"
-    print(
-        f"keystead ready on {url}\n"
-        f"export AWS_ENDPOINT_URL={url}\n"
-        f"export AWS_ACCESS_KEY_ID={credential.access_key_id}\n"
-        f"export AWS_SECRET_ACCESS_KEY={credential.secret}\n"
-        f"export AWS_REGION={settings.region}\n"
-        f"export AWS_DEFAULT_REGION={settings.region}\n"  # the one that version 1 of the aws CLI reads
-        "# try: aws kms create-key",
-        flush=True,
+    lines = exports(
+        AWS_ENDPOINT_URL=url,
+        AWS_ACCESS_KEY_ID=credential.access_key_id,
+        AWS_SECRET_ACCESS_KEY=credential.secret,
+        AWS_REGION=settings.region,
+        AWS_DEFAULT_REGION=settings.region,  # the one that version 1 of the aws CLI reads
     )
+    print(f"keystead ready on {url}\n{lines}\n# try: aws kms create-key", flush=True)

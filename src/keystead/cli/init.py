@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,14 @@ import click
 from keystead import app as apps
 from keystead.cli.deployment import asker
 from keystead.cli.options import setting_options, settings_from
-from keystead.cli.output import output_option, show
+from keystead.cli.output import exports, output_option, show
 from keystead.clock import SystemClock
 from keystead.entropy import SystemEntropy
 from keystead.identity import Credential
 from keystead.identity.account import check_account_id
 from keystead.identity.credential import check_credential
 from keystead.seal import SealOptions
+from keystead.seal.passphrase import PassphraseSeal
 from keystead.settings import Settings
 
 
@@ -36,14 +38,15 @@ def init(*, output: str, **options: Any) -> None:
     if output == "json":
         show(_described(settings, credential))
         return
+    lines = exports(
+        AWS_ACCESS_KEY_ID=credential.access_key_id,
+        AWS_SECRET_ACCESS_KEY=credential.secret,
+        AWS_REGION=settings.region,
+        AWS_DEFAULT_REGION=settings.region,  # the one that version 1 of the aws CLI reads
+    )
     print(
         f"# {settings.data_dir} is created, sealed by {settings.seal}. Keep these root credentials; they are "
-        f"not shown again:\n"
-        f"export AWS_ACCESS_KEY_ID={credential.access_key_id}\n"
-        f"export AWS_SECRET_ACCESS_KEY={credential.secret}\n"
-        f"export AWS_REGION={settings.region}\n"
-        f"export AWS_DEFAULT_REGION={settings.region}\n"  # the one that version 1 of the aws CLI reads
-        f"# next: keystead serve --data-dir {settings.data_dir}"
+        f"not shown again:\n{lines}\n# next: keystead serve --data-dir {shlex.quote(settings.data_dir)}"
     )
 
 
@@ -57,6 +60,8 @@ def _check(settings: Settings) -> None:
     for name in ("data_dir", "account_id"):
         if not getattr(settings, name):
             raise click.UsageError(f"Missing option '--{name.replace('_', '-')}'.")
+    if settings.passphrase_file is not None and settings.seal != PassphraseSeal.name:
+        raise click.UsageError("--passphrase-file is for the passphrase seal: give --seal passphrase, too")
     check_account_id(settings.account_id)
     if settings.access_key_id is not None and settings.secret_access_key is not None:
         check_credential(settings.access_key_id, settings.secret_access_key)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,11 @@ output_option = click.option(
     show_default=True,
     help="How to print data.",
 )
+
+
+def exports(**variables: str) -> str:
+    """Lines that set the variables in the shell that they are pasted into, whatever the values hold."""
+    return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables.items())
 
 
 def show(value: Any) -> None:
