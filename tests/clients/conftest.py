@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from processes import BRIEF
 
 ROOT = Path(__file__).parents[2]
 MOST_SECONDS = 300
@@ -101,9 +102,6 @@ PLACES = (
     "/usr/local/share/terraform/plugins",
     "/usr/share/terraform/plugins",
 )
-
-BRIEF = {"GOGC": "off", "GOMEMLIMIT": "1GiB", "GOMAXPROCS": "1"}
-"""Of Go: a provider lives for seconds, a third of which went into collecting what the machine has room for."""
 
 
 @pytest.fixture

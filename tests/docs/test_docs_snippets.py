@@ -21,6 +21,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from processes import BRIEF
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = [ROOT / "README.md", ROOT / "docs/tutorial.md", *sorted((ROOT / "docs/how-to").glob("*.md"))]
@@ -52,6 +53,7 @@ class Terminal:
             "AWS_EC2_METADATA_DISABLED": "true",
             "KEYSTEAD_LISTEN": self.address,
             "PYTHONWARNINGS": "ignore",
+            **BRIEF,
             "CHECKPOINT_DISABLE": "1",
             "TF_CLI_CONFIG_FILE": str(directory / "terraformrc"),
         }

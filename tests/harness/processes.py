@@ -9,6 +9,9 @@ from typing import TypeVar
 
 _T = TypeVar("_T")
 
+BRIEF = {"GOGC": "off", "GOMEMLIMIT": "1GiB", "GOMAXPROCS": "1"}
+"""Variables of Go programs that live for seconds, as Terraform and its providers: a third went into collecting garbage."""
+
 
 def wait_until(condition: Callable[[], _T]) -> _T:
     """What `condition` returned, once that is something; the bound is what no machine is too slow for."""
