@@ -54,7 +54,7 @@ def test_the_story_goes_as_it_is_told():
         at = found + len(outcome)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_story_that_is_broken_off_leaves_no_server(tmp_path, number):
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "KEYSTEAD_"))}
     command = [KEYSTEAD, "demo", "default-vs-custom"]
