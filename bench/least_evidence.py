@@ -1,22 +1,22 @@
 """The least that evidence in Keystead's formats can cost, for measuring only: `least_evidence.py dev …`, as `keystead dev …`.
 
-As `synced_only.py`, and for each use as many SHA-256 as its evidence has, over as many bytes: the journal's chain and the
-commitment to the whole event go over all of it, four more commitments, the entry's leaf and the tree's node over little. Nothing
-is made, encoded, cut, read again or put into files: what is left is what no other program with these formats could leave out.
+As `synced_only.py`, and for each group and use as many SHA-256 as their evidence has, over as many bytes: the journal's chain goes
+over the group's first event and over what differs in the others; five commitments, the entry's leaf and the tree's node of each
+use go over little. Nothing is made, encoded, cut, read again or put into files: what is left is what no other program with these formats could leave out.
 """
 
 from __future__ import annotations
 
 from hashlib import sha256
 
-from synced_only import RECORD, Writes
+from synced_only import Writes, group_bytes
 from without_evidence import leave_out
 
 from keystead.cli.main import main
 
-WHOLE, SHORT = 2, 6
-"""Hashes over an event, and over a salt and a value or two digests."""
-_EVENT, _PAIR = bytes(RECORD), bytes(65)
+SHORT = 6
+"""Hashes of a use over a salt and a digest or two digests, beside that over its entry."""
+_PAIR, _ENTRY = bytes(65), bytes(620)
 
 
 class Hashed(Writes):
@@ -24,9 +24,9 @@ class Hashed(Writes):
 
     def _answer(self) -> None:
         digest = sha256
+        digest(bytes(group_bytes(len(self._waiting)))).digest()
         for _ in self._waiting:
-            for _ in range(WHOLE):
-                digest(_EVENT).digest()
+            digest(_ENTRY).digest()
             for _ in range(SHORT):
                 digest(_PAIR).digest()
         super()._answer()

@@ -17,7 +17,13 @@ from keystead.audit.commit import Committer, Submission
 from keystead.audit.disk import OsFile
 from keystead.cli.main import main
 
-RECORD, SECTOR, SIZE = 1250, 512, 16 << 20
+RECORD, ALIKE, SECTOR, SIZE = 1250, 86, 512, 16 << 20
+"""Bytes of a group's first record, and of each that is like it; of a sector; of what is written to."""
+
+
+def group_bytes(uses: int) -> int:
+    """Bytes of the journal that so many uses of one client with one key take together."""
+    return RECORD + ALIKE * (uses - 1)
 
 
 class Writes:
@@ -40,7 +46,7 @@ class Writes:
 
     def _answer(self) -> None:
         group, self._waiting = self._waiting, []
-        length = len(group) * RECORD
+        length = group_bytes(len(group))
         if self._at + length > SIZE:
             self._at = 0
         self._file.write_through(self._bytes[:length], self._at)

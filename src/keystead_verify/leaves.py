@@ -22,8 +22,8 @@ from keystead_verify.findings import (
 TOLERANCE: Final = 300
 """Seconds by which clocks of log and witness, or log and verifier, may differ."""
 
-_VERSIONS: Final = frozenset({1, 2})
-_COMMITS: Final = {1: "event", 2: "commitments"}
+_VERSIONS: Final = frozenset({1, 2, 3})
+_COMMITS: Final = {1: "event", 2: "commitments", 3: "commitments"}
 """Version: the member that commits to the whole event."""
 
 _MOST_GAPS: Final = 10_000

@@ -76,7 +76,7 @@ def check_opening(opening: Mapping[str, Any], leaf: Mapping[str, Any], report: R
     where, pointer, value = f"entry {opening['index']}", opening["pointer"], opening["value"]
     hold, commit = _VERSIONS[leaf["v"]]
     try:
-        expected = commit(base64(opening["salt"]), pointer.encode(), value.encode())
+        expected = commit(base64(opening["salt"]), pointer.encode(), value.encode(), leaf)
     except UnicodeEncodeError:
         raise Malformed("an opening is UTF-8") from None
     if hold(leaf, pointer) != expected:
@@ -90,16 +90,37 @@ def check_opening(opening: Mapping[str, Any], leaf: Mapping[str, Any], report: R
 # ----------------------------------------------------------------------- commitments
 
 
-def _commitment_1(salt: bytes, pointer: bytes, value: bytes) -> bytes:
+def _commitment_1(salt: bytes, pointer: bytes, value: bytes, _leaf: Mapping[str, Any]) -> bytes:
     return sha256(b"".join((b"keystead commitment 1\0", salt, pointer, b"\0", value))).digest()
 
 
-def _commitment_2(salt: bytes, pointer: bytes, value: bytes) -> bytes:
+def _commitment_2(salt: bytes, pointer: bytes, value: bytes, _leaf: Mapping[str, Any]) -> bytes:
     """That to the whole event is another than those to values in it, of which digests are hashed."""
     if not pointer:
         return sha256(b"keystead event 2\0" + _salt(salt) + value).digest()
-    digest = sha256(b"".join((b"keystead commitment 2\0", pointer, b"\0", value))).digest()
+    return sha256(_salt(salt) + _digest(pointer, value)).digest()
+
+
+def _commitment_3(salt: bytes, pointer: bytes, value: bytes, leaf: Mapping[str, Any]) -> bytes:
+    """That to the whole event is to what it is without the ids that the entry shows, if these stand side by side."""
+    digest = _digest(pointer, value) if pointer else _whole_digest(value, leaf)
     return sha256(_salt(salt) + digest).digest()
+
+
+def _digest(pointer: bytes, value: bytes) -> bytes:
+    return sha256(b"".join((b"keystead commitment 2\0", pointer, b"\0", value))).digest()
+
+
+def _whole_digest(event: bytes, leaf: Mapping[str, Any]) -> bytes:
+    name, between = b',"requestID":"', b'","eventID":"'
+    before, behind = event, b""
+    ids = [each.encode() for each in (leaf.get("requestID"), leaf.get("eventID")) if isinstance(each, str)]
+    if len(ids) == 2:  # noqa: PLR2004  the request's and its own
+        told = name + between.join(ids) + b'"'
+        at = event.rfind(told)
+        if at >= 0:
+            before, behind = event[: at + len(name)], event[at + len(told) - 1 :]
+    return sha256(b"".join((b"keystead event 3\0", len(before).to_bytes(4, "big"), before, behind))).digest()
 
 
 def _salt(salt: bytes) -> bytes:
@@ -134,7 +155,7 @@ def _decoded(held: Any) -> bytes | None:
     return base64(held) if isinstance(held, str) else None
 
 
-_VERSIONS: Final = {1: (_held_1, _commitment_1), 2: (_held_2, _commitment_2)}
+_VERSIONS: Final = {1: (_held_1, _commitment_1), 2: (_held_2, _commitment_2), 3: (_held_2, _commitment_3)}
 """Version of an entry: what it holds at a pointer, and how that is made."""
 
 

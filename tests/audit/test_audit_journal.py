@@ -184,10 +184,10 @@ def test_a_newer_format_is_refused(root):
     open_journal(root).close()
     path = newest(root)
     header = bytearray(path.read_bytes()[:SECTOR])
-    header[11] = 2
+    header[11] = 3
     header[104:136] = sha256(header[:104]).digest()
     path.write_bytes(header + path.read_bytes()[SECTOR:])
-    with pytest.raises(JournalError, match="format 2"):
+    with pytest.raises(JournalError, match="format 3"):
         open_journal(root)
 
 

@@ -1,4 +1,4 @@
-"""A log that was begun with entries of version 1 stays verifiable, and goes on in version 2."""
+"""A log that was begun with entries of an older version stays verifiable, and goes on in the newest; so does its journal."""
 
 import json
 import tarfile
@@ -8,11 +8,13 @@ import msgspec
 import pytest
 
 from keystead.audit.bundle import chosen, event_of
+from keystead.audit.disk import OsDisk
 from keystead.audit.journal import Journal
 from keystead.audit.log import Sequencer
 from keystead.audit.logfiles import LogFiles
 from keystead.audit.logkeys import LogKeys
 from keystead.audit.published import Published
+from keystead.audit.reader import headers
 from keystead.audit.verify import check_log
 from keystead.receipts import verify
 from keystead.tlog.opening import Opening, check_event, check_opening
@@ -20,13 +22,19 @@ from keystead_verify.main import run
 
 KEYS = LogKeys("11111111-1111-4111-8111-111111111111", bytes(32), b"s" * 32)
 VKEY = KEYS.signer(KEYS.origin(None)).key.text
-KEPT = Path(__file__).with_name("log_of_version_1.tar.gz")
-"""Journal, log, openings of all events and a receipt, as the program made them that knew no version 2."""
+NEWEST = 3
+KEPT = "log_of_version_{}.tar.gz"
+"""Journal, log, openings of all events and a receipt, as the program made them that knew no newer version."""
+
+
+@pytest.fixture(params=[1, 2])
+def version(request):
+    return request.param
 
 
 @pytest.fixture
-def root(tmp_path):
-    with tarfile.open(KEPT) as tar:
+def root(tmp_path, version):
+    with tarfile.open(Path(__file__).with_name(KEPT.format(version))) as tar:
         tar.extractall(tmp_path)
     return tmp_path
 
@@ -41,8 +49,8 @@ def versions(root):
     return [entry["v"] for entry in members if "note" not in entry]
 
 
-def test_a_kept_log_of_version_1_is_what_its_journal_says(root):
-    assert versions(root) == [1] * 4
+def test_a_kept_log_is_what_its_journal_says(root, version):
+    assert versions(root) == [version] * 4
     checked = check_log(root, KEYS)
     assert (checked.findings, checked.waiting) == ((), 0)
 
@@ -69,15 +77,17 @@ def test_it_opens_as_it_did(root):
     assert [msgspec.json.encode(one) for one in opened] == (root / "openings.jsonl").read_bytes().splitlines()
 
 
-def test_it_goes_on_in_version_2(root):
+def test_it_goes_on_in_the_newest_version(root, version):
     old = entries(root)
     journal = Journal.open(root, "w0", segment_size=1 << 14, prepare_ahead=False)
     event = event_of(root, old[1])
-    journal.append([event.replace(b"00000001-7b7e", b"00000009-7b7e")])
+    journal.append([event.replace(b"00000001-7b7e", b"0000000%d-7b7e" % number) for number in (7, 8, 9)])
     journal.abandon()
+    # What is alike is told once, which older programs do not read: that begins with a new segment.
+    assert [segment.version for segment in headers(OsDisk(), root / "journal" / "w0", "w0")] == [1, 2]
     Sequencer(root, KEYS, lambda _: None, begun=True).run()
     assert entries(root)[: len(old)] == old
-    assert versions(root) == [1] * 4 + [2]
+    assert versions(root) == [version] * 4 + [NEWEST] * 3
     assert check_log(root, KEYS).findings == ()
     (root / "openings.jsonl").write_bytes(
         b"\n".join(

@@ -1,4 +1,4 @@
-"""Entries of version 2: what they show, what they hide, what they bind to; and that many at once are made the same."""
+"""Entries of versions 2 and 3: what they show, what they hide, what they bind to; and that many at once are made the same."""
 
 import json
 from base64 import b64decode, b64encode
@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from keystead.crypto import Secret
 from keystead.crypto.derive import subkey
 from keystead.errors import LogError
-from keystead.tlog import Salts, StateDigests, event_leaf, event_leaves, openings
-from keystead.tlog.commitments import commitment_2
+from keystead.tlog import Alike, Salts, StateDigests, event_leaf, event_leaves, openings
+from keystead.tlog.commitments import commitment_2, commitment_3
 from keystead.tlog.opening import Opening, check_event, check_opening
 from keystead_verify import openings as theirs
 from keystead_verify.findings import Malformed, Report
@@ -56,8 +56,12 @@ EVENT = {
 """In the order in which the server writes it."""
 SECRETS = ["alice", "payroll", "AIDA", "192.0.2.17", "agent", "patient", "Jane", "ward", "alias/", "bob"]
 FORMAT = Path(__file__).resolve().parents[2] / "docs/evidence/log-format.md"
-VECTOR = "e48fdcda64895e6b3f48a8080493029c9d9a342cfc867a69f3709d711b57200f"
+VECTOR = "b5471305bf19b3d856b7230ae9e5a570409fd711bfdccae3140056eae6c3c07a"
 PAIR = "/requestParameters/encryptionContext/"
+SMALL = b'{"a":1,"requestID":"%b","eventID":"%b","b":2}' % (
+    EVENT["requestID"].encode(),
+    EVENT["eventID"].encode(),
+)
 
 
 def text(event):
@@ -68,7 +72,7 @@ def leaf(event=EVENT, **options):
     raw = event if isinstance(event, bytes) else text(event)
     encoded = event_leaf(raw, "w0", 123, SALTS, **options)
     if not options:
-        assert event_leaves([raw], "w0", 123, SALTS) == [encoded]
+        assert event_leaves([[raw]], "w0", 123, SALTS) == [encoded]
     parse_leaf(encoded)
     assert len(encoded) <= 65_535
     return encoded, json.loads(encoded)
@@ -96,7 +100,7 @@ def test_an_entry_shows_what_names_nobody():
     encoded, decoded = leaf()
     together = b64decode(decoded.pop("commitments"))
     assert decoded == {
-        "v": 2,
+        "v": 3,
         "journal": "w0",
         "index": 123,
         "awsRegion": "eu-west-1",
@@ -282,7 +286,7 @@ events = st.builds(
 @settings(max_examples=150)
 def test_many_at_once_are_what_each_is_alone(made, first):
     raw = [text(event) for event in made]
-    assert event_leaves(raw, "w0", first, SALTS) == [
+    assert event_leaves([raw], "w0", first, SALTS) == [
         event_leaf(event, "w0", index, SALTS) for index, event in enumerate(raw, first)
     ]
 
@@ -310,9 +314,67 @@ def test_what_an_event_has_alike_with_the_one_before_it_is_told_of_it_alone(rows
         )
         for n, (user, time, asked, request, resources) in enumerate(rows)
     ]
-    assert event_leaves(raw, "w0", 7, SALTS) == [
+    assert event_leaves([raw], "w0", 7, SALTS) == [
         event_leaf(event, "w0", index, SALTS) for index, event in enumerate(raw, 7)
     ]
+
+
+def numbered(user, asked, number):
+    own = {
+        "requestID": f"{number:08d}{EVENT['requestID'][8:]}",
+        "eventID": f"{number:08d}{EVENT['eventID'][8:]}",
+    }
+    who = {"userIdentity": {"type": "IAMUser", "userName": user}}
+    return text(EVENT | who | {"requestParameters": asked} | own)
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["alice", "bob"]), st.sampled_from([None, {"keyId": "k"}, {"keyId": "l"}])),
+        min_size=1,
+        max_size=12,
+    ),
+    st.sampled_from([b',"requestID":"', b',"requestParameters":', b'"eventName":', b"ab"]),
+    st.integers(0, 90),
+    st.booleans(),
+)
+def test_events_that_are_told_by_what_differs_have_the_same_leaves(rows, cut, longer, there):
+    raw = [numbered(user, asked, number) for number, (user, asked) in enumerate(rows)]
+    head, tail = raw[0].index(cut) + len(cut), len(raw[0]) - raw[0].rindex(b'","readOnly"') + longer
+    before, own, behind = raw[0][:head], raw[0][head:-tail], raw[0][-tail:]
+    stretches = [raw[:1]]
+    for event in raw[1:]:
+        alike = event.startswith(before) and event.endswith(behind) and len(event) >= head + tail
+        stretches.append(
+            Alike(0 if there else -1, before, own, behind, [event[head:-tail]]) if alike else [event]
+        )
+    assert event_leaves(stretches, "w0", 7, SALTS) == [
+        event_leaf(event, "w0", index, SALTS) for index, event in enumerate(raw, 7)
+    ]
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_each_version_opens_as_it_was_made(version):
+    encoded = event_leaf(text(EVENT), "w0", 123, SALTS, version=version)
+    assert json.loads(encoded)["v"] == version
+    for opening in openings(text(EVENT), encoded, 0, SALTS):
+        assert accepts(encoded, opening)
+    other = event_leaf(text(EVENT), "w0", 123, SALTS, version=5 - version)
+    one, two = (b64decode(json.loads(each)["commitments"]) for each in (encoded, other))
+    assert one[:32] != two[:32]
+    assert one[32:] == two[32:]
+
+
+def test_ids_that_a_caller_chose_are_not_taken_for_those_that_are_left_out():
+    """What is left out of a digest is what the entry shows, at its last place: no other event fits the entry."""
+    ids = {"requestID": EVENT["requestID"], "eventID": EVENT["eventID"]}
+    event = EVENT | {"requestParameters": {"encryptionContext": {"x": "y", **ids}}}
+    encoded, _ = leaf(event)
+    whole = openings(text(event), encoded, 0, SALTS)[0]
+    assert accepts(encoded, whole)
+    swapped = whole.value.replace(EVENT["requestID"], EVENT["eventID"], 1)
+    assert swapped != whole.value
+    assert not accepts(encoded, msgspec.structs.replace(whole, value=swapped))
 
 
 @given(st.integers(0, 2000), st.binary(min_size=0, max_size=3), st.integers(0, 3))
@@ -321,7 +383,7 @@ def test_so_are_events_of_which_bytes_were_changed(at, put, cut):
     raw = text(EVENT)
     at %= len(raw)
     changed = raw[:at] + put + raw[at + cut :]
-    assert event_leaves([changed], "w0", 5, SALTS) == [event_leaf(changed, "w0", 5, SALTS)]
+    assert event_leaves([[changed]], "w0", 5, SALTS) == [event_leaf(changed, "w0", 5, SALTS)]
 
 
 @given(events)
@@ -365,7 +427,11 @@ def test_commitments_and_salts_are_made_as_published():
         key = subkey(bytes(range(32)), "keystead salts 2", place.to_bytes(4, "big"))
         return Cipher(algorithms.AES256(key), modes.ECB()).encryptor().update(seed)
 
-    assert together[:32] == sha256(b"keystead event 2\0" + salt(0) + text(EVENT)).digest()
+    before, between, behind = text(EVENT).partition(EVENT["requestID"].encode())
+    assert between
+    behind = behind.removeprefix(b'","eventID":"' + EVENT["eventID"].encode())
+    whole = sha256(b"keystead event 3\0" + len(before).to_bytes(4, "big") + before + behind).digest()
+    assert together[:32] == sha256(salt(0) + whole).digest()
     places = {"/requestParameters": (2, 2), f"{PAIR}0": (5, 3), f"{PAIR}1": (6, 4)}
     values = {opening.pointer: opening.value for opening in openings(text(EVENT), encoded, 0, SALTS)}
     for pointer, (place, number) in places.items():
@@ -379,12 +445,16 @@ def test_the_published_vectors():
     made = [
         commitment_2(bytes(16), "/requestParameters", b'{"keyId":"alias/a"}'),
         commitment_2(bytes(16), "", b"{}"),
+        commitment_3(bytes(16), "", b"{}", (None, None)),
+        commitment_3(bytes(16), "", SMALL, (EVENT["requestID"], EVENT["eventID"])),
     ]
     seed = bytes.fromhex(EVENT["eventID"].replace("-", ""))
     vectors = [value.hex() for value in (*made, SALTS.at(1, seed))]
     assert vectors == [
         "087f48a2d9166a6c2d6a3c7e4d9799b2ed537fa2685b27fd37b16fefe45db098",
         "8db0b08a546227d84ee323d9e7b868933550ceed083dd40fdfb7560d3714c435",
+        "b10e550701b2aa74a839f3d74c92377329905120ef70955ab68b7c060f4d5afc",
+        "c02732bde4d9c5e7bb6075e0ea8e4192cd898329eefcd5445ccfbdcdcc0fe6a5",
         "01792ecc37128e61c16b4d7a555b2904",
     ]
     assert [vector for vector in vectors if vector not in FORMAT.read_text()] == []

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keystead.crypto import Secret
-from keystead.tlog import hash_reader, leaves, parse_path
+from keystead.tlog import hash_reader, moulds, parse_path
 from keystead.tlog.checkpoint import LOG, WITNESS, Checkpoint, Signer, parse_vkey, sign_checkpoint
 from keystead.tlog.tile import ENTRIES, Tile
 from keystead_verify import hashing, notes, tiles
@@ -107,4 +107,4 @@ def test_events_of_a_server_have_the_form_in_which_many_are_made_entries_at_once
     """Otherwise entries would be the same, and cost several times as much."""
     calls = [event for event in recorded[0].events if b'"requestID"' in event]
     assert len(calls) > 300
-    assert [event for event, found in zip(calls, leaves.cut(calls), strict=True) if found is None] == []
+    assert [event for event, found in zip(calls, moulds.cut(calls), strict=True) if found is None] == []

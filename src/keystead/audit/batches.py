@@ -25,7 +25,7 @@ SIZE: Final = 4096
 TIMES, PLACES, IDS = range(3)
 """Packed columns, native integers: `q` epoch seconds; two `Q`, offset and `distance << 32 | length`; `I` short ids.
 
-The distance is that of the event's index from the batch's first."""
+The distance is that of the event's index from the batch's first; offset and length are those of a `groups.Spot`."""
 CHUNK: Final = 256
 """Events of which a column has one row: a few of them are read without the others."""
 _ROWS: Final = 256
@@ -114,15 +114,16 @@ class Batching:
 
     def add(self, part: Part, following: int) -> None:
         """None; the part's events, those before record number `following` aside, will be in the index after `write`."""
-        if part.records is None:
+        records = part.records
+        if records is None:
             return
-        events = [each for each in part.records.events() if each[0] >= following]
-        self.events += len(events)
-        cuts = self._pieces.cut([event for _, _, event in events])
+        spots, stretches = records.located(max(0, following - records.first))
+        self.events += len(spots)
         sequence, number = part.sequence, self._there + len(self._ids)
-        for (index, offset, event), found in zip(events, cuts, strict=True):
+        for (place, offset, length), found in zip(spots, self._pieces.cut(stretches), strict=True):
             if found is None:
                 continue
+            index = records.first + place
             distance = index - self._first
             if number == SIZE or sequence != self._sequence or distance >> 32:
                 self.close()
@@ -130,7 +131,7 @@ class Batching:
                 number = distance = 0
             time, pieces, short = found
             self._times.append(time)
-            self._places += (offset, distance << 32 | len(event))
+            self._places += (offset, distance << 32 | length)
             self._ids.append(short)
             for piece in pieces:
                 if not piece.places:

@@ -175,12 +175,21 @@ def _short() -> OSError:
     return OSError(errno.ENOSPC, "short write: is the disk full?")
 
 
+def _made(path: str) -> int:
+    """The descriptor of a new file, which replaces one of that name."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    try:
+        return os.open(path, flags, _PRIVATE_FILE)
+    except FileExistsError:
+        os.unlink(path)  # noqa: PTH108  a path as text, where a Path takes longer than the call
+        return os.open(path, flags, _PRIVATE_FILE)
+
+
 class OsDisk:
     """A `Disk` of the operating system: files are readable by their owner only."""
 
     def create(self, path: Path, size: int) -> OsFile:
-        path.unlink(missing_ok=True)
-        file = OsFile(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _PRIVATE_FILE))
+        file = OsFile(_made(str(path)))
         try:
             for offset in range(0, size, len(_ZEROS)):
                 part = _ZEROS[: size - offset]

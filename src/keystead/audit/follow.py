@@ -56,7 +56,7 @@ class Part(msgspec.Struct, frozen=True):
             return ()
         sequence = self.sequence
         return tuple(
-            [Located(index, sequence, offset, event) for index, offset, event in self.records.events()]
+            [Located(index, sequence, offset, event) for index, offset, _, event in self.records.events()]
         )
 
 

@@ -15,6 +15,7 @@ from keystead.audit import reader
 from keystead.audit.acknowledged import Acknowledged
 from keystead.audit.disk import Disk, Lock, OsDisk, SegmentFile, Spare, make_directory, write_through
 from keystead.audit.segment import (
+    FORMAT_VERSION,
     SECTOR,
     Frame,
     Header,
@@ -255,7 +256,9 @@ class Journal:
         self._disk.sync_names(self._directory)
         tail = reader.tail(self._disk, self._directory, segments[-1])
         self._settle(segments[-1], tail)
-        if tail.clean:
+        if tail.clean and segments[-1].version != FORMAT_VERSION:
+            self._roll(segments, tail.at, tail.anchor)
+        elif tail.clean:
             at = msgspec.structs.replace(tail.at, offset=align(tail.at.offset))
             self._view = _View(segments, at, tail.anchor)
             self._spare.prepare()

@@ -74,7 +74,11 @@ def leaves_of(records: Records, worker: str, start: int, end: int, salts: Salts)
     """The leaves of the records from place `start` to before `end` in the row."""
     leaves, at = list[bytes](), start
     for odd in (*(place for place in records.odd if start <= place < end), end):
-        leaves += event_leaves(records.texts[at:odd], worker, records.first + at, salts)
+        between = [
+            records.texts[begin:stop] if stretch is None else records.alike(stretch, begin, stop, at)
+            for begin, stop, stretch in records.stretches(at, odd)
+        ]
+        leaves += event_leaves(between, worker, records.first + at, salts)
         if odd < end:
             payload, change = records.parts(odd)
             leaves.append(_leaf(records.odd[odd], payload, change, worker, records.first + odd, salts))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain, islice, repeat
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -28,10 +29,12 @@ from keystead.audit.terms import (
     short_id,
     texts_of,
 )
+from keystead.tlog import Alike, Stretch, events_of
 
 _ASKED, _ANSWERED, _READ_ONLY = b',"requestParameters":', b',"responseElements":', b',"readOnly":'
 _EVENT_ID, _SHARED, _CATEGORY = b',"eventID":"', b',"sharedEventID":', b',"eventCategory":'
-_ID_BEGIN: Final = len("00000000-0000-4000-8000-000000000000") + 1
+_ID: Final = len("00000000-0000-4000-8000-000000000000")
+_ID_BEGIN: Final = _ID + 1
 _ID_MEMBER: Final = _ID_BEGIN + len(_EVENT_ID)
 _MOST: Final = 8192
 """Pieces of a kind that are remembered."""
@@ -115,8 +118,29 @@ class Pieces:
         self._calls: dict[tuple[str, ...], Piece] = {}
         self._pairs: dict[tuple[str, str], Piece] = {}
 
-    def cut(self, events: Sequence[bytes]) -> list[Cut | None]:
+    def cut(self, stretches: Sequence[Stretch]) -> list[Cut | None]:
         """The events' pieces; None for one that cannot be told apart, so that no other waits for it.
+
+        Those that differ from an earlier one in their ids alone have the pieces of that.
+        """
+        known = [_known_alike(each) for each in stretches]
+        pairs = list(zip(stretches, known, strict=True))
+        texts = [[] if alike else events_of(each) for each, alike in pairs]
+        apart = iter(self._cut(list(chain.from_iterable(texts))))
+        found = list[Cut | None]()
+        for alike, events in zip(known, texts, strict=True):
+            like = None if alike is None else found[alike.like]
+            if alike is None:
+                found += islice(apart, len(events))
+            elif like is None:
+                found += repeat(None, len(alike.middles))
+            else:
+                time, pieces, _ = like
+                found += [(time, pieces, short_id(middle[-_ID:])) for middle in alike.middles]
+        return found
+
+    def _cut(self, events: Sequence[bytes]) -> list[Cut | None]:
+        """The same of each for itself.
 
         All events take each step together: what a step uses stays in the processor's caches.
         """
@@ -222,6 +246,13 @@ class Pieces:
     def _effect(self, written: bytes) -> tuple[Piece, ...]:
         affected = _read_affected(b"{" + written[1:] + b"}")
         return (Piece(self._numbers(set(affected.affected_words()))),)
+
+
+def _known_alike(stretch: Stretch) -> Alike | None:
+    """The same, if it differs in its ids alone from an event that is there."""
+    if isinstance(stretch, Alike) and stretch.like >= 0 and stretch.differ_in_ids():
+        return stretch
+    return None
 
 
 def _known(known: dict[Key, Value | None], key: Key, look: Callable[[Key], Value]) -> Value | None:

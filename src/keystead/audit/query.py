@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, BinaryIO, Final, Self
 
 import msgspec
 
+from keystead.audit.groups import event_at
 from keystead.audit.index import WORKER_BITS, Index
 from keystead.audit.search import Filter, Place, Search
 from keystead.audit.terms import read_event
@@ -110,6 +111,9 @@ class _Segments:
         file = self._open[place]
         if file is None:
             return None
-        file.seek(offset)
-        payload: bytes = file.read(length)
-        return payload
+        return event_at(lambda at, size: _read(file, at, size), offset, length)
+
+
+def _read(file: BinaryIO, offset: int, length: int) -> bytes:
+    file.seek(offset)
+    return file.read(length)

@@ -3,7 +3,8 @@
 A segment is `size` bytes, zero where nothing was written yet:
 
     header   one 512-byte sector (`Header`)
-    group    at a multiple of 512 bytes: one marker frame, then the frames of one append
+    group    at a multiple of 512 bytes: one marker frame, then the frames of one append, which hold a record each,
+             or a run of events that are alike (`runs`)
     …        zeros from the end of a group to the next multiple of 512
 
     frame  = u32 word ‖ 32-byte chain hash ‖ payload
@@ -19,16 +20,19 @@ which had been made durable were changed afterwards.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import IntEnum
 from hashlib import sha256
 
 import msgspec
 
 from keystead.audit.change import NOTES, Change, split
+from keystead.audit.runs import MARK, kept, middles, read_run
 from keystead.errors import JournalError
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""That of new segments. Those of version 1 are read as ever, but have no runs and are not gone on with."""
+_READABLE = range(1, FORMAT_VERSION + 1)
 SECTOR = 512
 MAGIC = b"KSJOURNL"
 LONGEST_PAYLOAD = (1 << 28) - 1
@@ -51,9 +55,11 @@ class Kind(IntEnum):
 
 
 _KINDS = tuple(Kind)
+_WITHIN = b""
+"""The chain's hash at a place within a run: nothing continues from there."""
 MARKER_WORD = _WORD.pack(Kind.MARKER << 28 | MARKER.size)
 _TEXT = b"\1"
-"""Records of changes begin with less; all others are texts."""
+"""Records of changes begin with less; all others are texts, and runs of them."""
 
 
 class Position(msgspec.Struct, frozen=True, gc=False):
@@ -81,6 +87,7 @@ class Header(msgspec.Struct, frozen=True):
     first_index: int
     anchor: int
     chain: bytes
+    version: int = FORMAT_VERSION
 
     @property
     def start(self) -> Position:
@@ -140,7 +147,7 @@ def encode_header(header: Header) -> bytes:
     """The header as one sector; its last field is the SHA-256 of those before it."""
     fields = _HEADER.pack(
         MAGIC,
-        FORMAT_VERSION,
+        header.version,
         header.size,
         header.worker.encode(),
         header.sequence,
@@ -164,9 +171,11 @@ def decode_header(sector: bytes, name: str) -> Header:
     _, version, size, worker, sequence, *place, digest = _HEADER.unpack(raw)
     if sha256(raw[:-_DIGEST_LENGTH]).digest() != digest:
         raise JournalError(f"journal segment {name}: the header at offset 0 was changed")
-    if version != FORMAT_VERSION:
-        raise JournalError(f"journal segment {name}: format {version}, this program reads {FORMAT_VERSION}")
-    return Header(worker.rstrip(b"\0").decode(), sequence, size, *place)
+    if version not in _READABLE:
+        raise JournalError(
+            f"journal segment {name}: format {version}, this program reads {FORMAT_VERSION} and older ones"
+        )
+    return Header(worker.rstrip(b"\0").decode(), sequence, size, *place, version)
 
 
 # ------------------------------------------------------------------------------ writing
@@ -201,11 +210,12 @@ def encode_group(
 
     Each record holds 1 to `LONGEST_PAYLOAD` bytes, which the journal has checked.
     """
-    length = group_length(records)
+    texts = [record for record, _ in kept(records, PREFIX.size)] if kind is Kind.EVENT else records
+    length = group_length(texts)
     marker = MARKER.pack(at.index, at.chain, length, anchor)
     chain, digest = sha256(at.chain + MARKER_WORD + marker).digest(), sha256
     parts = [MARKER_WORD, chain, marker]
-    for word, record in zip(_words(records, kind), records, strict=True):
+    for word, record in zip(_words(texts, kind), texts, strict=True):
         chain = digest(chain + word + record).digest()
         parts += (word, chain, record)
     after = Position(align(at.offset + length), at.index + len(records), chain)
@@ -279,7 +289,7 @@ def walk(data: bytes, start: Position) -> Iterator[Frame]:
 def _records(data: bytes, start: Position, end: int) -> Iterator[Frame]:
     """The sound records from `start` on that end at `end` or before. As `_frame`, in one step for many."""
     offset, index, chain = start.offset, start.index, start.chain
-    last = min(end, len(data))
+    last, events = min(end, len(data)), dict[int, bytes]()
     while offset + PREFIX.size <= last:
         word, told = PREFIX.unpack_from(data, offset)
         kind, begin = word >> 28, offset + PREFIX.size
@@ -289,8 +299,30 @@ def _records(data: bytes, start: Position, end: int) -> Iterator[Frame]:
             return
         if sha256(chain + data[offset : offset + _WORD.size] + record).digest() != told:
             return
-        offset, index, chain = behind, index + 1, told
+        offset, chain = behind, told
+        if record.startswith(MARK) and kind == Kind.EVENT:
+            found = run_of(record, begin, events)
+            if not found:
+                return
+            index += len(found)
+            for number, event in enumerate(found[:-1], index - len(found)):
+                yield Frame(number, Kind.EVENT, event, Position(begin, number + 1, _WITHIN))
+            yield Frame(index - 1, Kind.EVENT, found[-1], Position(offset, index, chain))
+            continue
+        if kind == Kind.EVENT and record >= _TEXT:
+            events[begin] = record
+        index += 1
         yield Frame(index - 1, _KINDS[kind], *_beside(record, Position(offset, index, chain)))
+
+
+def run_of(record: bytes, begin: int, events: Mapping[int, bytes]) -> list[bytes]:
+    """The events of a run, which begins at `begin`; none if it is like none of the group's, told by where their records begin."""
+    run = read_run(record)
+    base = None if run is None else events.get(begin - run.back)
+    if run is None or base is None or len(base) != run.length:
+        return []
+    before, behind = base[: run.head], base[run.tail :]
+    return [before + middle + behind for middle in middles(record, run)]
 
 
 def sound_marker_beyond(data: bytes, stop: Position) -> int | None:

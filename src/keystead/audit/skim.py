@@ -14,7 +14,8 @@ from typing import Final
 from keystead.audit.change import split
 from keystead.audit.disk import OsDisk
 from keystead.audit.reader import directory_of, headers, tail
-from keystead.audit.segment import LONGEST_PAYLOAD, MARKER, PREFIX, SECTOR, Header, Kind, align
+from keystead.audit.runs import MARK
+from keystead.audit.segment import LONGEST_PAYLOAD, MARKER, PREFIX, SECTOR, Header, Kind, align, run_of
 from keystead.errors import JournalError
 
 
@@ -43,13 +44,23 @@ def _skimmed(path: Path, header: Header, stop: int) -> Iterator[bytes]:
     offset, index = SECTOR, header.first_index
     while index < stop:
         at, end = _group(data, offset, header, stop)
+        texts = dict[int, bytes]()
         while at < end and index < stop:
             word, _ = PREFIX.unpack_from(data, at)
             start = at + PREFIX.size
             at = start + (word & LONGEST_PAYLOAD)
             index += 1
-            if word >> 28 == Kind.EVENT:
-                yield data[start:at] if data[start] == _BRACE else split(data[start:at])[0]
+            if word >> 28 != Kind.EVENT:
+                continue
+            if data[start] == _BRACE:
+                texts[start] = data[start:at]
+                yield texts[start]
+            elif data[start] == MARK[0]:
+                alike = run_of(data[start:at], start, texts)
+                index += max(0, len(alike) - 1)
+                yield from alike
+            else:
+                yield split(data[start:at])[0]
         offset = align(end)
 
 

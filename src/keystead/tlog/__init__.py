@@ -5,6 +5,7 @@ log's own form of an entry. Refuses to know files, sockets, clocks and journals:
 what it needs it reads through a function that it is given.
 """
 
+from keystead.tlog.alike import Alike, Stretch, events_of
 from keystead.tlog.checkpoint import Checkpoint, Signer, VerifierKey, open_checkpoint, sign_checkpoint
 from keystead.tlog.commitments import Salts
 from keystead.tlog.digests import StateDigests
@@ -19,6 +20,7 @@ from keystead.tlog.tile import Tile, hash_reader, parse_path, tile_at, tiles_of
 
 __all__ = [
     "EMPTY_ROOT",
+    "Alike",
     "Checkpoint",
     "Growth",
     "Opening",
@@ -27,12 +29,14 @@ __all__ = [
     "Signer",
     "Start",
     "StateDigests",
+    "Stretch",
     "Tile",
     "VerifierKey",
     "append",
     "consistency",
     "event_leaf",
     "event_leaves",
+    "events_of",
     "hash_reader",
     "inclusion",
     "leaf_hash",

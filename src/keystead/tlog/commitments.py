@@ -1,14 +1,19 @@
 """Salted commitments: what a leaf holds for values that it does not show.
 
-Version 2 of entries:
+Version 3 of entries:
 
     digest     = SHA-256("keystead commitment 2" || 0x00 || pointer || 0x00 || value)
+    digest     = SHA-256("keystead event 3" || 0x00 || length of before || before || behind)     of the whole event
     commitment = SHA-256(salt || digest)
-    commitment = SHA-256("keystead event 2" || 0x00 || salt || event)        to the whole event
     salt       = AES-256(K[place], seed), one block; K[place] by HKDF from the salt key and the place's number
 
 `seed` is the event's id as 16 bytes; AES is a pseudorandom permutation, so equal seeds alone give equal salts. The digest
-of a value that many events have alike is computed once, and a commitment then takes one block of SHA-256.
+of a value that many events have alike is computed once, and a commitment then takes one block of SHA-256. For the whole
+event, `before` and `behind` are what it is without the ids of its request and its own, which the entry shows (`parted`).
+
+Version 2 is the same but for
+
+    commitment = SHA-256("keystead event 2" || 0x00 || salt || event)        to the whole event
 
 Version 1:
 
@@ -39,9 +44,16 @@ SEED_BYTES: Final = 16
 _COMMITMENT: Final = b"keystead commitment 1\0"
 _SALTS: Final = b"keystead salts 1\0"
 _DIGEST: Final = b"keystead commitment 2\0"
-EVENT: Final = b"keystead event 2\0"
-"""What is hashed before the salt and the text of a whole event."""
+_EVENT_2: Final = b"keystead event 2\0"
+_EVENT_3: Final = b"keystead event 3\0"
 _SALTS_2: Final = "keystead salts 2"
+
+
+Ids = tuple[str | None, str | None]
+"""That of an event's request and its own, as a leaf shows them; None of one that it does not show."""
+
+IDS: Final = b',"requestID":"%b","eventID":"%b"'
+"""How they stand in an event."""
 
 
 class Salts(Opaque):
@@ -61,7 +73,7 @@ class Salts(Opaque):
         return list(_dealt(count)(shake.digest(SALT_BYTES * count)))
 
     def at(self, place: int, seeds: bytes) -> bytes:
-        """The salts at a place of the events with these seeds, 16 bytes for each 16 bytes, in version 2."""
+        """The salts at a place of the events with these seeds, 16 bytes for each 16 bytes, in versions 2 and 3."""
         cipher = self._places.get(place)
         if cipher is None:
             key = subkey(self._key, _SALTS_2, place.to_bytes(4, "big"))
@@ -87,7 +99,7 @@ def committed(salt: bytes, told: bytes) -> bytes:
 
 
 def digest(pointer: str, value: bytes) -> bytes:
-    """What a leaf of version 2 commits to for a value: `SHA-256(salt || digest)`."""
+    """What a leaf of version 2 or 3 commits to for a value: `SHA-256(salt || digest)`."""
     return sha256(before(pointer) + value).digest()
 
 
@@ -98,5 +110,26 @@ def before(pointer: str) -> bytes:
 
 def commitment_2(salt: bytes, pointer: str, value: bytes) -> bytes:
     """The 32 bytes that a leaf of version 2 holds for a value; the whole event has the empty pointer."""
-    told = salt + digest(pointer, value) if pointer else EVENT + salt + value
+    told = salt + digest(pointer, value) if pointer else _EVENT_2 + salt + value
     return sha256(told).digest()
+
+
+def commitment_3(salt: bytes, pointer: str, value: bytes, ids: Ids) -> bytes:
+    """The same of version 3; `ids` are those that the leaf shows."""
+    told = digest(pointer, value) if pointer else whole_digest(*parted(value, ids))
+    return sha256(salt + told).digest()
+
+
+def whole_digest(before_ids: bytes, behind_ids: bytes) -> bytes:
+    """What a leaf of version 3 commits to for a whole event: what `parted` gives."""
+    return sha256(_EVENT_3 + len(before_ids).to_bytes(4, "big") + before_ids + behind_ids).digest()
+
+
+def parted(event: bytes, ids: Ids) -> tuple[bytes, bytes]:
+    """What is before the ids, which stand side by side, and behind them; all of it before them if they do not stand so."""
+    request, own = ids
+    told = b"" if request is None or own is None else IDS % (request.encode(), own.encode())
+    at = event.rfind(told) if told else -1
+    if at < 0:
+        return event, b""
+    return event[: at + IDS.index(b"%")], event[at + len(told) - 1 :]

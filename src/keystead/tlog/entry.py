@@ -13,9 +13,9 @@ from keystead.tlog.digests import Write
 from keystead.tlog.shapes import encode, members_of
 from keystead.tlog.tile import LONGEST_ENTRY
 
-VERSION: Final = entry2.VERSION
+VERSION: Final = entry2.VERSIONS[-1]
 """That of the events' entries which are made today."""
-VERSIONS: Final = (entry1.VERSION, entry2.VERSION)
+VERSIONS: Final = (entry1.VERSION, *entry2.VERSIONS)
 
 _NOTE: Final = 1
 """The version of entries of notes, which commit to nothing."""
@@ -31,8 +31,10 @@ def event_leaf(
     version: int = VERSION,
 ) -> bytes:
     """The leaf of an event, record number `index` of a worker's `journal`, in one of `VERSIONS`; of another, the newest."""
-    make = entry1.event_leaf if version == entry1.VERSION else entry2.event_leaf
-    return make(event, journal, index, salts, writes, commit)
+    if version == entry1.VERSION:
+        return entry1.event_leaf(event, journal, index, salts, writes, commit)
+    known = version if version in entry2.VERSIONS else VERSION
+    return entry2.event_leaf(event, journal, index, salts, writes, commit, known)
 
 
 def shown_of(event: bytes, version: int) -> dict[str, Any]:

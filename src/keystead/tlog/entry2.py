@@ -1,8 +1,8 @@
-"""Entries of version 2: what of a journal's event the log publishes, and what it only commits to.
+"""Entries of versions 2 and 3: what of a journal's event the log publishes, and what it only commits to.
 
 A leaf is canonical JSON (members sorted by name, no spaces, UTF-8). By an allow-list it shows what names nobody: which
 operation, when, where, with what outcome, on which KMS keys (`shapes`). Everything else of the event is there as
-salted commitments (`commitments`), so its owner can later show one of them and prove that it was recorded then:
+salted commitments (`commitments`), in which alone the versions differ, so its owner can later show one of them and prove that it was recorded then:
 
 * `commitments`, one after the other: to the whole event, to the caller, to the parameters, to each pair of
   an encryption context;
@@ -26,7 +26,7 @@ from typing import Any, Final, NamedTuple
 
 from msgspec import UNSET
 
-from keystead.tlog.commitments import SEED_BYTES, Salts, commitment_2
+from keystead.tlog.commitments import SEED_BYTES, Ids, Salts, commitment_2, commitment_3
 from keystead.tlog.digests import Write
 from keystead.tlog.shapes import (
     CONTEXT,
@@ -43,7 +43,7 @@ from keystead.tlog.shapes import (
 )
 from keystead.tlog.tile import LONGEST_ENTRY
 
-VERSION: Final = 2
+VERSIONS: Final = (2, 3)
 
 WHOLE, CALLER, PARAMETERS, RESOURCES, RESPONSE, FIRST_PAIR = range(6)
 """Places: each has salts of its own. Pair number n has place `FIRST_PAIR + n`."""
@@ -75,8 +75,9 @@ def event_leaf(
     salts: Salts,
     writes: Sequence[Write] = (),
     commit: Mapping[str, int] = MappingProxyType({}),
+    version: int = VERSIONS[-1],
 ) -> bytes:
-    """The leaf of an event, record number `index` of a worker's `journal`.
+    """The leaf of an event, record number `index` of a worker's `journal`, in one of `VERSIONS`.
 
     An event of more than 200 values, or that would make the leaf longer than 65,535 bytes, is *folded*: there is only
     the commitment to the whole of it. So is one that has not the form of an event, and it shows nothing. `writes`
@@ -84,15 +85,15 @@ def event_leaf(
     they were made by: `commit`, or `commitUpTo` where only that is known.
     """
     seen = seen_in(event)
-    leaf = {"index": index, "journal": journal, "v": VERSION, **_shown(seen)}
+    leaf = {"index": index, "journal": journal, "v": version, **_shown(seen)}
     if writes:
         leaf |= {"writes": writes, **commit}
     values = values_of(event, seen)
     if seen is not UNREADABLE and len(values) <= MOST_COMMITMENTS:
-        encoded = encode(leaf | _commitments(values, seed_of(event, seen, journal, index), salts))
+        encoded = encode(leaf | _commitments(values, seed_of(event, seen, journal, index), salts, leaf))
         if len(encoded) <= LONGEST_ENTRY:
             return encoded
-    leaf |= {"folded": True, **_commitments(values[:1], seed_of(event, seen, journal, index), salts)}
+    leaf |= {"folded": True, **_commitments(values[:1], seed_of(event, seen, journal, index), salts, leaf)}
     if len(encoded := encode(leaf)) > LONGEST_ENTRY:
         leaf["writesDigest"] = sha256(encode(leaf.pop("writes"))).digest()
         encoded = encode(leaf)
@@ -151,12 +152,26 @@ def seed_of(event: bytes, seen: Event, journal: str, index: int) -> bytes:
     return sha256(b"%b\0%d\0%b" % (journal.encode(), index, event)).digest()[:SEED_BYTES]
 
 
-def _commitments(values: Sequence[Value], seed: bytes, salts: Salts) -> dict[str, str]:
-    """The members of a leaf that hold commitments."""
-    made = {place: commitment_2(salts.at(place, seed), pointer, text) for place, pointer, text in values}
+def _commitments(
+    values: Sequence[Value], seed: bytes, salts: Salts, leaf: Mapping[str, Any]
+) -> dict[str, str]:
+    """The members that hold commitments, of a leaf with these others."""
+    made = {place: committed(leaf, salts.at(place, seed), pointer, text) for place, pointer, text in values}
     together = b"".join([made[place] for place in made if place not in _OWN])
     own = {name: base64(made[place]) for place, name in _OWN.items() if place in made}
     return {"commitments": base64(together), **own}
+
+
+def committed(leaf: Mapping[str, Any], salt: bytes, pointer: str, text: bytes) -> bytes:
+    """The commitment to a value that a leaf of these members holds, which say its version, too."""
+    if leaf.get("v") == VERSIONS[0]:
+        return commitment_2(salt, pointer, text)
+    return commitment_3(salt, pointer, text, ids_in(leaf))
+
+
+def ids_in(leaf: Mapping[str, Any]) -> Ids:
+    """The ids that the leaf shows."""
+    return leaf.get("requestID"), leaf.get("eventID")
 
 
 def base64(data: bytes) -> str:

@@ -10,7 +10,7 @@ from msgspec import UNSET
 from keystead.errors import LogError
 from keystead.tlog import entry1, entry2
 from keystead.tlog.checkpoint import decode64
-from keystead.tlog.commitments import SALT_BYTES, Salts, commitment, commitment_2
+from keystead.tlog.commitments import SALT_BYTES, Salts, commitment
 from keystead.tlog.entry import shown_of
 from keystead.tlog.shapes import PLAIN, members_of, seen_in
 
@@ -87,7 +87,7 @@ def check_opening(leaf: bytes, opening: Opening) -> None:
         expected = commitment(salt, opening.pointer.encode(), value)
     else:
         held = _held_2(members, opening.pointer) if len(salt) == SALT_BYTES else None
-        expected = commitment_2(salt, opening.pointer, value)
+        expected = entry2.committed(members, salt, opening.pointer, value)
     if held != expected:
         raise LogError("the value is not what the entry committed to")
 
