@@ -168,14 +168,14 @@ def decode_header(sector: bytes, name: str) -> Header:
     raw = sector[: _HEADER.size]
     if len(sector) < SECTOR or sector[SECTOR:] or any(sector[_HEADER.size :]) or raw[:8] != MAGIC:
         raise JournalError(f"journal segment {name}: not a segment header at offset 0")
-    _, version, size, worker, sequence, *place, digest = _HEADER.unpack(raw)
+    _, version, size, worker, sequence, first, anchor, chain, digest = _HEADER.unpack(raw)
     if sha256(raw[:-_DIGEST_LENGTH]).digest() != digest:
         raise JournalError(f"journal segment {name}: the header at offset 0 was changed")
     if version not in _READABLE:
         raise JournalError(
             f"journal segment {name}: format {version}, this program reads {FORMAT_VERSION} and older ones"
         )
-    return Header(worker.rstrip(b"\0").decode(), sequence, size, *place, version)
+    return Header(worker.rstrip(b"\0").decode(), sequence, size, first, anchor, chain, version)
 
 
 # ------------------------------------------------------------------------------ writing
