@@ -13,11 +13,11 @@ import sys
 from array import array
 from collections import defaultdict
 from collections.abc import Iterable
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Final
 
 from keystead.audit.follow import Part
-from keystead.audit.pieces import Piece, Pieces, Terms
+from keystead.audit.pieces import Cut, Piece, Pieces, Terms
 from keystead.audit.terms import Word
 
 SIZE: Final = 4096
@@ -25,7 +25,7 @@ SIZE: Final = 4096
 TIMES, PLACES, IDS = range(3)
 """Packed columns, native integers: `q` epoch seconds; two `Q`, offset and `distance << 32 | length`; `I` short ids.
 
-The distance is that of the event's index from the batch's first; offset and length are those of a `groups.Spot`."""
+The distance is that of the event's index from the batch's first; offset and length are those of `groups.Located`."""
 CHUNK: Final = 256
 """Events of which a column has one row: a few of them are read without the others."""
 _ROWS: Final = 256
@@ -117,27 +117,34 @@ class Batching:
         records = part.records
         if records is None:
             return
-        spots, stretches = records.located(max(0, following - records.first))
-        self.events += len(spots)
-        sequence, number = part.sequence, self._there + len(self._ids)
-        for (place, offset, length), found in zip(spots, self._pieces.cut(stretches), strict=True):
-            if found is None:
-                continue
-            index = records.first + place
-            distance = index - self._first
+        events = records.located(max(0, following - records.first))
+        self.events += len(events.places)
+        at = 0
+        for count, found in self._pieces.cut(events.stretches):
+            if found is not None:
+                index = records.first + events.places[at]
+                self._put(part.sequence, index, events.offsets[at : at + count], events.lengths[at], found)
+            at += count
+
+    def _put(self, sequence: int, index: int, offsets: list[int], length: int, found: Cut) -> None:
+        """None; events that are alike, those of the records from number `index` on, are in the batch, or in the next one."""
+        time, pieces, shorts = found
+        while offsets:
+            number, distance = self._there + len(self._ids), index - self._first
             if number == SIZE or sequence != self._sequence or distance >> 32:
                 self.close()
                 self._begin(0, sequence, index, 0)
                 number = distance = 0
-            time, pieces, short = found
-            self._times.append(time)
-            self._places += (offset, distance << 32 | length)
-            self._ids.append(short)
+            count = min(SIZE - number, len(offsets))
+            told = distance << 32 | length
+            self._times += [time] * count
+            self._places += chain.from_iterable(zip(offsets, range(told, told + (count << 32), 1 << 32)))  # noqa: B905  the shorter
+            self._ids += shorts[:count]
             for piece in pieces:
                 if not piece.places:
                     self._met.append(piece)
-                piece.places.append(number)
-            number += 1
+                piece.places += range(number, number + count)
+            offsets, shorts, index = offsets[count:], shorts[count:], index + count
 
     def write(self) -> None:
         """None; what was added is in the index, and may be added to."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from hashlib import sha256
+from itertools import repeat
 from typing import Final, NamedTuple
 
 import msgspec
@@ -50,12 +51,13 @@ class Row(NamedTuple):
     length: int
 
 
-class Spot(NamedTuple):
-    """Where an event is: its place in the row; and in the segment (see `WITHIN`), and how many bytes are to be read there."""
+class Located(NamedTuple):
+    """Events: their places in the row; where they are in the segment (see `WITHIN`), and how many bytes to read there; and all of them."""
 
-    place: int
-    offset: int
-    length: int
+    places: list[int]
+    offsets: list[int]
+    lengths: list[int]
+    stretches: list[Stretch]
 
 
 class Records(msgspec.Struct, frozen=True, gc=False):
@@ -103,35 +105,42 @@ class Records(msgspec.Struct, frozen=True, gc=False):
 
     def events(self) -> Iterator[tuple[int, int, int, bytes]]:
         """Of each event its number, where it is, how many bytes are to be read there, and its own bytes."""
-        spots, stretches = self.located(0)
-        events = [event for each in stretches for event in events_of(each)]
-        for (place, offset, length), event in zip(spots, events, strict=True):
+        found = self.located(0)
+        events = [event for each in found.stretches for event in events_of(each)]
+        for place, offset, length, event in zip(
+            found.places, found.offsets, found.lengths, events, strict=True
+        ):
             yield self.first + place, offset, length, event
 
-    def located(self, since: int) -> tuple[list[Spot], list[Stretch]]:
-        """Where the events from place `since` on are, and what they are, one after the other."""
-        spots, stretches = list[Spot](), list[Stretch]()
+    def located(self, since: int) -> Located:
+        """Where the events from place `since` on are, and what they are."""
+        found = Located([], [], [], [])
         numbers: dict[int, int] = {}
-        for start, end, run in self.stretches(since, len(self.texts)):
-            if run is not None:
-                offsets = self.offsets[start:end]
-                stretches.append(self.alike(run, start, end)._replace(like=numbers.get(run.like, -1)))
-                spots += [Spot(place, offset, run.length) for place, offset in enumerate(offsets, start)]
+        for start, end, row in self.stretches(since, len(self.texts)):
+            if row is not None:
+                like = numbers.get(row.like, -1)
+                found.stretches.append(self.alike(row, start, end)._replace(like=like))
+                found.places.extend(range(start, end))
+                found.offsets.extend(self.offsets[start:end])
+                found.lengths.extend(repeat(row.length, end - start))
                 continue
-            rows = [self._spot(place) for place in range(start, end) if self.odd.get(place) is not Kind.NOTE]
-            numbers.update((spot.place, number) for number, (spot, _) in enumerate(rows, len(spots)))
-            spots += [spot for spot, _ in rows]
-            stretches.append([event for _, event in rows])
-        return spots, stretches
+            places = [place for place in range(start, end) if self.odd.get(place) is not Kind.NOTE]
+            numbers.update((place, number) for number, place in enumerate(places, len(found.places)))
+            told = [self._told(place) for place in places]
+            found.stretches.append([event for _, event in told])
+            found.places.extend(places)
+            found.offsets.extend([offset for offset, _ in told])
+            found.lengths.extend([len(event) for _, event in told])
+        return found
 
-    def _spot(self, place: int) -> tuple[Spot, bytes]:
-        """Of an event that is in no run where it is, and its own bytes."""
+    def _told(self, place: int) -> tuple[int, bytes]:
+        """Of an event that is in no run where its own bytes begin, and these."""
         offset, text = self.offsets[place], self.texts[place]
         if place not in self.odd:
-            return Spot(place, offset, len(text)), text
+            return offset, text
         event, change = split(text)
         beside = 0 if change is None else len(change.writes)
-        return Spot(place, offset + len(text) - beside - len(event), len(event)), event
+        return offset + len(text) - beside - len(event), event
 
 
 def event_at(read: Callable[[int, int], bytes], offset: int, length: int) -> bytes | None:

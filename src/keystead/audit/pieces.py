@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from itertools import chain, islice, repeat
+from itertools import chain, islice
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -102,8 +102,8 @@ class Piece:
 
 Call = tuple[int, tuple[Piece, ...]]
 """What stands before an event's parameters: its time in epoch seconds, and its pieces."""
-Cut = tuple[int, tuple[Piece, ...], int]
-"""An event's time, what it is made of, and the short form of its id."""
+Cut = tuple[int, tuple[Piece, ...], list[int]]
+"""The time of an event, or of several, what they are made of, and the short forms of their ids."""
 
 
 class Pieces:
@@ -118,8 +118,8 @@ class Pieces:
         self._calls: dict[tuple[str, ...], Piece] = {}
         self._pairs: dict[tuple[str, str], Piece] = {}
 
-    def cut(self, stretches: Sequence[Stretch]) -> list[Cut | None]:
-        """The events' pieces; None for one that cannot be told apart, so that no other waits for it.
+    def cut(self, stretches: Sequence[Stretch]) -> list[tuple[int, Cut | None]]:
+        """Of how many events in a row, and these; None for what cannot be told apart, so that no other waits for it.
 
         Those that differ from an earlier one in their ids alone have the pieces of that.
         """
@@ -127,16 +127,20 @@ class Pieces:
         pairs = list(zip(stretches, known, strict=True))
         texts = [[] if alike else events_of(each) for each, alike in pairs]
         apart = iter(self._cut(list(chain.from_iterable(texts))))
-        found = list[Cut | None]()
+        found = list[tuple[int, Cut | None]]()
+        first: dict[int, Cut | None] = {}  # by the number of the event
+        number = 0
         for alike, events in zip(known, texts, strict=True):
-            like = None if alike is None else found[alike.like]
             if alike is None:
-                found += islice(apart, len(events))
-            elif like is None:
-                found += repeat(None, len(alike.middles))
-            else:
-                time, pieces, _ = like
-                found += [(time, pieces, short_id(middle[-_ID:])) for middle in alike.middles]
+                for each in islice(apart, len(events)):
+                    found.append((1, each))
+                    first[number] = each
+                    number += 1
+                continue
+            like, count = first[alike.like], len(alike.middles)
+            shorts = [short_id(middle[-_ID:]) for middle in alike.middles]
+            found.append((count, None if like is None else (*like[:2], shorts)))
+            number += count
         return found
 
     def _cut(self, events: Sequence[bytes]) -> list[Cut | None]:
@@ -154,7 +158,7 @@ class Pieces:
                 continue
             time, pieces = called
             short = short_id(event[last - _ID_BEGIN : last - 1])
-            found.append((time, pieces + middle + affected, short))
+            found.append((time, pieces + middle + affected, [short]))
         return found
 
     def _cut_heads(self, events: Sequence[bytes]) -> list[tuple[int, Call | None]]:
@@ -208,7 +212,7 @@ class Pieces:
             read = read_event(event)
             words = {*read.called_words(), *asked_words(read.requestParameters), *read.affected_words()}
             terms = {*self._numbers(words), *map(pair_term, texts_of(read.requestParameters))}
-            return read.time, (Piece(tuple(terms)),), short_id(read.eventID.encode())
+            return read.time, (Piece(tuple(terms)),), [short_id(read.eventID.encode())]
         except (msgspec.MsgspecError, ValueError):
             return None
 
