@@ -151,7 +151,7 @@ def test_calls_of_the_loop_and_of_threads_are_all_answered(tmp_path):
             hand_in()
             if number % 7 == 0:
                 await asyncio.sleep(0)
-        await asyncio.wait_for(every.wait(), 60)
+        await asyncio.wait_for(every.wait(), 300)
         await loop.run_in_executor(None, committer.close)
         assert answered == [None] * 1200
 
