@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """What a hundred thousand keys cost: a store with few keys and one with many, measured in turn.
 
-`bench/scale.py [--keys 100000] [--rounds 5] [--requests 400]` starts a server on each, sends the same calls to
-both over one kept connection, and prints latency, server CPU per request, their ratios, the time from
+`bench/scale.py [--few 10] [--keys 100000] [--rounds 5] [--requests 400]` starts a server on each, sends the same calls to
+both over one kept connection, each for another key as long as there is one (so with `--few 10` a few keys again and again are
+compared with first lookups, with `--few 10000` first lookups with each other), and prints latency, server CPU per request, their ratios, the time from
 start to ready, and memory: idle, and for each key that is used. Then it has one key's deletion fall due in the large store.
 """
 
@@ -158,7 +159,7 @@ def measure(server: Server, name: str, requests: int, keys: list[str]) -> tuple[
 
 
 def compare(few: Server, many: Server, rounds: int, requests: int) -> None:
-    """Prints a line for each operation; every request in the large store is for another key."""
+    """Prints a line for each operation; every request is for another key, as long as a store has one."""
     chance = random.Random(1)
     hot = chance.sample(many.ids, 10)
     print(
@@ -167,10 +168,10 @@ def compare(few: Server, many: Server, rounds: int, requests: int) -> None:
     for name in OPERATIONS:
         rows = []
         for _ in range(rounds):
-            some = chance.sample(many.ids, min(requests, len(many.ids)))
+            of_few, some = (chance.sample(store.ids, min(requests, len(store.ids))) for store in (few, many))
             rows.append(
                 (
-                    *measure(few, name, requests, few.ids),
+                    *measure(few, name, requests, of_few),
                     *measure(many, name, requests, some),
                     *measure(many, name, requests, hot),
                 )
