@@ -7,7 +7,8 @@ the journal keeps events in a row that are alike in one record with one hash:
 
 They are like the event whose record begins `back` bytes before this one, in the same group, and has `length` bytes: each is
 its first `head` bytes, a middle, and its bytes from `tail` on. It stands alone (JSON, which begins with `{`), so there is
-nothing to be followed further. Where to cut is the writer's choice; who reads need not know it.
+nothing to be followed further. Where to cut is the writer's choice; who reads need not know it. Together they have 16 MiB at
+most, so that a forged record does not fill the memory of whoever checks it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ MARK: Final = b"\1"
 _HEAD: Final = struct.Struct(">BIIIII")
 _SHORTEST: Final = _HEAD.size + 1
 
+_TOGETHER: Final = 16 << 20
+"""Bytes of all events of a run."""
 _MOST: Final = 8
 """Ways to be like an earlier event of the group that are tried."""
 _ASKED: Final = b',"requestParameters":'
@@ -64,7 +67,9 @@ def read_run(record: bytes) -> Run | None:
         return None
     run = Run(*_HEAD.unpack_from(record))
     sound = run.head <= run.tail <= run.length and run.size and not (len(record) - _HEAD.size) % run.size
-    return run if sound else None
+    if not sound or count(record, run) * (run.head + run.size + run.length - run.tail) > _TOGETHER:
+        return None
+    return run
 
 
 def middles(record: bytes, run: Run) -> tuple[bytes, ...]:
@@ -84,10 +89,15 @@ def kept(records: Sequence[bytes], gap: int) -> list[Kept]:
         ValueError: one begins as only runs do.
     """
     found, ways, at = list[Kept](), list[_Way](), 0
-    alike, way, size, behind = list[bytes](), None, -1, b""
-    before = behind
+    alike, way, size, most = list[bytes](), None, -1, 0
+    before = behind = b""
     for record in records:
-        if len(record) == size and record.startswith(before) and record.endswith(behind):
+        if (
+            len(record) == size
+            and record.startswith(before)
+            and record.endswith(behind)
+            and len(alike) < most
+        ):
             alike.append(record)
             continue
         if way is not None:
@@ -99,6 +109,7 @@ def kept(records: Sequence[bytes], gap: int) -> list[Kept]:
             at, size = at + gap + len(record), -1
         else:
             alike, size, before, behind = [record], len(record), way.before, way.behind
+            most = _TOGETHER // size
     if way is not None:
         _close(found, way, alike, at, gap)
     return found
@@ -114,8 +125,8 @@ def _close(found: list[Kept], way: _Way, alike: list[bytes], at: int, gap: int) 
 
 
 def _fits(record: bytes, way: _Way) -> bool:
-    long_enough = len(record) > len(way.before) + len(way.behind)
-    return long_enough and record.startswith(way.before) and record.endswith(way.behind)
+    fits = len(way.before) + len(way.behind) < len(record) <= _TOGETHER
+    return fits and record.startswith(way.before) and record.endswith(way.behind)
 
 
 def _ways(event: bytes, at: int) -> list[_Way]:
