@@ -114,9 +114,9 @@ def _digest(pointer: bytes, value: bytes) -> bytes:
 def _whole_digest(event: bytes, leaf: Mapping[str, Any]) -> bytes:
     name, between = b',"requestID":"', b'","eventID":"'
     before, behind = event, b""
-    ids = [each.encode() for each in (leaf.get("requestID"), leaf.get("eventID")) if isinstance(each, str)]
-    if len(ids) == 2:  # noqa: PLR2004  the request's and its own
-        told = name + between.join(ids) + b'"'
+    request, own = leaf.get("requestID"), leaf.get("eventID")
+    if isinstance(request, str) and isinstance(own, str):
+        told = name + request.encode() + between + own.encode() + b'"'
         at = event.rfind(told)
         if at >= 0:
             before, behind = event[: at + len(name)], event[at + len(told) - 1 :]

@@ -12,14 +12,6 @@ from keystead.audit.sink import sink_of
 from keystead.keyring import Keyring
 from keystead.services.cloudtrail.delivery import Route, deliver, trails_of, turn
 from keystead.services.cloudtrail.tables import Selector, Trail
-from keystead.testing import RunningServer
-
-
-@pytest.fixture
-def server(tmp_path):
-    (tmp_path / "evidence").mkdir()
-    with RunningServer(trail_directory=str(tmp_path)) as running:
-        yield running
 
 
 @pytest.fixture

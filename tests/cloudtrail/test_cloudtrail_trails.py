@@ -21,13 +21,6 @@ NAMES = {
 
 
 @pytest.fixture
-def server(tmp_path):
-    (tmp_path / "evidence").mkdir()
-    with RunningServer(trail_directory=str(tmp_path)) as running:
-        yield running
-
-
-@pytest.fixture
 def trails(server):
     return server.client("cloudtrail")
 

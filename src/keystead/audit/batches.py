@@ -138,7 +138,9 @@ class Batching:
             count = min(SIZE - number, len(offsets))
             told = distance << 32 | length
             self._times += [time] * count
-            self._places += chain.from_iterable(zip(offsets, range(told, told + (count << 32), 1 << 32)))  # noqa: B905  the shorter
+            self._places += chain.from_iterable(
+                zip(offsets[:count], range(told, told + (count << 32), 1 << 32), strict=True)
+            )
             self._ids += shorts[:count]
             for piece in pieces:
                 if not piece.places:

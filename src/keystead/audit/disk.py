@@ -175,13 +175,13 @@ def _short() -> OSError:
     return OSError(errno.ENOSPC, "short write: is the disk full?")
 
 
-def _made(path: str) -> int:
+def _made(path: Path) -> int:
     """The descriptor of a new file, which replaces one of that name."""
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     try:
         return os.open(path, flags, _PRIVATE_FILE)
     except FileExistsError:
-        os.unlink(path)  # noqa: PTH108  a path as text, where a Path takes longer than the call
+        path.unlink()
         return os.open(path, flags, _PRIVATE_FILE)
 
 
@@ -189,7 +189,7 @@ class OsDisk:
     """A `Disk` of the operating system: files are readable by their owner only."""
 
     def create(self, path: Path, size: int) -> OsFile:
-        file = OsFile(_made(str(path)))
+        file = OsFile(_made(path))
         try:
             for offset in range(0, size, len(_ZEROS)):
                 part = _ZEROS[: size - offset]

@@ -30,11 +30,11 @@ from keystead.audit.terms import (
     texts_of,
 )
 from keystead.tlog import Alike, Stretch, events_of
+from keystead.tlog.alike import ID
 
 _ASKED, _ANSWERED, _READ_ONLY = b',"requestParameters":', b',"responseElements":', b',"readOnly":'
 _EVENT_ID, _SHARED, _CATEGORY = b',"eventID":"', b',"sharedEventID":', b',"eventCategory":'
-_ID: Final = len("00000000-0000-4000-8000-000000000000")
-_ID_BEGIN: Final = _ID + 1
+_ID_BEGIN: Final = ID + 1
 _ID_MEMBER: Final = _ID_BEGIN + len(_EVENT_ID)
 _MOST: Final = 8192
 """Pieces of a kind that are remembered."""
@@ -138,7 +138,7 @@ class Pieces:
                     number += 1
                 continue
             like, count = first[alike.like], len(alike.middles)
-            shorts = [short_id(middle[-_ID:]) for middle in alike.middles]
+            shorts = [short_id(middle[-ID:]) for middle in alike.middles]
             found.append((count, None if like is None else (*like[:2], shorts)))
             number += count
         return found

@@ -17,6 +17,8 @@ import struct
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from keystead.tlog.alike import REQUEST, TWO_IDS
+
 MARK: Final = b"\1"
 _HEAD: Final = struct.Struct(">BIIIII")
 _SHORTEST: Final = _HEAD.size + 1
@@ -26,10 +28,6 @@ _TOGETHER: Final = 16 << 20
 _MOST: Final = 8
 """Ways to be like an earlier event of the group that are tried."""
 _ASKED: Final = b',"requestParameters":'
-_REQUEST: Final = b',"requestID":"'
-_ID: Final = len("00000000-0000-4000-8000-000000000000")
-_IDS: Final = len(_REQUEST) + 2 * _ID + len('","eventID":"')
-"""Bytes of both ids of an event, with the names before them."""
 
 
 class Run(NamedTuple):
@@ -44,21 +42,12 @@ class Run(NamedTuple):
 
 
 class _Way(NamedTuple):
-    """A way to be like an event: where its record begins, what is before and behind the middle, and where that is."""
+    """A way to be like an event: where its record begins, its length, and what is before and behind the middle."""
 
     at: int
+    length: int
     before: bytes
     behind: bytes
-    head: int
-    tail: int
-    length: int
-
-
-class Kept(NamedTuple):
-    """A record as the journal keeps it: its bytes, and how many events it holds."""
-
-    record: bytes
-    events: int
 
 
 def read_run(record: bytes) -> Run | None:
@@ -82,13 +71,13 @@ def count(record: bytes, run: Run) -> int:
     return (len(record) - _HEAD.size) // run.size
 
 
-def kept(records: Sequence[bytes], gap: int) -> list[Kept]:
-    """The events of a group as the journal keeps them, with `gap` bytes before each record.
+def kept(records: Sequence[bytes], gap: int) -> list[bytes]:
+    """The records of a group as the journal keeps them, with `gap` bytes before each record.
 
     Raises:
         ValueError: one begins as only runs do.
     """
-    found, ways, at = list[Kept](), list[_Way](), 0
+    found, ways, at = list[bytes](), list[_Way](), 0
     alike, way, size, most = list[bytes](), None, -1, 0
     before = behind = b""
     for record in records:
@@ -101,27 +90,27 @@ def kept(records: Sequence[bytes], gap: int) -> list[Kept]:
             alike.append(record)
             continue
         if way is not None:
-            at = _close(found, way, alike, at, gap)
+            found.append(_run(way, alike, at))
+            at += gap + len(found[-1])
         way = next((each for each in ways if _fits(record, each)), None)
         if way is None:
             ways = [*_ways(record, at), *ways][:_MOST]
-            found.append(Kept(record, 1))
+            found.append(record)
             at, size = at + gap + len(record), -1
         else:
             alike, size, before, behind = [record], len(record), way.before, way.behind
             most = _TOGETHER // size
     if way is not None:
-        _close(found, way, alike, at, gap)
+        found.append(_run(way, alike, at))
     return found
 
 
-def _close(found: list[Kept], way: _Way, alike: list[bytes], at: int, gap: int) -> int:
-    """Where the next record begins; that of these events, which begins at `at`, is added to those found."""
-    start, end = way.head, len(alike[0]) - len(way.behind)
-    head = _HEAD.pack(MARK[0], at - way.at, way.head, way.tail, way.length, end - start)
-    record = head + b"".join([event[start:end] for event in alike])
-    found.append(Kept(record, len(alike)))
-    return at + gap + len(record)
+def _run(way: _Way, alike: list[bytes], at: int) -> bytes:
+    """The record of these events, which begins at `at`."""
+    head, behind = len(way.before), len(way.behind)
+    end = len(alike[0]) - behind
+    told = _HEAD.pack(MARK[0], at - way.at, head, way.length - behind, way.length, end - head)
+    return told + b"".join([event[head:end] for event in alike])
 
 
 def _fits(record: bytes, way: _Way) -> bool:
@@ -133,9 +122,9 @@ def _ways(event: bytes, at: int) -> list[_Way]:
     """How others may be like this event: in all but their ids, or in all but these and what was asked and answered."""
     if event.startswith(MARK):
         raise ValueError("a record of the journal begins as an event, a note or a change does")
-    ids, asked = event.rfind(_REQUEST), event.find(_ASKED)
-    tail = ids + _IDS
-    if not event.startswith(b"{") or not 0 < asked < ids or tail >= len(event):
+    named, asked = event.rfind(REQUEST), event.find(_ASKED)
+    ids = named + len(REQUEST)
+    behind = event[ids + TWO_IDS :]
+    if not event.startswith(b"{") or not 0 < asked < named or not behind:
         return []
-    heads = ids + len(_REQUEST), asked + len(_ASKED)
-    return [_Way(at, event[:head], event[tail:], head, tail, len(event)) for head in heads]
+    return [_Way(at, len(event), event[:head], behind) for head in (ids, asked + len(_ASKED))]

@@ -210,7 +210,7 @@ def encode_group(
 
     Each record holds 1 to `LONGEST_PAYLOAD` bytes, which the journal has checked.
     """
-    texts = [record for record, _ in kept(records, PREFIX.size)] if kind is Kind.EVENT else records
+    texts = kept(records, PREFIX.size) if kind is Kind.EVENT else records
     length = group_length(texts)
     marker = MARKER.pack(at.index, at.chain, length, anchor)
     chain, digest = sha256(at.chain + MARKER_WORD + marker).digest(), sha256

@@ -12,7 +12,8 @@ REQUEST: Final = b',"requestID":"'
 BETWEEN: Final = b'","eventID":"'
 """What is before and between both ids in an event."""
 
-_TWO_IDS: Final = 2 * ID + len(BETWEEN)
+TWO_IDS: Final = 2 * ID + len(BETWEEN)
+"""Bytes of both, with what is between."""
 
 
 class Alike(NamedTuple):
@@ -36,7 +37,7 @@ class Alike(NamedTuple):
         size = len(self.own)
         return (
             self.before.endswith(REQUEST)
-            and size == _TWO_IDS
+            and size == TWO_IDS
             and {middle[ID:-ID] for middle in (self.own, *self.middles)} == {BETWEEN}
         )
 

@@ -37,6 +37,7 @@ from cryptography.hazmat.primitives.ciphers.modes import ECB
 
 from keystead.crypto.derive import subkey
 from keystead.crypto.secret import SECRET_ACCESS, Opaque, Secret
+from keystead.tlog.alike import BETWEEN, REQUEST
 
 SALT_BYTES: Final = 16
 SEED_BYTES: Final = 16
@@ -52,7 +53,7 @@ _SALTS_2: Final = "keystead salts 2"
 Ids = tuple[str | None, str | None]
 """That of an event's request and its own, as a leaf shows them; None of one that it does not show."""
 
-IDS: Final = b',"requestID":"%b","eventID":"%b"'
+_IDS: Final = REQUEST + b"%b" + BETWEEN + b'%b"'
 """How they stand in an event."""
 
 
@@ -128,8 +129,8 @@ def whole_digest(before_ids: bytes, behind_ids: bytes) -> bytes:
 def parted(event: bytes, ids: Ids) -> tuple[bytes, bytes]:
     """What is before the ids, which stand side by side, and behind them; all of it before them if they do not stand so."""
     request, own = ids
-    told = b"" if request is None or own is None else IDS % (request.encode(), own.encode())
+    told = b"" if request is None or own is None else _IDS % (request.encode(), own.encode())
     at = event.rfind(told) if told else -1
     if at < 0:
         return event, b""
-    return event[: at + IDS.index(b"%")], event[at + len(told) - 1 :]
+    return event[: at + len(REQUEST)], event[at + len(told) - 1 :]

@@ -147,7 +147,8 @@ def cut(events: Sequence[bytes]) -> list[Cut | None]:
 def _mould(head: _Head, asked: _Asked, rest: _Rest, whole: bytes) -> Mould:
     region, error, name, kind, caller = head
     parameters, pairs, response = asked
-    pair, second, *others = (*pairs[:2], b"", b"")[:2] + tuple(pairs[2:])
+    pair, second = (*pairs, b"", b"")[:2]
+    others = pairs[2:]
     more = (others, response, rest.resources) if others or response or rest.resources else None
     told = name + rest.kind + kind
     return Mould(region, whole, caller, parameters, pair, second, error, told, rest.keys, rest.shared, more)
