@@ -45,9 +45,7 @@ if TYPE_CHECKING:
     from keystead.audit.witnessing import Witnesses  # with HTTP, which most deployments do not need
 
 MOST: Final = 8192
-"""Entries that one checkpoint adds at most: more than half a second brings, so that a run at full load takes one."""
-_MANY: Final = 1024
-"""Entries of which some may wait for the next checkpoint, so that none of the files that this one needs is soon of no use."""
+"""Records that one checkpoint adds at most: more than half a second brings, so that a run at full load takes one."""
 
 
 def leaf_of(frame: Frame, worker: str, salts: Salts, version: int = VERSION) -> bytes:
@@ -148,11 +146,8 @@ class Sequencer:
             added += count
         return added + count
 
-    def step(self, *, even: bool = False) -> int:
+    def step(self) -> int:
         """How many records one checkpoint added to the log: up to `MOST` of those that were durable when it began.
-
-        `even`: of many only so many that the last bundle is full; fewer than 256 are left. A partial bundle or tile is removed
-        when the next one has followed, and file systems make new files the slower, the more were removed lately.
 
         Raises:
             OperatorError: a journal or the log is damaged; it is named.
@@ -163,7 +158,7 @@ class Sequencer:
                 self._resume()
             else:
                 self._expect_in_place()
-            return self._add(even=even)
+            return self._add()
         except BaseException:
             self._head, self._cursors = None, {}  # the next run begins from what is on the disk
             raise
@@ -204,24 +199,18 @@ class Sequencer:
     def _sign(self, size: int, root: bytes) -> str:
         return sign_checkpoint(Checkpoint(self._origin, size, root), self._signer)
 
-    def _add(self, *, even: bool) -> int:
+    def _add(self) -> int:
         assert self._head is not None
         journals, cursors = dict(self._head.journals), dict(self._cursors)
         leaves: list[bytes] = []
         there = {entry.name for entry in (self._directory / "journal").iterdir()}
-        room = self._even_room(there, journals) if even else MOST
+        added = 0
         for worker in sorted(there | journals.keys()):
-            self._gather(worker, journals, cursors, leaves, room)
+            added += self._gather(worker, journals, cursors, leaves, MOST - added)
         if leaves:
             self._publish(leaves, journals)
         self._cursors = cursors
-        return len(leaves)
-
-    def _even_room(self, there: set[str], journals: dict[str, int]) -> int:
-        """How many entries fill the last bundle, if many wait; otherwise as many as there may be."""
-        waiting = sum(max(0, (self._acknowledged(name) or 0) - journals.get(name, 0)) for name in there)
-        room = min(waiting, MOST)
-        return room - (self._size + room) % WIDTH if waiting >= _MANY else MOST
+        return added
 
     def _gather(
         self,
@@ -230,26 +219,29 @@ class Sequencer:
         cursors: dict[str, Cursor],
         leaves: list[bytes],
         room: int,
-    ) -> None:
-        limit = self._acknowledged(worker)
+    ) -> int:
+        """How many records of the worker were added to `leaves`, `room` of them at most."""
+        limit, added = self._acknowledged(worker), 0
         for part in parts(self._directory, worker, cursors.get(worker), self._disk, limit or 0):
             following = journals.get(worker, 0)
             if part.gone is not None and part.gone < following:
                 raise LogError(f"journal {worker}: record {part.gone} was in the log and is gone")
             if part.records is not None:
                 start, end = _due(part.records, worker, following, limit)
-                end = min(end, start + room - len(leaves))
+                end = min(end, start + room - added)
                 if end > start:
                     leaves += leaves_of(part.records, worker, start, end, self._salts)
                     journals[worker] = part.records.first + end
+                    added += end - start
                 if end < len(part.records.texts):
-                    return  # this part is read again the next time
+                    return added  # this part is read again the next time
             cursors[worker] = part.cursor
             if self._hand is not None:
                 self._hand(worker, part)
         read = cursors[worker].index if worker in cursors else 0
         if read < journals.get(worker, 0):
             raise LogError(f"journal {worker}: record {read} was in the log and is gone")
+        return added
 
     def _publish(self, leaves: list[bytes], journals: dict[str, int]) -> None:
         growth = append(self._size, self._files.read, leaves)

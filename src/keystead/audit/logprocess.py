@@ -30,7 +30,6 @@ from keystead.audit.logfiles import LOG
 from keystead.audit.logmessages import Channel, Line, Nudge, Report, Stop, Work
 from keystead.errors import JournalError, OperatorError
 from keystead.hardening import harden
-from keystead.tlog.tile import WIDTH
 
 if TYPE_CHECKING:
     from keystead.audit.witnessing import Witnesses
@@ -102,14 +101,13 @@ class LogProcess:
             return
         if self._witnesses is not None:
             Thread(target=self._have_witnessed, name="witnessing", daemon=True).start()
-        waited_for = True
         while not self._stopping:
             began = time.monotonic()
-            added = self._sequence(even=not waited_for)
+            added = self._sequence()
             if added or not self._complete:
                 self._fill_index(began + _INTERVAL, busy=added > _BUSY)
-            waited_for = self._wait(began)
-        self._sequence(even=False)
+            self._wait(began)
+        self._sequence()
         self._index.close()
 
     def _take_turn(self) -> bool:
@@ -152,11 +150,11 @@ class LogProcess:
 
     # --------------------------------------------------------------------------- the log
 
-    def _sequence(self, *, even: bool) -> int:
-        """How many records were added; of many, `even`, the last few are left to the next run, which nobody waits for."""
+    def _sequence(self) -> int:
+        """How many records were added."""
         added, state = 0, "ok"
         try:
-            while (count := self._sequencer.step(even=even)) > MOST - WIDTH:
+            while (count := self._sequencer.step()) >= MOST:
                 added += count
                 self._tell(state=state)
             added += count

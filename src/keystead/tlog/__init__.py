@@ -10,6 +10,7 @@ from keystead.tlog.checkpoint import Checkpoint, Signer, VerifierKey, open_check
 from keystead.tlog.commitments import Salts
 from keystead.tlog.digests import StateDigests
 from keystead.tlog.entry import event_leaf, note_leaf
+from keystead.tlog.entry2 import together_leaf
 from keystead.tlog.grow import Growth, append, root_of
 from keystead.tlog.leaves import event_leaves
 from keystead.tlog.merkle import EMPTY_ROOT, leaf_hash
@@ -17,6 +18,7 @@ from keystead.tlog.opening import Opening, openings
 from keystead.tlog.proof import consistency, inclusion, verify_consistency, verify_inclusion
 from keystead.tlog.pruned import Pruned, Start, open_pruned, sign_pruned
 from keystead.tlog.tile import Tile, hash_reader, parse_path, tile_at, tiles_of
+from keystead.tlog.together import count_of, ids_of
 
 __all__ = [
     "EMPTY_ROOT",
@@ -34,10 +36,12 @@ __all__ = [
     "VerifierKey",
     "append",
     "consistency",
+    "count_of",
     "event_leaf",
     "event_leaves",
     "events_of",
     "hash_reader",
+    "ids_of",
     "inclusion",
     "leaf_hash",
     "note_leaf",
@@ -50,6 +54,7 @@ __all__ = [
     "sign_pruned",
     "tile_at",
     "tiles_of",
+    "together_leaf",
     "verify_consistency",
     "verify_inclusion",
 ]

@@ -1,4 +1,4 @@
-"""Entries of the log, one for each record of a journal: events, in the version that is told, and notes."""
+"""Entries of the log, of the records of journals: events, by themselves or several in a row, and notes."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from keystead.tlog.shapes import encode, members_of
 from keystead.tlog.tile import LONGEST_ENTRY
 
 VERSION: Final = entry2.VERSIONS[-1]
-"""That of the events' entries which are made today."""
-VERSIONS: Final = (entry1.VERSION, *entry2.VERSIONS)
+"""That of the entries which are made today of an event by itself."""
+VERSIONS: Final = (entry1.VERSION, *entry2.VERSIONS, entry2.TOGETHER)
 
 _NOTE: Final = 1
 """The version of entries of notes, which commit to nothing."""
@@ -30,7 +30,10 @@ def event_leaf(
     commit: Mapping[str, int] = MappingProxyType({}),
     version: int = VERSION,
 ) -> bytes:
-    """The leaf of an event, record number `index` of a worker's `journal`, in one of `VERSIONS`; of another, the newest."""
+    """The leaf of an event, record number `index` of a worker's `journal`, in one of the versions of an event by itself.
+
+    For another version it is the newest of these.
+    """
     if version == entry1.VERSION:
         return entry1.event_leaf(event, journal, index, salts, writes, commit)
     known = version if version in entry2.VERSIONS else VERSION

@@ -1,8 +1,8 @@
-"""Entries of versions 2 and 3: what of a journal's event the log publishes, and what it only commits to.
+"""Entries of versions 2 to 4: what of a journal's event the log publishes, and what it only commits to.
 
 A leaf is canonical JSON (members sorted by name, no spaces, UTF-8). By an allow-list it shows what names nobody: which
 operation, when, where, with what outcome, on which KMS keys (`shapes`). Everything else of the event is there as
-salted commitments (`commitments`), in which alone the versions differ, so its owner can later show one of them and prove that it was recorded then:
+salted commitments (`commitments`), in which alone versions 2 and 3 differ, so its owner can later show one of them and prove that it was recorded then:
 
 * `commitments`, one after the other: to the whole event, to the caller, to the parameters, to each pair of
   an encryption context;
@@ -11,6 +11,9 @@ salted commitments (`commitments`), in which alone the versions differ, so its o
 The caller is one value, `{"sourceIPAddress":…,"userAgent":…,"userIdentity":…}`, of the texts that the event has. All
 values are texts, byte for byte as the journal has them; a pair is `["name","value"]`. Each has a pointer, which for pairs
 holds their place in the order of names instead of the name.
+
+An entry of version 4 is of several events in a row that differ in their ids alone. It is that of version 3 of the first of them, but
+that the ids of all (`together`) are in the place of its own: what all have alike is committed to once.
 
 This module says what a leaf is; `leaves` makes the same of many events at once, several times as fast.
 """
@@ -26,7 +29,9 @@ from typing import Any, Final, NamedTuple
 
 from msgspec import UNSET
 
-from keystead.tlog.commitments import SEED_BYTES, Ids, Salts, commitment_2, commitment_3
+from keystead.errors import LogError
+from keystead.tlog.alike import BETWEEN
+from keystead.tlog.commitments import SEED_BYTES, Ids, Salts, commitment_2, commitment_3, parted
 from keystead.tlog.digests import Write
 from keystead.tlog.shapes import (
     CONTEXT,
@@ -42,8 +47,12 @@ from keystead.tlog.shapes import (
     shown,
 )
 from keystead.tlog.tile import LONGEST_ENTRY
+from keystead.tlog.together import MEMBER, MOST, ids_of, packed
 
 VERSIONS: Final = (2, 3)
+"""Of an event by itself."""
+TOGETHER: Final = 4
+"""Of events in a row."""
 
 WHOLE, CALLER, PARAMETERS, RESOURCES, RESPONSE, FIRST_PAIR = range(6)
 """Places: each has salts of its own. Pair number n has place `FIRST_PAIR + n`."""
@@ -53,8 +62,10 @@ POINTERS: Final = ("", "/caller", "/requestParameters", "/resources", "/response
 _OWN: Final = {RESOURCES: "resources", RESPONSE: "responseElements"}
 """Places whose commitments are members of the leaf."""
 
-_TOGETHER: Final = POINTERS[:RESOURCES]
-_PAIRS_FROM: Final = len(_TOGETHER)
+_PLACED: Final = POINTERS[:RESOURCES]
+_PAIRS_FROM: Final = len(_PLACED)
+_IDS: Final = ("requestID", "eventID")
+_NO_IDS: Final = (None, None)
 _DECIMAL: Final = re.compile(r"0|[1-9][0-9]{0,3}")
 
 DIGEST_BYTES: Final = 32
@@ -97,6 +108,28 @@ def event_leaf(
     if len(encoded := encode(leaf)) > LONGEST_ENTRY:
         leaf["writesDigest"] = sha256(encode(leaf.pop("writes"))).digest()
         encoded = encode(leaf)
+    return encoded
+
+
+def together_leaf(events: Sequence[bytes], journal: str, index: int, salts: Salts) -> bytes:
+    """The leaf of events in a row, records from number `index` on of a worker's `journal`.
+
+    Raises:
+        LogError: they differ in more than their ids, or cannot share an entry.
+    """
+    first, seen = events[0], seen_in(events[0])
+    shows = _shown(seen)
+    ids = [_own_ids(event) for event in events]
+    parts = {parted(event, own) for event, own in zip(events, ids, strict=True)}
+    values = values_of(first, seen)
+    if len(parts) != 1 or not parts.pop()[1] or len(values) > MOST_COMMITMENTS:
+        raise LogError("records that share an entry differ in more than their ids")
+    told = packed([BETWEEN.join((request.encode(), own.encode())) for request, own in ids if request and own])
+    leaf = {name: value for name, value in shows.items() if name not in _IDS}
+    leaf |= {"index": index, "journal": journal, "v": TOGETHER, MEMBER: told.decode()}
+    encoded = encode(leaf | _commitments(values, seed_of(first, seen, journal, index), salts, leaf))
+    if len(encoded) > LONGEST_ENTRY or not 1 < len(events) <= MOST:
+        raise LogError("so many records, or such long ones, share no entry")
     return encoded
 
 
@@ -163,15 +196,33 @@ def _commitments(
 
 
 def committed(leaf: Mapping[str, Any], salt: bytes, pointer: str, text: bytes) -> bytes:
-    """The commitment to a value that a leaf of these members holds, which say its version, too."""
+    """The commitment to a value that a leaf of these members holds, which say its version, too.
+
+    Raises:
+        LogError: the leaf has not the form of one.
+    """
     if leaf.get("v") == VERSIONS[0]:
         return commitment_2(salt, pointer, text)
-    return commitment_3(salt, pointer, text, ids_in(leaf))
+    return commitment_3(salt, pointer, text, _NO_IDS if pointer else ids_in(leaf, text))
 
 
-def ids_in(leaf: Mapping[str, Any]) -> Ids:
-    """The ids that the leaf shows."""
-    return leaf.get("requestID"), leaf.get("eventID")
+def ids_in(leaf: Mapping[str, Any], event: bytes) -> Ids:
+    """The ids that the leaf shows of the event: of one that is none of several, none.
+
+    Raises:
+        LogError: the leaf has not the form of one.
+    """
+    if leaf.get("v") != TOGETHER:
+        return leaf.get("requestID"), leaf.get("eventID")
+    own = _own_ids(event)
+    return own if own in ids_of(leaf) else _NO_IDS
+
+
+def _own_ids(event: bytes) -> Ids:
+    """Those of the event's request and its own, None where it has none of their shape."""
+    seen = seen_in(event)
+    request, own = (shown(name, getattr(seen, name)) for name in _IDS)
+    return (request, own) if isinstance(request, str) and isinstance(own, str) else _NO_IDS
 
 
 def base64(data: bytes) -> str:
@@ -185,5 +236,5 @@ def number_of(pointer: str, count: int) -> int | None:
         told = pointer[len(CONTEXT) :]
         number = _PAIRS_FROM + int(told) if _DECIMAL.fullmatch(told) else count
     else:
-        number = _TOGETHER.index(pointer) if pointer in _TOGETHER else count
+        number = _PLACED.index(pointer) if pointer in _PLACED else count
     return number if number < count else None

@@ -24,7 +24,6 @@ from keystead.tlog.entry2 import (
     POINTERS,
     RESOURCES,
     RESPONSE,
-    VERSIONS,
     caller_of,
     pointer_of,
 )
@@ -50,7 +49,7 @@ _PARAMETERS_HEAD: Final = before(POINTERS[PARAMETERS])
 _PAIR_HEADS: Final = tuple(before(pointer_of(FIRST_PAIR + number)) for number in range(_FEW_PAIRS))
 """What is hashed before the texts of values."""
 
-_END: Final = b'"v":%d}' % VERSIONS[-1]
+_VERSION: Final = b'"v":'
 
 
 class _Who(NamedTuple):
@@ -99,14 +98,15 @@ class Mould(NamedTuple):
     pair: bytes
     second: bytes
     error: bytes
-    told: bytes
+    name: bytes
+    kind: bytes
     keys: bytes
     shared: bytes
     more: tuple[list[bytes], bytes, bytes] | None
 
 
-Cut = tuple[Mould, bytes, bytes]
-"""What an event is made of: what it has alike with others, and the ids of its request and its own."""
+Cut = tuple[Mould, bytes]
+"""What an event is made of: what it has alike with others, and what stands from the id of its request to the end of its own."""
 
 
 def cut(events: Sequence[bytes]) -> list[Cut | None]:
@@ -140,7 +140,7 @@ def cut(events: Sequence[bytes]) -> list[Cut | None]:
             continue
         if mould is None:
             mould = _mould(head, asked, rest, whole_digest(event[: ids + _FIRST], behind))
-        found.append((mould, event[ids + _FIRST : ids + _BEHIND_FIRST], event[ids + _SECOND : ids + _REST]))
+        found.append((mould, event[ids + _FIRST : ids + _REST]))
     return found
 
 
@@ -150,8 +150,9 @@ def _mould(head: _Head, asked: _Asked, rest: _Rest, whole: bytes) -> Mould:
     pair, second = (*pairs, b"", b"")[:2]
     others = pairs[2:]
     more = (others, response, rest.resources) if others or response or rest.resources else None
-    told = name + rest.kind + kind
-    return Mould(region, whole, caller, parameters, pair, second, error, told, rest.keys, rest.shared, more)
+    return Mould(
+        region, whole, caller, parameters, pair, second, error, name + rest.kind, kind, rest.keys, rest.shared, more
+    )
 
 
 @lru_cache(maxsize=4096)
@@ -242,8 +243,8 @@ def _what(part: bytes) -> _What | None:
     )
     return _What(
         b"{" + region + b'"commitments":"',
-        b'",' + error + b'"eventID":"',
-        b'",' + name + source + b'"eventTime":"',
+        b'",' + error,
+        name + source + b'"eventTime":"',
         bytes(members.sourceIPAddress),
         bytes(members.userAgent),
     )
@@ -279,8 +280,8 @@ def _rest(part: bytes) -> _Rest | None:
     account = _piece("recipientAccountId", shown("recipientAccountId", members.recipientAccountId))
     return _Rest(
         b'",' + _piece("eventType", shown("eventType", members.eventType)),
-        _piece("keys", keys) + _piece("readOnly", members.readOnly) + account + b'"requestID":"',
-        _piece("sharedEventID", shown("sharedEventID", members.sharedEventID)) + _END,
+        _piece("keys", keys) + _piece("readOnly", members.readOnly) + account,
+        _piece("sharedEventID", shown("sharedEventID", members.sharedEventID)) + _VERSION,
         b"" if all_keys else _digest(RESOURCES, resources),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, Final
+from uuid import UUID
 
 import msgspec
 from msgspec import UNSET
@@ -13,6 +14,7 @@ from keystead.tlog.checkpoint import decode64
 from keystead.tlog.commitments import SALT_BYTES, Salts, commitment
 from keystead.tlog.entry import shown_of
 from keystead.tlog.shapes import PLAIN, members_of, seen_in
+from keystead.tlog.together import MEMBER, ids_of
 
 _OPEN: Final = (*PLAIN, "readOnly", "identityType", "keys")
 """Members that a leaf takes from its event as they are."""
@@ -36,12 +38,14 @@ class _Which(msgspec.Struct, frozen=True, gc=False):
     v: int
     journal: str
     index: int
+    events: str = ""
 
 
 def openings(event: bytes, leaf: bytes, index: int, salts: Salts) -> list[Opening]:
     """The whole event and each of its committed values with their salts: choose which of them to show.
 
-    `leaf` is the event's entry in the log, `index` the entry's number.
+    `leaf` is the event's entry in the log, `index` the entry's number. Of an entry of several events `event` may be any; their
+    salts are the same.
 
     Raises:
         LogError: the leaf is none.
@@ -71,7 +75,10 @@ def _openings_1(event: bytes, _which: _Which, salts: Salts) -> _Parts:
 
 def _openings_2(event: bytes, which: _Which, salts: Salts) -> _Parts:
     seen = seen_in(event)
-    seed = entry2.seed_of(event, seen, which.journal, which.index)
+    if which.v == entry2.TOGETHER:
+        seed = UUID(ids_of({MEMBER: which.events})[0][1]).bytes
+    else:
+        seed = entry2.seed_of(event, seen, which.journal, which.index)
     return [(salts.at(place, seed), pointer, text) for place, pointer, text in entry2.values_of(event, seen)]
 
 
@@ -119,6 +126,8 @@ def check_event(leaf: bytes, event: str) -> dict[str, Any]:
     data = event.encode()
     members = members_of(leaf)
     expected = shown_of(data, members.get("v", entry1.VERSION))
+    if members.get("v") == entry2.TOGETHER:
+        members |= dict(zip(("requestID", "eventID"), entry2.ids_in(members, data), strict=True))
     if any(_told(members, name) != _told(expected, name) for name in _OPEN):
         raise LogError("the entry shows something else than its event says")
     return members_of(data)
