@@ -19,7 +19,7 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from keystead.errors import LogError
-from keystead.tlog import Opening, leaf_hash, verify_inclusion
+from keystead.tlog import Opening, ids_of, leaf_hash, verify_inclusion
 from keystead.tlog.checkpoint import (
     LOG,
     WITNESS,
@@ -31,6 +31,7 @@ from keystead.tlog.checkpoint import (
     verify_signature,
 )
 from keystead.tlog.entry import VERSIONS
+from keystead.tlog.entry2 import TOGETHER
 from keystead.tlog.names import event_name
 from keystead.tlog.opening import check_event, check_opening
 
@@ -70,6 +71,9 @@ class Receipt(msgspec.Struct, frozen=True):
 
     `event` is the whole event that the entry commits to, None if it was not opened. `witnesses` are the names of those
     of the given witnesses that signed. `text` is what came, to be kept.
+
+    Of an entry that several events share, `entry` has besides what was logged the `requestID` and `eventID` of the one that is
+    meant: the opened one, or that of the given request.
     """
 
     text: str
@@ -122,10 +126,11 @@ def verify(
         verify_inclusion(leaf_hash(proof.leaf), proof.index, checkpoint.size, proof.proof, checkpoint.root)
     except LogError as error:
         raise ReceiptError(NOT_LOGGED, str(error)) from None
-    entry = _entry(proof.leaf)
+    entry, event = _entry(proof.leaf), _event(proof)
+    entry |= _own_ids(entry, event, request_id)
     _require(entry, "requestID", request_id)
     _require(entry, "eventName", None if operation is None else event_name(operation))
-    return Receipt(text, proof.index, entry, _event(proof), checkpoint.origin, checkpoint.size, tuple(signed))
+    return Receipt(text, proof.index, entry, event, checkpoint.origin, checkpoint.size, tuple(signed))
 
 
 def _needed(witnesses: Sequence[object], quorum: int | None) -> int:
@@ -185,7 +190,27 @@ def _entry(leaf: bytes) -> dict[str, Any]:
         raise ReceiptError(MALFORMED, "the entry is no JSON object") from None
     if entry.get("v") not in VERSIONS:
         raise ReceiptError(MALFORMED, "the entry is of a version that is not known here")
+    if entry["v"] == TOGETHER and not _tells_ids(entry):
+        raise ReceiptError(MALFORMED, "the entry does not tell the ids of several events")
     return entry
+
+
+def _tells_ids(entry: Mapping[str, Any]) -> bool:
+    try:
+        return len(ids_of(entry)) > 1 and entry.keys().isdisjoint({"requestID", "eventID"})
+    except LogError:
+        return False
+
+
+def _own_ids(
+    entry: Mapping[str, Any], event: Mapping[str, Any] | None, request_id: str | None
+) -> dict[str, str]:
+    """Of an entry of several events the ids of the one that is meant: the opened event, or that of the request."""
+    if entry["v"] != TOGETHER or (event is None and request_id is None):
+        return {}
+    opened = None if event is None else (event.get("requestID"), event.get("eventID"))
+    meant = [ids for ids in ids_of(entry) if opened in (None, ids) and request_id in (None, ids[0])]
+    return dict(zip(("requestID", "eventID"), meant[0], strict=True)) if meant else {}
 
 
 def _require(entry: Mapping[str, Any], name: str, expected: str | None) -> None:

@@ -16,6 +16,7 @@ from keystead_verify.pruned import Pruned, pruned_of
 from keystead_verify.receipts import check_receipt, load_receipt
 from keystead_verify.source import Source, open_source
 from keystead_verify.tiles import ENTRIES, entry_at, load, split_bundle, subtree_reader, versions
+from keystead_verify.together import each_of, shown, told_in
 from keystead_verify.trust import Trust, contradicts, head_of, older_of, open_head, open_known, with_keys_of
 from keystead_verify.walk import Visitor, Walk
 
@@ -108,11 +109,11 @@ def _refuse_pruned(source: Source, index: int, pruned: Pruned) -> None:
 
 def _find(source: Source, size: int, event_id: str) -> int | None:
     """The number of the entry with this event id, which is a guess until it is proved."""
-    wanted, there = f'"eventID":"{event_id}"'.encode(), versions(source)
+    told, there = told_in(event_id), versions(source)
     for start in range(0, size, WIDTH):
         data = load(source, ENTRIES, start // WIDTH, min(WIDTH, size - start), there) or b""
-        if wanted in data:
-            return next(start + inner for inner, entry in enumerate(split_bundle(data)) if wanted in entry)
+        if told(data):
+            return next(start + inner for inner, entry in enumerate(split_bundle(data)) if told(entry))
     return None
 
 
@@ -132,11 +133,7 @@ def prove_entry(
     if not includes(leaf(entry), index, head.size, proof, head.root):
         report.find(NOT_LOGGED, f"entry {index}", "no path leads from it to the signed root")
         return None
-    report.facts["entry"] = {
-        "number": index,
-        "content": parse_leaf(entry),
-        "proof": [part.hex() for part in proof],
-    }
+    report.facts["entry"] = {**shown(index, parse_leaf(entry)), "proof": [part.hex() for part in proof]}
     return entry
 
 
@@ -230,14 +227,15 @@ def _check_growth(known: Checkpoint, head: Checkpoint, proof: list[bytes] | None
 def verify_used(
     path: Path, key: str, start: str | None, end: str | None, trust: Trust, report: Report
 ) -> None:
-    """None; the report lists every entry that names the key, in evidence that was verified as a whole."""
+    """None; the report lists every event that names the key, in evidence that was verified as a whole."""
     since, until = check_time(start or "0000-01-01T00:00:00Z"), check_time(end or "9999-12-31T23:59:59Z")
     uses: list[dict[str, Any]] = []
 
     def visit(number: int, members: Mapping[str, Any]) -> None:
         if key in members.get("keys", ()) and since <= members.get("eventTime", "") <= until:
-            shown = {name: members[name] for name in SHOWN if name in members}
-            uses.append({"number": number, **shown})
+            for event in each_of(members):
+                told = {name: event[name] for name in SHOWN if name in event}
+                uses.append({"number": number, **told})
 
     with closing(open_source(path)) as source:
         if _walk(source, trust, report, visit) is None:

@@ -18,12 +18,13 @@ from keystead_verify.findings import (
     Malformed,
     Report,
 )
+from keystead_verify.together import check_together, count_of
 
 TOLERANCE: Final = 300
 """Seconds by which clocks of log and witness, or log and verifier, may differ."""
 
-_VERSIONS: Final = frozenset({1, 2, 3})
-_COMMITS: Final = {1: "event", 2: "commitments", 3: "commitments"}
+_VERSIONS: Final = frozenset({1, 2, 3, 4})
+_COMMITS: Final = {1: "event", 2: "commitments", 3: "commitments", 4: "commitments"}
 """Version: the member that commits to the whole event."""
 
 _MOST_GAPS: Final = 10_000
@@ -67,6 +68,7 @@ def parse_leaf(entry: bytes) -> dict[str, Any]:
         raise Malformed("it does not tell its journal and its number there")
     if not isinstance(leaf.get("note"), dict):
         _check_event(leaf)
+    check_together(leaf)
     if _canonical(leaf) != text:
         raise Malformed("its JSON is not canonical")
     return leaf
@@ -121,13 +123,12 @@ class Order:
     def see(self, number: int, leaf: dict[str, Any]) -> None:
         """None; entry `number` of the log has this content."""
         journal, index = leaf["journal"], leaf["index"]
-        expected = self._next.get(journal, 0)
-        if index == expected:
-            self._next[journal] = index + 1
-        elif index > expected:
+        behind, expected = index + count_of(leaf), self._next.get(journal, 0)
+        if index > expected:
             self._skip(journal, expected, index, number)
-        else:
-            self._return(journal, index, number)
+        elif index < expected:
+            self._return(journal, range(index, min(behind, expected)), number)
+        self._next[journal] = max(behind, expected)
         time = leaf.get("eventTime")
         if time is not None:
             self._date(number, time)
@@ -135,20 +136,22 @@ class Order:
             self.moved += advanced(leaf["note"])
 
     def _skip(self, journal: str, expected: int, index: int, number: int) -> None:
-        self._next[journal] = index + 1
         if index - expected > _MOST_GAPS or len(self._gaps) > _MOST_GAPS:
             self._far += index - expected
             self._tell_missing(journal, expected, index - 1, number)
             return
         self._gaps.update({(journal, missing): number for missing in range(expected, index)})
 
-    def _return(self, journal: str, index: int, number: int) -> None:
-        if self._gaps.pop((journal, index), None) is not None:
-            detail = f"record {index} of journal {journal} comes after later ones"
-            self._report.find(REORDERED, f"entry {number}", detail)
-        else:
-            detail = f"record {index} of journal {journal} was there before"
-            self._report.find(DUPLICATED, f"entry {number}", detail)
+    def _return(self, journal: str, records: range, number: int) -> None:
+        """None; the entry has these records, and others that are later were there already."""
+        missed = [index for index in records if self._gaps.pop((journal, index), None) is not None]
+        again = [index for index in records if index not in missed]
+        for kind, found, what in (
+            (REORDERED, missed, "behind later ones"),
+            (DUPLICATED, again, "there before"),
+        ):
+            if found:
+                self._report.find(kind, f"entry {number}", f"{_which(found)} of journal {journal} {what}")
 
     def _date(self, number: int, time: Any) -> None:
         if type(time) is not str or not _TIME.fullmatch(time):
@@ -197,5 +200,13 @@ class Order:
         return self._far + len(self._gaps)
 
     def _tell_missing(self, journal: str, first: int, last: int, number: int) -> None:
-        which = f"record {first}" if first == last else f"records {first} to {last}"
-        self._report.find(DELETED, f"before entry {number}", f"{which} of journal {journal} missing")
+        detail = f"{_which(range(first, last + 1))} of journal {journal} missing"
+        self._report.find(DELETED, f"before entry {number}", detail)
+
+
+def _which(indices: Sequence[int]) -> str:
+    """The records, one at least, in their order."""
+    first, last = indices[0], indices[-1]
+    if last - first + 1 != len(indices):
+        return f"records {', '.join(map(str, indices))}"
+    return f"record {first}" if first == last else f"records {first} to {last}"

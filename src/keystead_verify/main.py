@@ -80,7 +80,10 @@ def _parser() -> argparse.ArgumentParser:
     grown = add("consistency", _consistency, "Prove that a log only grew since a checkpoint.", "old", "new")
     grown.add_argument("--proof", type=Path, help="lines of Base64, where NEW is a checkpoint only")
     used = add(
-        "used", _used, "List the entries that name a KMS key, or prove that there are none.", "evidence"
+        "used",
+        _used,
+        "List the events whose entries name a KMS key, or prove that there are none.",
+        "evidence",
     )
     used.add_argument("key", help="the key's ARN")
     used.add_argument("--from", dest="start", help="YYYY-MM-DDTHH:MM:SSZ")

@@ -10,6 +10,8 @@ from typing import Any, Final
 
 from keystead_verify.findings import FALSE_OPENING, Malformed, Report
 from keystead_verify.notes import base64
+from keystead_verify.together import VERSION as TOGETHER
+from keystead_verify.together import each_of
 
 _DIGEST_BYTES: Final = 32
 _SALT_BYTES: Final = 16
@@ -75,6 +77,12 @@ def check_opening(opening: Mapping[str, Any], leaf: Mapping[str, Any], report: R
     """
     where, pointer, value = f"entry {opening['index']}", opening["pointer"], opening["value"]
     hold, commit = _VERSIONS[leaf["v"]]
+    if not pointer and leaf["v"] == TOGETHER:
+        alone = _alone(leaf, _members(value))
+        if alone is None:
+            report.find(FALSE_OPENING, where, "the whole event is none of those that share the entry")
+            return
+        leaf = alone
     try:
         expected = commit(base64(opening["salt"]), pointer.encode(), value.encode(), leaf)
     except UnicodeEncodeError:
@@ -155,7 +163,12 @@ def _decoded(held: Any) -> bytes | None:
     return base64(held) if isinstance(held, str) else None
 
 
-_VERSIONS: Final = {1: (_held_1, _commitment_1), 2: (_held_2, _commitment_2), 3: (_held_2, _commitment_3)}
+_VERSIONS: Final = {
+    1: (_held_1, _commitment_1),
+    2: (_held_2, _commitment_2),
+    3: (_held_2, _commitment_3),
+    TOGETHER: (_held_2, _commitment_3),
+}
 """Version of an entry: what it holds at a pointer, and how that is made."""
 
 
@@ -168,6 +181,12 @@ def _members(event: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         members = None
     return members if isinstance(members, dict) else {}
+
+
+def _alone(leaf: Mapping[str, Any], event: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The entry of several events as of that one which tells the same ids; None if none of them does."""
+    told = event.get("requestID"), event.get("eventID")
+    return next((each for each in each_of(leaf) if (each["requestID"], each["eventID"]) == told), None)
 
 
 def _contradictions(event: Mapping[str, Any], leaf: Mapping[str, Any]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from keystead_verify.findings import BAD_SIGNATURE, FORKED, MALFORMED, ROLLED_BA
 from keystead_verify.hashing import WIDTH
 from keystead_verify.notes import BadSignature, Checkpoint, open_text
 from keystead_verify.source import PRUNED, Source, read
+from keystead_verify.together import MOST
 from keystead_verify.trust import Trust
 
 _KIND: Final = "keystead pruned 1"
@@ -61,8 +62,8 @@ def _parse(text: str, head: Checkpoint, report: Report) -> Pruned:
     except (ValueError, RecursionError):
         raise Malformed("what it tells is not JSON") from None
     pruned = _members(told)
-    if sum(pruned.following.values()) != pruned.entries:
-        raise Malformed("the records that it tells of are not as many as the entries")
+    if not pruned.entries <= sum(pruned.following.values()) <= MOST * pruned.entries:
+        raise Malformed("so many records as it tells of are not in so many entries")
     if pruned.entries > head.size:
         detail = f"{pruned.entries} entries were pruned, and the log shows {head.size} now"
         report.find(ROLLED_BACK, PRUNED, detail)

@@ -11,6 +11,7 @@ from keystead_verify.hashing import includes, leaf
 from keystead_verify.leaves import parse_leaf
 from keystead_verify.notes import Checkpoint, base64
 from keystead_verify.openings import check_form, check_opening
+from keystead_verify.together import shown as shown_entry
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def check_receipt(receipt: Receipt, head: Checkpoint, report: Report) -> bool:
         report.find(NOT_LOGGED, f"entry {receipt.index}", detail)
         return False
     content = parse_leaf(receipt.leaf)
-    report.facts["entry"] = {"number": receipt.index, "content": content}
+    report.facts["entry"] = shown_entry(receipt.index, content)
     before = len(report.findings)
     for opening in receipt.openings:
         check_opening(opening, content, report)

@@ -1,6 +1,7 @@
 """Evidence of a server that ran, as a bundle in a directory, and what somebody could do to it."""
 
 import json
+import re
 import shutil
 import tarfile
 
@@ -186,6 +187,45 @@ class Bundle:
         """The names of tiles and bundles."""
         found = [str(file.relative_to(self.path)) for file in self.path.rglob("*") if file.is_file()]
         return sorted(name for name in found if name.startswith("log/tile/") and parse_path(name[4:]))
+
+
+KEY = "arn:aws:kms:us-east-1:000000000000:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+ENCRYPT = json.dumps(
+    {
+        "eventVersion": "1.11",
+        "userIdentity": {
+            "type": "IAMUser",
+            "arn": "arn:aws:iam::000000000000:user/alice",
+            "userName": "alice",
+        },
+        "eventTime": "2026-01-02T03:04:05Z",
+        "eventSource": "kms.amazonaws.com",
+        "eventName": "Encrypt",
+        "awsRegion": "us-east-1",
+        "sourceIPAddress": "192.0.2.17",
+        "userAgent": "Boto3/1.44",
+        "requestParameters": {"keyId": "alias/payroll", "encryptionContext": {"patient": "Jane Roe"}},
+        "responseElements": None,
+        "requestID": "f4bd9eee-ce17-4fd5-a9b1-0fb1d4e4e2a1",
+        "eventID": "0e8c2b2c-7b7e-4a8a-9c1d-3d1d1a6f2b10",
+        "readOnly": True,
+        "resources": [{"accountId": "000000000000", "type": "AWS::KMS::Key", "ARN": KEY}],
+        "eventType": "AwsApiCall",
+        "managementEvent": True,
+        "recipientAccountId": "000000000000",
+        "eventCategory": "Management",
+    },
+    separators=(",", ":"),
+).encode()
+"""An event as a server writes it."""
+
+
+def alike(event, count, first=0):
+    """So many events that are as this one but for the ids of their requests and their own, which begin with their numbers."""
+    return [
+        re.sub(rb'("(?:requestID|eventID)":")[0-9a-f]{8}', rb"\g<1>%08x" % number, event)
+        for number in range(first, first + count)
+    ]
 
 
 def edited(entry, **changes):
