@@ -3,6 +3,7 @@
 import json
 from base64 import b64decode, b64encode
 from hashlib import sha256
+from itertools import groupby
 from pathlib import Path
 
 import msgspec
@@ -14,7 +15,16 @@ from hypothesis import strategies as st
 from keystead.crypto import Secret
 from keystead.crypto.derive import subkey
 from keystead.errors import LogError
-from keystead.tlog import Alike, Salts, StateDigests, event_leaf, event_leaves, openings
+from keystead.tlog import (
+    Alike,
+    Salts,
+    StateDigests,
+    count_of,
+    event_leaf,
+    event_leaves,
+    openings,
+    together_leaf,
+)
 from keystead.tlog.commitments import commitment_2, commitment_3
 from keystead.tlog.opening import Opening, check_event, check_opening
 from keystead_verify import openings as theirs
@@ -282,13 +292,25 @@ events = st.builds(
 )
 
 
+def remade(leaves, raw, first):
+    """Whether the leaves are those of the events, each of as many as it says."""
+    for encoded in leaves:
+        count = count_of(json.loads(encoded))
+        some, raw = raw[:count], raw[count:]
+        one = (
+            event_leaf(some[0], "w0", first, SALTS) if count == 1 else together_leaf(some, "w0", first, SALTS)
+        )
+        if encoded != one:
+            return False
+        first += count
+    return not raw
+
+
 @given(st.lists(events, min_size=1, max_size=6), st.integers(0, 2**40))
 @settings(max_examples=150)
 def test_many_at_once_are_what_each_is_alone(made, first):
     raw = [text(event) for event in made]
-    assert event_leaves([raw], "w0", first, SALTS) == [
-        event_leaf(event, "w0", index, SALTS) for index, event in enumerate(raw, first)
-    ]
+    assert remade(event_leaves([raw], "w0", first, SALTS), raw, first)
 
 
 parts_of_events = st.tuples(
@@ -314,9 +336,12 @@ def test_what_an_event_has_alike_with_the_one_before_it_is_told_of_it_alone(rows
         )
         for n, (user, time, asked, request, resources) in enumerate(rows)
     ]
-    assert event_leaves([raw], "w0", 7, SALTS) == [
-        event_leaf(event, "w0", index, SALTS) for index, event in enumerate(raw, 7)
-    ]
+    leaves = event_leaves([raw], "w0", 7, SALTS)
+    assert remade(leaves, raw, 7)
+    if all(
+        row[1] != "yesterday" and row[3] != "none" for row in rows
+    ):  # else some are looked at by themselves
+        assert len(leaves) == sum(1 for _ in groupby(rows))
 
 
 def numbered(user, asked, number):
@@ -348,9 +373,9 @@ def test_events_that_are_told_by_what_differs_have_the_same_leaves(rows, cut, lo
         stretches.append(
             Alike(0 if there else -1, before, own, behind, [event[head:-tail]]) if alike else [event]
         )
-    assert event_leaves(stretches, "w0", 7, SALTS) == [
-        event_leaf(event, "w0", index, SALTS) for index, event in enumerate(raw, 7)
-    ]
+    leaves = event_leaves(stretches, "w0", 7, SALTS)
+    assert remade(leaves, raw, 7)
+    assert leaves == event_leaves([raw], "w0", 7, SALTS)
 
 
 @pytest.mark.parametrize("version", [2, 3])

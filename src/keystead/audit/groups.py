@@ -250,6 +250,7 @@ def _take_run(text: bytes, begin: int, base: int, events: dict[int, int], found:
         return False
     start, alike = len(found.texts), middles(text, run)
     found.texts.extend(alike)
-    found.offsets.extend(base + begin + (number << WITHIN) for number in range(1, len(alike) + 1))
+    first = base + begin + (1 << WITHIN)
+    found.offsets.extend(range(first, first + (len(alike) << WITHIN), 1 << WITHIN))
     found.runs.append(Row(start, start + len(alike), like, run, len(text)))
     return True

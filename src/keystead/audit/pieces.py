@@ -27,6 +27,7 @@ from keystead.audit.terms import (
     read_event,
     seconds_of,
     short_id,
+    short_ids,
     texts_of,
 )
 from keystead.tlog import Alike, Stretch, events_of
@@ -138,7 +139,7 @@ class Pieces:
                     number += 1
                 continue
             like, count = first[alike.like], len(alike.middles)
-            shorts = [short_id(middle[-ID:]) for middle in alike.middles]
+            shorts = short_ids([middle[-ID:] for middle in alike.middles])
             found.append((count, None if like is None else (*like[:2], shorts)))
             number += count
         return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache
 from hashlib import sha256
@@ -189,3 +189,8 @@ def pair_term(text: str) -> int:
 def short_id(event_id: bytes) -> int:
     """Thirty-two bits of an event's id: few enough to keep, enough to leave a query one candidate or two."""
     return crc32(event_id)
+
+
+def short_ids(event_ids: Iterable[bytes]) -> list[int]:
+    """Those of many."""
+    return list(map(crc32, event_ids))

@@ -8,7 +8,7 @@ these are cut is left to `entry2`, which says what a leaf is.
 from __future__ import annotations
 
 from binascii import b2a_base64, unhexlify
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from itertools import groupby, repeat
 from struct import unpack
@@ -27,7 +27,7 @@ from keystead.tlog.entry2 import (
     WHOLE,
     event_leaf,
 )
-from keystead.tlog.moulds import Cut, Mould, cut
+from keystead.tlog.moulds import Cut, Cutting, Mould
 from keystead.tlog.together import MEMBER, MOST, packed
 
 _DIGITS: Final = bytes.maketrans(b"0123456789abcdef", b"0" * 16)
@@ -43,16 +43,17 @@ _TOGETHER: Final = b"%d}" % TOGETHER
 
 
 def _mould_of(one: Cut | None) -> Mould | None:
-    return None if one is None else one[0]
+    return one[0] if one else None
 
 
 def event_leaves(stretches: Sequence[Stretch], journal: str, first: int, salts: Salts) -> list[bytes]:
     """The leaves of events that are the records from number `first` on of a worker's `journal`: of one event, or of several."""
-    found = list[Cut | None]()
+    found, cut = list[Cut | None](), Cutting().cut
     for stretch in stretches:
-        found += _cut_alike(stretch, found) if isinstance(stretch, Alike) else cut(stretch)
-    if None not in found and _have_ids(found):
-        return _made(_rows(found, first), journal, salts)
+        found += _cut_alike(stretch, found, cut) if isinstance(stretch, Alike) else cut(stretch)
+    cuts = [one for one in found if one is not None]
+    if len(cuts) == len(found) and _have_ids(cuts):
+        return _made(_rows(cuts, first), journal, salts)
     return _made_apart(stretches, found, journal, first, salts)
 
 
@@ -63,7 +64,7 @@ def _made_apart(
     events = [event for each in stretches for event in events_of(each)]
     sound = [one if one is not None and _have_ids([one]) else None for one in found]
     rows = _rows(sound, first)
-    made = dict(zip([row.index for row in rows], _made(rows, journal, salts), strict=True))
+    made = dict(zip([row.first for row in rows], _made(rows, journal, salts), strict=True))
     made |= {
         number: event_leaf(event, journal, number, salts)
         for number, (event, one) in enumerate(zip(events, sound, strict=True), first)
@@ -72,7 +73,9 @@ def _made_apart(
     return [leaf for _, leaf in sorted(made.items())]
 
 
-def _cut_alike(alike: Alike, earlier: Sequence[Cut | None]) -> Sequence[Cut | None]:
+def _cut_alike(
+    alike: Alike, earlier: Sequence[Cut | None], cut: Callable[[Sequence[bytes]], list[Cut | None]]
+) -> Sequence[Cut | None]:
     """As `cut`; of what the earlier events are made is known."""
     like = earlier[alike.like] if 0 <= alike.like < len(earlier) else None
     if like is None or alike.own != like[1] or not alike.differ_in_ids():
@@ -86,9 +89,9 @@ def _have_ids(cuts: Sequence[Cut]) -> bool:
 
 
 class _Row(NamedTuple):
-    """Events in a row that share a leaf, the first of which is record number `index`."""
+    """Events in a row that share a leaf, the first of which is record number `first`."""
 
-    index: int
+    first: int
     mould: Mould
     middles: Sequence[bytes]
 
@@ -99,9 +102,7 @@ def _rows(cuts: Sequence[Cut | None], first: int) -> list[_Row]:
     for mould, group in groupby(cuts, _mould_of):
         middles = [one[1] if one is not None else b"" for one in group]
         if mould is not None:
-            rows += [
-                _Row(index + at, mould, middles[at : at + MOST]) for at in range(0, len(middles), MOST)
-            ]
+            rows += [_Row(index + at, mould, middles[at : at + MOST]) for at in range(0, len(middles), MOST)]
         index += len(middles)
     return rows
 
@@ -114,7 +115,7 @@ def _made(rows: Sequence[_Row], journal: str, salts: Salts) -> list[bytes]:
     ]
     named = b',"journal":"%b",' % journal.encode()
     leaves, sha, join, base64 = list[bytes](), sha256, b"".join, b2a_base64
-    for (index, mould, middles), salt, salt_1, salt_2, salt_3, salt_4 in zip(rows, *dealt, strict=True):
+    for (first, mould, middles), salt, salt_1, salt_2, salt_3, salt_4 in zip(rows, *dealt, strict=True):
         region, whole, caller, parameters, pair, second, error, name, kind, keys, shared, more = mould
         commitments = (
             sha(salt + whole).digest() + sha(salt_1 + caller).digest() + sha(salt_2 + parameters).digest()
@@ -128,15 +129,15 @@ def _made(rows: Sequence[_Row], journal: str, salts: Salts) -> list[bytes]:
             own = middles[0][-ID:]
             commitments += _more_pairs(more[0], own, salts)
             others = _others(more[1], more[2], own, salts)
-        text, number = base64(commitments, newline=False), b"%d" % index
+        text, number = base64(commitments, newline=False), b"%d" % first
         if len(middles) == 1:
             request, own = middles[0][:ID], middles[0][-ID:]
-            leaf = (region, text, error, _OWN, own, _NEXT, name, kind, number, named)
-            leaf += (keys, _ASKED, request, _NEXT, others, shared, _ALONE)
+            told = join((error, _OWN, own, _NEXT, name))
+            behind = join((_ASKED, request, _NEXT, others, shared, _ALONE))
         else:
-            leaf = (region, text, error, name, _EVENTS, packed(middles), _NEXT, kind, number, named)
-            leaf += (keys, others, shared, _TOGETHER)
-        leaves.append(join(leaf))
+            told = join((error, name, _EVENTS, packed(middles), _NEXT))
+            behind = join((others, shared, _TOGETHER))
+        leaves.append(join((region, text, told, kind, number, named, keys, behind)))
     return leaves
 
 

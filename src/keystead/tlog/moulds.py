@@ -105,43 +105,52 @@ class Mould(NamedTuple):
     more: tuple[list[bytes], bytes, bytes] | None
 
 
+_Known = tuple[bytes, bytes, bytes, _Head | None, _Rest | None, _Asked | None, Mould | None]
+"""The beginning, the end and the parameters of an event, and what they are made into."""
+
 Cut = tuple[Mould, bytes]
 """What an event is made of: what it has alike with others, and what stands from the id of its request to the end of its own."""
 
 
-def cut(events: Sequence[bytes]) -> list[Cut | None]:
-    """Of what each event is made; None of one that has not the form in which it is cut.
+class Cutting:
+    """Cuts events in a row, of which it is given some at a time: what they have alike is not looked up again."""
 
-    What an event has alike with the one before it is not looked up again: it begins, or ends, with the same bytes. What it has
-    alike with an earlier one is found by these bytes: events of several operations take turns.
-    """
-    begin = behind = written = _NEVER
-    head, rest, asked, mould = None, None, None, None
-    found = list[Cut | None]()
-    for event in events:
-        if not event.startswith(begin):
-            asks = event.find(_ASKED)
-            begin = event[: asks + _LONG] if asks > 0 else _NEVER
-            head, mould = _head(begin), None
-        start = len(begin) - _LONG
-        if not event.endswith(behind):
-            ids = event.find(REQUEST, start)
-            behind = event[ids + _REST :] or _NEVER
-            rest, mould = _rest(behind), None
-        ids = len(event) - len(behind) - _REST
-        if head is None or rest is None or not start < ids or not event.startswith(REQUEST, ids):
-            found.append(None)
-            continue
-        middle = event[start:ids]
-        if middle != written:
-            written, asked, mould = middle, _asked(middle), None
-        if asked is None or event[ids + _BEHIND_FIRST : ids + _SECOND] != BETWEEN:
-            found.append(None)
-            continue
-        if mould is None:
-            mould = _mould(head, asked, rest, whole_digest(event[: ids + _FIRST], behind))
-        found.append((mould, event[ids + _FIRST : ids + _REST]))
-    return found
+    def __init__(self) -> None:
+        self._known: _Known = _NEVER, _NEVER, _NEVER, None, None, None, None
+
+    def cut(self, events: Sequence[bytes]) -> list[Cut | None]:
+        """Of what each event is made; None of one that has not the form in which it is cut.
+
+        What an event has alike with the one before it is found by its bytes: it begins, or ends, with the same. What it has
+        alike with an earlier one is looked up by these: events of several operations take turns.
+        """
+        begin, behind, written, head, rest, asked, mould = self._known
+        found = list[Cut | None]()
+        for event in events:
+            if not event.startswith(begin):
+                asks = event.find(_ASKED)
+                begin = event[: asks + _LONG] if asks > 0 else _NEVER
+                head, mould = _head(begin), None
+            start = len(begin) - _LONG
+            if not event.endswith(behind):
+                ids = event.find(REQUEST, start)
+                behind = event[ids + _REST :] or _NEVER
+                rest, mould = _rest(behind), None
+            ids = len(event) - len(behind) - _REST
+            if head is None or rest is None or not start < ids or not event.startswith(REQUEST, ids):
+                found.append(None)
+                continue
+            middle = event[start:ids]
+            if middle != written:
+                written, asked, mould = middle, _asked(middle), None
+            if asked is None or event[ids + _BEHIND_FIRST : ids + _SECOND] != BETWEEN:
+                found.append(None)
+                continue
+            if mould is None:
+                mould = _mould(head, asked, rest, whole_digest(event[: ids + _FIRST], behind))
+            found.append((mould, event[ids + _FIRST : ids + _REST]))
+        self._known = begin, behind, written, head, rest, asked, mould
+        return found
 
 
 def _mould(head: _Head, asked: _Asked, rest: _Rest, whole: bytes) -> Mould:
@@ -151,7 +160,18 @@ def _mould(head: _Head, asked: _Asked, rest: _Rest, whole: bytes) -> Mould:
     others = pairs[2:]
     more = (others, response, rest.resources) if others or response or rest.resources else None
     return Mould(
-        region, whole, caller, parameters, pair, second, error, name + rest.kind, kind, rest.keys, rest.shared, more
+        region,
+        whole,
+        caller,
+        parameters,
+        pair,
+        second,
+        error,
+        name + rest.kind,
+        kind,
+        rest.keys,
+        rest.shared,
+        more,
     )
 
 
