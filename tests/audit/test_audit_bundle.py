@@ -4,13 +4,14 @@ import io
 import json
 import tarfile
 import threading
+from itertools import count, takewhile
 
 import bundles
 import msgspec
 import pytest
 from bundles import Bundle
 
-from keystead.audit.bundle import chosen, event_of, pack
+from keystead.audit.bundle import chosen, events_of, pack
 from keystead.audit.custody import known_log_keys
 from keystead.audit.logfiles import Head, LogFiles
 from keystead.audit.logkeys import LogKeys
@@ -46,8 +47,8 @@ def test_bundles_of_a_server_that_goes_on_are_whole(tmp_path):
         done = threading.Event()
 
         def crowd():
-            while not done.is_set():
-                kms.generate_random(NumberOfBytes=1)
+            for number in takewhile(lambda _: not done.is_set(), count()):
+                kms.generate_random(NumberOfBytes=1 + number % 2)  # no two in a row share an entry
 
         calls = threading.Thread(target=crowd)
         calls.start()
@@ -78,10 +79,10 @@ def test_what_is_asked_for_is_opened_and_no_more(recorded):
     log = Published.newest(LogFiles(data))
     number = log.size - 1
     entry = log.entry(number)
-    event = event_of(data, entry)
+    events = events_of(data, entry)
 
     def pointers(*wanted):
-        return [opening.pointer for opening in chosen(event, entry, number, keys.salts, wanted)]
+        return [opening.pointer for opening in chosen(events, entry, number, keys.salts, wanted)]
 
     pairs = [f"/requestParameters/encryptionContext/{n}" for n in range(2)]
     assert pointers() == []
@@ -91,7 +92,7 @@ def test_what_is_asked_for_is_opened_and_no_more(recorded):
     assert pointers("/caller", pairs[1]) == ["/caller", pairs[1]]
     assert pointers("/call") == []
     assert pointers("all") == [*pointers("event"), "/caller", *pointers("/requestParameters")]
-    shown = packed(log, keys, chosen(event, entry, number, keys.salts, [pairs[0]]))
+    shown = packed(log, keys, chosen(events, entry, number, keys.salts, [pairs[0]]))
     with tarfile.open(fileobj=io.BytesIO(shown)) as tar:
         content = b"".join(tar.extractfile(member).read() for member in tar)
     assert b"Jane Roe" in content
@@ -103,9 +104,9 @@ def test_a_note_has_nothing_to_open_and_a_record_may_be_gone(recorded, tmp_path)
     data, _ = recorded
     log = Published.newest(LogFiles(data))
     with pytest.raises(LogError, match="record 0 of journal w0 is a note"):
-        event_of(data, log.entry(0))
+        events_of(data, log.entry(0))
     with pytest.raises(LogError, match="does not have record 1 any more"):
-        event_of(tmp_path, log.entry(1))
+        events_of(tmp_path, log.entry(1))
 
 
 def test_of_a_pruned_log_the_note_goes_along(tmp_path):

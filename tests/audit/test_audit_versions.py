@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from keystead.audit.bundle import chosen, event_of
+from keystead.audit.bundle import chosen, events_of
 from keystead.audit.disk import OsDisk
 from keystead.audit.journal import Journal
 from keystead.audit.log import Sequencer
@@ -22,7 +22,8 @@ from keystead_verify.main import run
 
 KEYS = LogKeys("11111111-1111-4111-8111-111111111111", bytes(32), b"s" * 32)
 VKEY = KEYS.signer(KEYS.origin(None)).key.text
-NEWEST = 3
+NEWEST = [4, 3]
+"""Of three events that are alike, and of one by itself."""
 KEPT = "log_of_version_{}.tar.gz"
 """Journal, log, openings of all events and a receipt, as the program made them that knew no newer version."""
 
@@ -73,28 +74,29 @@ def test_it_opens_as_it_did(root):
     known, opened = entries(root), []
     for number, entry in enumerate(known):
         if b'"note"' not in entry:
-            opened += chosen(event_of(root, entry), entry, number, KEYS.salts, ["all"])
+            opened += chosen(events_of(root, entry), entry, number, KEYS.salts, ["all"])
     assert [msgspec.json.encode(one) for one in opened] == (root / "openings.jsonl").read_bytes().splitlines()
 
 
 def test_it_goes_on_in_the_newest_version(root, version):
     old = entries(root)
     journal = Journal.open(root, "w0", segment_size=1 << 14, prepare_ahead=False)
-    event = event_of(root, old[1])
-    journal.append([event.replace(b"00000001-7b7e", b"0000000%d-7b7e" % number) for number in (7, 8, 9)])
+    (event,) = events_of(root, old[1])
+    more = [event.replace(b"00000001-7b7e", b"0000000%d-7b7e" % number) for number in range(6, 10)]
+    journal.append([*more[:3], more[3].replace(b'"userAgent":"', b'"userAgent":"x')])
     journal.abandon()
     # What is alike is told once, which older programs do not read: that begins with a new segment.
     assert [segment.version for segment in headers(OsDisk(), root / "journal" / "w0", "w0")] == [1, 2]
     Sequencer(root, KEYS, lambda _: None, begun=True).run()
     assert entries(root)[: len(old)] == old
-    assert versions(root) == [version] * 4 + [NEWEST] * 3
+    assert versions(root) == [version] * 4 + NEWEST
     assert check_log(root, KEYS).findings == ()
     (root / "openings.jsonl").write_bytes(
         b"\n".join(
             msgspec.json.encode(opening)
             for number, entry in enumerate(entries(root))
             if b'"note"' not in entry
-            for opening in chosen(event_of(root, entry), entry, number, KEYS.salts, ["all"])
+            for opening in chosen(events_of(root, entry), entry, number, KEYS.salts, ["all"])
         )
     )
     assert run(["bundle", str(root), "--vkey", VKEY]) == 0

@@ -15,7 +15,7 @@ import msgspec
 
 from keystead.audit.published import Published, named
 from keystead.audit.reader import read_journal
-from keystead.audit.segment import Kind
+from keystead.audit.segment import Frame, Kind
 from keystead.errors import LogError
 from keystead.tlog import Opening, Salts, Tile, VerifierKey, open_pruned, openings, tiles_of
 from keystead.tlog.tile import ENTRIES
@@ -28,35 +28,44 @@ _LEVEL: Final = 6
 _MODE: Final = 0o644
 
 
-def event_of(directory: Path, entry: bytes) -> bytes:
-    """The event that an entry commits to, as its journal has it.
+def events_of(directory: Path, entry: bytes, record: int | None = None) -> list[bytes]:
+    """The events that an entry commits to, as their journal has them; only that one which is `record`, if it is given.
 
     Raises:
-        LogError: the entry is of no event, or the journal does not have it any more.
+        LogError: the entry is of no event, or the journal does not have one of them any more.
         JournalError: the journal cannot be read.
     """
     name = named(entry)
-    frame = next(read_journal(directory, name.journal, name.index), None)
-    if frame is None or frame.index != name.index:
-        raise LogError(f"journal {name.journal} does not have record {name.index} any more")
+    records = name.records if record is None else range(record, record + 1)
+    frames = read_journal(directory, name.journal, records.start)
+    return [_event(next(frames, None), name.journal, index) for index in records]
+
+
+def _event(frame: Frame | None, journal: str, index: int) -> bytes:
+    if frame is None or frame.index != index:
+        raise LogError(f"journal {journal} does not have record {index} any more")
     if frame.kind is not Kind.EVENT:
-        raise LogError(f"record {name.index} of journal {name.journal} is a note: there is nothing to open")
+        raise LogError(f"record {index} of journal {journal} is a note: there is nothing to open")
     return frame.payload
 
 
-def chosen(event: bytes, entry: bytes, index: int, salts: Salts, wanted: Sequence[str]) -> list[Opening]:
-    """The openings of the event of an `entry` that are `wanted`: `event`, `all`, or what is at and below a pointer.
+def chosen(
+    events: Iterable[bytes], entry: bytes, index: int, salts: Salts, wanted: Sequence[str]
+) -> list[Opening]:
+    """The openings of `events` of an `entry` that are `wanted`: `event`, `all`, or what is at and below a pointer.
 
-    `index` is the entry's number.
+    `index` is the entry's number. What events that share the entry have alike is opened once.
 
     Raises:
         LogError: the entry is damaged.
     """
-    return [
+    found = [
         opening
+        for event in events
         for opening in openings(event, entry, index, salts)
         if any(_covers(pointer, opening) for pointer in wanted)
     ]
+    return list(dict.fromkeys(found))
 
 
 def _covers(wanted: str, opening: Opening) -> bool:

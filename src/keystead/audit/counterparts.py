@@ -97,41 +97,44 @@ class Counterparts:
             self._journals[worker] = journal
         return self._journals[worker]
 
-    def take(self, number: int, worker: str, index: int) -> Frame | None:
-        """The record that entry `number` says that it is of, None if it is not there."""
+    def take(self, number: int, worker: str, records: range) -> list[Frame | None]:
+        """The records that entry `number` says that it is of, None for each that is not there."""
         try:
             journal = self._journal(worker)
         except ValueError:
             self._find(f"entry {number} is of a journal that cannot be")
-            return None
-        if not self._in_order(number, journal, index):
-            return None  # it was passed already
-        frame = journal.take(index)
-        if frame is None and journal.broken is None:
-            self._miss(number, journal, index)
-        return frame
+            return [None] * len(records)
+        if not self._in_order(number, journal, records):
+            return [None] * len(records)  # they were passed already
+        frames = [journal.take(index) for index in records]
+        missing = [index for index, frame in zip(records, frames, strict=True) if frame is None]
+        if journal.broken is None:
+            self._miss(number, journal, missing)
+        return frames
 
-    def _in_order(self, number: int, journal: Journal, index: int) -> bool:
+    def _in_order(self, number: int, journal: Journal, records: range) -> bool:
         """Whether the entry comes after those of all records before."""
-        following = journal.following
-        journal.following = max(index + 1, following or 0)
-        if following is None or index == following:
+        first, following = records.start, journal.following
+        journal.following = max(records.stop, following or 0)
+        if following is None or first == following:
             return True
-        place = f"entry {number} is of record {index} of journal {journal.worker}"
-        if index > following:
-            self._find(f"{place}: record {_range(following, index - 1)} has no entry before it")
+        place = f"entry {number} is of record {told(records)} of journal {journal.worker}"
+        if first > following:
+            self._find(f"{place}: record {_range(following, first - 1)} has no entry before it")
         else:
             self._find(f"{place}, which has an entry already, or is not in its order")
-        return index > following
+        return first > following
 
-    def _miss(self, number: int, journal: Journal, index: int) -> None:
-        if index < journal.kept_from:
-            self.pruned += 1
-        elif journal.gone is not None and journal.gone.last_record == index - 1:
-            journal.gone.last_entry, journal.gone.last_record = number, index
-        else:
-            self._tell_gone(journal)
-            journal.gone = Gone(number, number, index, index)
+    def _miss(self, number: int, journal: Journal, missing: Sequence[int]) -> None:
+        self.pruned += any(index < journal.kept_from for index in missing)
+        for index in missing:
+            if index < journal.kept_from:
+                continue
+            if journal.gone is not None and journal.gone.last_record == index - 1:
+                journal.gone.last_entry, journal.gone.last_record = number, index
+            else:
+                self._tell_gone(journal)
+                journal.gone = Gone(number, number, index, index)
 
     def _tell_gone(self, journal: Journal) -> None:
         gone, journal.gone = journal.gone, None
@@ -174,6 +177,12 @@ class Counterparts:
             journal = self._journal(worker)
             for frame in journal.rest(journal.following or 0):
                 yield worker, frame
+
+
+def told(records: Sequence[int]) -> str:
+    """The numbers of records in words, from the lowest on."""
+    first, *_, last = (*records, records[-1])
+    return _range(first, last) if last - first < len(records) else ", ".join(map(str, records))
 
 
 def _range(first: int, last: int) -> str:

@@ -22,7 +22,7 @@ from keystead.audit.event import event_time
 from keystead.audit.followers import Follower
 from keystead.audit.holds import Hold, covering, record_of
 from keystead.audit.logfiles import Head, LogFiles
-from keystead.audit.published import Published
+from keystead.audit.published import Named, Published
 from keystead.audit.segment import Frame, Header, Kind
 from keystead.errors import LogError
 from keystead.tlog import Pruned, Start, Tile, leaf_hash
@@ -85,9 +85,7 @@ class _Free(msgspec.Struct, frozen=True):
     kept: Kept
 
 
-class _Leaf(msgspec.Struct, gc=False):
-    journal: str
-    index: int
+class _Leaf(Named, frozen=True, gc=False):
     eventTime: str = ""  # noqa: N815  as the leaf has it
 
 
@@ -210,10 +208,10 @@ def _bundles(
     until = min(full, full if archived is None else archived.tiles.get(str(ENTRIES), 0))
     following, newest, number = dict(known.following), known.newest, first
     for leaves in _leaves(files, first, until):
-        if any(leaf.journal not in free or leaf.index >= free[leaf.journal].index for leaf in leaves):
+        behind = {leaf.journal: leaf.records.stop for leaf in leaves}
+        if any(worker not in free or index > free[worker].index for worker, index in behind.items()):
             break
-        for leaf in leaves:
-            following[leaf.journal] = max(following.get(leaf.journal, 0), leaf.index + 1)
+        following |= {worker: max(index, following.get(worker, 0)) for worker, index in behind.items()}
         newest = max(newest, *(leaf.eventTime for leaf in leaves))
         number += 1
     bundles = max(known.bundles, number)

@@ -6,26 +6,42 @@ from collections.abc import Collection, Iterator
 from contextlib import suppress
 from functools import cached_property
 from typing import Final
+from uuid import UUID
 
 import msgspec
 
 from keystead.audit.logfiles import Head, LogFiles
 from keystead.errors import LogError
 from keystead.tlog import Opening, Tile, hash_reader, inclusion, tile_at
-from keystead.tlog.checkpoint import parse_checkpoint, parse_note
+from keystead.tlog.checkpoint import decode64, parse_checkpoint, parse_note
 from keystead.tlog.merkle import HashReader
 from keystead.tlog.tile import ENTRIES, WIDTH, decode_bundle, narrowed
+from keystead.tlog.together import ID_BYTES, PAIR_BYTES
 
 _ATTEMPTS: Final = 8
 """Looks for a tile that is followed by wider ones meanwhile."""
 
 
 class Named(msgspec.Struct, frozen=True, gc=False):
-    """What an entry is found by: its journal, its number there, and its event's id; a note has none."""
+    """What an entry is found by: its journal, the number of its first record there, and the ids of its events; a note has none.
+
+    Of one event the id is `eventID`, of several they are in `events`.
+    """
 
     journal: str
     index: int
     eventID: str = ""  # noqa: N815  the name in entries
+    events: str = ""
+
+    @property
+    def records(self) -> range:
+        """The numbers of all its records."""
+        return records_of(self.index, self.events)
+
+    def record(self, event_id: str) -> int:
+        """The number of the record that is the event with this id, one of the entry's."""
+        ids = _ids_in(self.events)
+        return self.index + (ids.index(_packed(event_id)) if ids else 0)
 
 
 _named: Final = msgspec.json.Decoder(Named).decode
@@ -128,12 +144,15 @@ class Published:
     def places(self, event_ids: Collection[str], most: int | None = None) -> dict[str, int]:
         """The number of the entry of each of these events that is among the newest `most`."""
         found: dict[str, int] = {}
+        packed = {_packed(event_id): event_id for event_id in event_ids}
         lowest = 0 if most is None else self.size - most
         for number, name in self.newest_first():
             if len(found) == len(event_ids) or number < lowest:
                 break
             if name.eventID in event_ids:
                 found[name.eventID] = number
+            elif name.events:
+                found |= {packed[own]: number for own in _ids_in(name.events) if own in packed}
         return found
 
     def place(self, journal: str, index: int) -> int | None:
@@ -147,23 +166,50 @@ class Published:
             if not self.has(middle):
                 low = middle + 1
                 continue
-            at, numbers = self._numbers(journal, middle, high)
-            if index in numbers:
-                return at * WIDTH + numbers[index]
-            if numbers and index > max(numbers):
+            at, there = self._records(journal, middle, high)
+            inner = next((inner for inner, records in there if index in records), None)
+            if inner is not None:
+                return at * WIDTH + inner
+            if there and index >= max(records.stop for _, records in there):
                 low = at + 1
             else:
                 high = middle
         return None
 
-    def _numbers(self, journal: str, start: int, end: int) -> tuple[int, dict[int, int]]:
+    def _records(self, journal: str, start: int, end: int) -> tuple[int, list[tuple[int, range]]]:
         """The first bundle from `start` on with records of the journal, and where in it which are."""
         for number in range(start, end):
             names = enumerate(map(named, self.bundle(number)))
-            found = {name.index: inner for inner, name in names if name.journal == journal}
+            found = [(inner, name.records) for inner, name in names if name.journal == journal]
             if found:
                 return number, found
-        return end, {}
+        return end, []
+
+
+def records_of(index: int, events: str) -> range:
+    """The numbers of an entry's records, the first of which is `index`; `events` are their ids, if it is of several.
+
+    Raises:
+        LogError: `events` are none.
+    """
+    return range(index, index + (len(_ids_in(events)) or 1))
+
+
+def _ids_in(events: str) -> list[bytes]:
+    """The events' own ids, 16 bytes each; of an entry that is not of several, none."""
+    data = decode64(events)
+    if len(data) % PAIR_BYTES:
+        raise LogError("an entry of the log is damaged")
+    return [data[at : at + ID_BYTES] for at in range(ID_BYTES, len(data), PAIR_BYTES)]
+
+
+def _packed(event_id: str) -> bytes:
+    """The id as it is in entries of several events; empty if it has not the form of one."""
+    try:
+        data = UUID(event_id)
+    except ValueError:
+        return b""
+    return data.bytes if str(data) == event_id else b""
 
 
 def named(entry: bytes) -> Named:

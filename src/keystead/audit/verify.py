@@ -8,20 +8,22 @@ from types import MappingProxyType
 
 import msgspec
 
-from keystead.audit.counterparts import Counterparts
-from keystead.audit.log import leaf_of
+from keystead.audit.counterparts import Counterparts, told
 from keystead.audit.logfiles import Head, LogFiles
 from keystead.audit.logkeys import LogKeys
 from keystead.audit.pruned import NOTHING, known_pruned
+from keystead.audit.published import records_of
+from keystead.audit.remade import fits, remade
 from keystead.audit.segment import Frame
 from keystead.errors import LogError
 from keystead.tlog import Checkpoint, Pruned, Tile, leaf_hash, open_checkpoint
 from keystead.tlog.rebuild import Rebuilt
 from keystead.tlog.tile import ENTRIES, WIDTH, decode_bundle, split_hashes
+from keystead.tlog.together import MOST
 
 
 class Leaf(msgspec.Struct, frozen=True, gc=False):
-    """Which record an entry says that it is of, in which version, and what its change wrote."""
+    """Which record an entry says that it is of, in which version, and what its change wrote; or which it begins with."""
 
     v: int
     journal: str
@@ -30,6 +32,7 @@ class Leaf(msgspec.Struct, frozen=True, gc=False):
     writes: list[tuple[bytes, bytes]] = []
     commit: int | None = None
     commitUpTo: int | None = None  # noqa: N815  as above
+    events: str = ""
 
 
 class LogChecked(msgspec.Struct, frozen=True):
@@ -46,7 +49,7 @@ class LogChecked(msgspec.Struct, frozen=True):
 
 Visitor = Callable[[int | None, str, Leaf | None, Frame | None], None]
 """Hears of each record: its entry's number (None: it waits, or the entry is lost), its journal, its entry, and itself
-(None: pruned)."""
+(None: pruned). Records may share an entry."""
 
 
 def _unheard(_number: int | None, _journal: str, _leaf: Leaf | None, _frame: Frame | None) -> None:
@@ -81,7 +84,7 @@ def check_log(
 
 
 class _LogCheck:
-    """One pass. Memory is bounded: one bundle, the right edge of the tree, one record of each journal."""
+    """One pass. Memory is bounded: one bundle, the right edge of the tree, one record of each journal, those of one entry."""
 
     def __init__(self, directory: Path, keys: LogKeys, pruned: Mapping[str, int], visit: Visitor) -> None:
         self._directory = directory
@@ -283,22 +286,34 @@ class _LogCheck:
         intact = held is None or leaf_hash(entry) == held
         try:
             leaf = msgspec.json.decode(entry, type=Leaf)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+            records = records_of(leaf.index, leaf.events)
+        except (LogError, msgspec.MsgspecError, UnicodeDecodeError):
             self._find(f"{place} is not an entry")
             return
-        told = len(self._findings)
-        frame = self._journals.take(number, leaf.journal, leaf.index)
-        in_order = len(self._findings) == told
-        expected = None if frame is None else leaf_of(frame, leaf.journal, self._salts, leaf.v)
-        if expected is not None and expected != entry:
-            changed = "the entry was changed" if leaf_hash(expected) == held else "one of them was changed"
-            self._find(f"{place} is not what record {leaf.index} of journal {leaf.journal} gives: {changed}")
+        if len(records) > MOST:
+            self._find(f"{place} is of {len(records)} records, no entry is of more than {MOST}")
+            return
+        before = len(self._findings)
+        frames = self._journals.take(number, leaf.journal, records)
+        in_order = len(self._findings) == before
+        there = [frame for frame in frames if frame is not None]
+        whole = len(there) == len(frames)
+        expected = remade(there, leaf.journal, self._salts, leaf.v) if whole else None
+        odd: Sequence[int] = ()
+        if there and expected != entry:
+            odd = [frame.index for frame in there if not fits(frame, entry, number, self._salts)]
+            odd = odd or (records if whole else ())
+        if odd:
+            genuine = expected is not None and leaf_hash(expected) == held
+            changed = "the entry was changed" if genuine else "one of them was changed"
+            self._find(f"{place} is not what record {told(odd)} of journal {leaf.journal} gives: {changed}")
         elif not intact:
             genuine = expected is not None and in_order
             changed = "the tile was changed" if genuine else "one of them was changed"
             tile = Tile(0, bundle.index, bundle.width)
             self._find(f"{place} has another hash than log/{tile.path} holds: {changed}")
-        self._visit(number, leaf.journal, leaf, frame)
+        for frame in frames:
+            self._visit(number, leaf.journal, leaf, frame)
 
 
 def _beginning(data: bytes, tile: Tile) -> bytes:

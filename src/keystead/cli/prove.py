@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -12,10 +13,10 @@ from typing import Any, Final, TypeVar
 import click
 import msgspec
 
-from keystead.audit.bundle import ALL, EVENT, chosen, event_of, pack
+from keystead.audit.bundle import ALL, EVENT, chosen, events_of, pack
 from keystead.audit.index import Index
 from keystead.audit.logfiles import LogFiles
-from keystead.audit.published import Published
+from keystead.audit.published import Published, named
 from keystead.audit.query import Filter, find
 from keystead.audit.terms import read_event
 from keystead.cli.deployment import data_dir_option, passphrase_option, soon
@@ -76,15 +77,18 @@ def prove(
     """Prove that ENTRY, the number of an entry or the id of an event, is in the log; also beside a running server.
 
     What is written is a receipt, which `keystead-verify receipt FILE --vkey KEY` checks anywhere. It names nobody but
-    by what --open shows, for which the seal is needed.
+    by what --open shows, for which the seal is needed. Events that differ in their ids alone share an entry: by its number
+    all of them are shown, by its id an event alone.
     """
-    log, number = (newest(data_dir), entry) if isinstance(entry, int) else _of_event(data_dir, entry)
+    log, number, record = (
+        (newest(data_dir), entry, None) if isinstance(entry, int) else _of_event(data_dir, entry)
+    )
     if number >= log.size:
         raise Failed(f"the log has {log.size} entries, the last of them is number {log.size - 1}")
     proof = log.prove(number)
     if wanted:
         salts = log_keys(data_dir, passphrase_file).salts
-        shown = _shown(event_of(data_dir, proof.leaf), proof.leaf, number, salts, wanted)
+        shown = _shown(events_of(data_dir, proof.leaf, record), proof.leaf, number, salts, wanted)
         proof = msgspec.structs.replace(proof, openings=shown)
     text = msgspec.json.format(msgspec.json.encode(proof), indent=2)
     if out is None:
@@ -106,8 +110,8 @@ def newest(directory: Path) -> Published:
     return log
 
 
-def _of_event(directory: Path, event_id: str) -> tuple[Published, int]:
-    """A log that has the event's entry, and the entry's number.
+def _of_event(directory: Path, event_id: str) -> tuple[Published, int, int]:
+    """A log that has the event's entry, the entry's number, and that of the event's record.
 
     Raises:
         Failed: there is none.
@@ -122,14 +126,17 @@ def _of_event(directory: Path, event_id: str) -> tuple[Published, int]:
         placed = soon(directory, lambda: _placed(log := newest(directory), log.place(journal, index)))
     if placed is None:
         raise Failed(f"the log does not show event {event_id}" + ("" if found is None else " yet"))
-    return placed
+    log, number = placed
+    return log, number, named(log.entry(number)).record(event_id) if found is None else found.index
 
 
 def _placed(log: Published, number: int | None) -> tuple[Published, int] | None:
     return None if number is None else (log, number)
 
 
-def _shown(event: bytes, entry: bytes, number: int, salts: Salts, wanted: Sequence[str]) -> list[Opening]:
+def _shown(
+    events: Sequence[bytes], entry: bytes, number: int, salts: Salts, wanted: Sequence[str]
+) -> list[Opening]:
     """The openings that are wanted.
 
     Raises:
@@ -137,10 +144,11 @@ def _shown(event: bytes, entry: bytes, number: int, salts: Salts, wanted: Sequen
         errors.LogError: the entry is damaged.
     """
     for pointer in wanted:
-        if not chosen(event, entry, number, salts, [pointer]):
-            known = ", ".join(opening.pointer for opening in chosen(event, entry, number, salts, [ALL])[1:])
-            raise Failed(f"entry {number} commits to nothing at {pointer}, but to {known or 'its event'}")
-    return chosen(event, entry, number, salts, wanted)
+        if not chosen(events, entry, number, salts, [pointer]):
+            others = (one.pointer for one in chosen(events[:1], entry, number, salts, [ALL])[1:])
+            known = ", ".join(others) or "its event"
+            raise Failed(f"entry {number} commits to nothing at {pointer}, but to {known}")
+    return chosen(events, entry, number, salts, wanted)
 
 
 # ----------------------------------------------------------------------------- bundles
@@ -177,10 +185,16 @@ def write_bundle(
 def _opened(
     log: Published, index: Index, asked: Filter, wanted: Sequence[str], salts: Salts
 ) -> Iterator[Opening]:
-    """The openings of all events that match and are in the log, oldest first."""
+    """The openings of all events that match and are in the log, oldest first; those of one entry stand together."""
     names = {read_event(found.payload).eventID for found in find(index, asked)}
     places = log.places(names)
+    missing, shared = Counter(places.values()), defaultdict[int, list[bytes]](list)
     for found in find(index, asked, newest_first=False):
-        number = places.get(read_event(found.payload).eventID)
+        number = places.pop(read_event(found.payload).eventID, None)
         if number is not None:
-            yield from chosen(found.payload, log.entry(number), number, salts, wanted)
+            shared[number].append(found.payload)
+            missing[number] -= 1
+            if not missing[number]:  # those of other journals may come between an entry's events
+                yield from chosen(shared.pop(number), log.entry(number), number, salts, wanted)
+    for number, events in shared.items():  # some of which were pruned meanwhile
+        yield from chosen(events, log.entry(number), number, salts, wanted)

@@ -16,8 +16,9 @@ MEMBER: Final = "events"
 MOST: Final = 16
 """Events of one entry: another one would make it little cheaper for each, and receipts, which hold an entry, longer."""
 
-_ID_BYTES: Final = 16
-_PAIR_BYTES: Final = 2 * _ID_BYTES
+ID_BYTES: Final = 16
+PAIR_BYTES: Final = 2 * ID_BYTES
+"""Of an id, and of both ids of an event."""
 
 
 def packed(middles: Sequence[bytes]) -> bytes:
@@ -34,9 +35,9 @@ def ids_of(leaf: Mapping[str, Any]) -> list[tuple[str, str]]:
     """
     told = leaf.get(MEMBER)
     data = decode64(told) if isinstance(told, str) else b""
-    if not data or len(data) % _PAIR_BYTES:
+    if not data or len(data) % PAIR_BYTES:
         raise LogError("the entry tells no ids of events")
-    ids = [str(UUID(bytes=data[at : at + _ID_BYTES])) for at in range(0, len(data), _ID_BYTES)]
+    ids = [str(UUID(bytes=data[at : at + ID_BYTES])) for at in range(0, len(data), ID_BYTES)]
     return list(zip(ids[::2], ids[1::2], strict=True))
 
 
