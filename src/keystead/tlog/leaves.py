@@ -8,9 +8,10 @@ these are cut is left to `entry2`, which says what a leaf is.
 from __future__ import annotations
 
 from binascii import b2a_base64, unhexlify
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from hashlib import sha256
-from itertools import groupby, repeat
+from itertools import groupby
+from operator import attrgetter
 from struct import unpack
 from typing import Final, NamedTuple
 
@@ -41,51 +42,62 @@ _NEXT: Final = b'",'
 _ALONE: Final = b"%d}" % VERSIONS[-1]
 _TOGETHER: Final = b"%d}" % TOGETHER
 
+_MOULD: Final = attrgetter("mould")
+_NOTHING: Final = (b"",)
 
-def _mould_of(one: Cut | None) -> Mould | None:
-    return one[0] if one else None
+
+class _Segment(NamedTuple):
+    """Events in a row with what they have alike, None of one that has not the form in which it is cut; and what differs."""
+
+    mould: Mould | None
+    middles: Sequence[bytes]
 
 
 def event_leaves(stretches: Sequence[Stretch], journal: str, first: int, salts: Salts) -> list[bytes]:
     """The leaves of events that are the records from number `first` on of a worker's `journal`: of one event, or of several."""
-    found, cut = list[Cut | None](), Cutting().cut
-    for stretch in stretches:
-        found += _cut_alike(stretch, found, cut) if isinstance(stretch, Alike) else cut(stretch)
-    cuts = [one for one in found if one is not None]
-    if len(cuts) == len(found) and _have_ids(cuts):
-        return _made(_rows(cuts, first), journal, salts)
-    return _made_apart(stretches, found, journal, first, salts)
+    segments = _segments(stretches)
+    if _sound(segments):
+        return _made(_rows(segments, first), journal, salts)
+    return _made_apart([event for each in stretches for event in events_of(each)], journal, first, salts)
 
 
-def _made_apart(
-    stretches: Sequence[Stretch], found: Sequence[Cut | None], journal: str, first: int, salts: Salts
-) -> list[bytes]:
+def _made_apart(events: Sequence[bytes], journal: str, first: int, salts: Salts) -> list[bytes]:
     """The same, where not all of the events have the form in which they are cut."""
-    events = [event for each in stretches for event in events_of(each)]
-    sound = [one if one is not None and _have_ids([one]) else None for one in found]
-    rows = _rows(sound, first)
+    segments = [each if _sound([each]) else _Segment(None, each.middles) for each in _segments([events])]
+    rows = _rows(segments, first)
     made = dict(zip([row.first for row in rows], _made(rows, journal, salts), strict=True))
     made |= {
         number: event_leaf(event, journal, number, salts)
-        for number, (event, one) in enumerate(zip(events, sound, strict=True), first)
-        if one is None
+        for number, (event, each) in enumerate(zip(events, segments, strict=True), first)
+        if each.mould is None
     }
     return [leaf for _, leaf in sorted(made.items())]
 
 
-def _cut_alike(
-    alike: Alike, earlier: Sequence[Cut | None], cut: Callable[[Sequence[bytes]], list[Cut | None]]
-) -> Sequence[Cut | None]:
-    """As `cut`; of what the earlier events are made is known."""
-    like = earlier[alike.like] if 0 <= alike.like < len(earlier) else None
-    if like is None or alike.own != like[1] or not alike.differ_in_ids():
-        return cut(alike.events())
-    return list(zip(repeat(like[0]), alike.middles))
+def _segments(stretches: Sequence[Stretch]) -> list[_Segment]:
+    """What the events are made of; those that are told by what differs are looked at once."""
+    found, cut, number = list[_Segment](), Cutting().cut, 0
+    by_themselves: dict[int, Cut] = {}
+    for stretch in stretches:
+        if isinstance(stretch, Alike):
+            like = by_themselves.get(stretch.like)
+            if like is not None and stretch.own == like[1] and stretch.differ_in_ids():
+                found.append(_Segment(like[0], stretch.middles))
+                number += len(stretch.middles)
+                continue
+        for one in cut(events_of(stretch)):
+            found.append(_Segment(None, _NOTHING) if one is None else _Segment(one[0], [one[1]]))
+            if one is not None:
+                by_themselves[number] = one
+            number += 1
+    return found
 
 
-def _have_ids(cuts: Sequence[Cut]) -> bool:
-    """Whether all ids have the shape of one; what is between two is known to be so."""
-    return b"".join([middle for _, middle in cuts]).translate(_DIGITS) == _SHAPE * len(cuts)
+def _sound(segments: Sequence[_Segment]) -> bool:
+    """Whether all are cut, and all ids have the shape of one; what is between two is known to be so."""
+    middles = [middle for each in segments for middle in each.middles]
+    shape = b"".join(middles).translate(_DIGITS) == _SHAPE * len(middles)
+    return shape and not any(each.mould is None for each in segments)
 
 
 class _Row(NamedTuple):
@@ -96,14 +108,14 @@ class _Row(NamedTuple):
     middles: Sequence[bytes]
 
 
-def _rows(cuts: Sequence[Cut | None], first: int) -> list[_Row]:
+def _rows(segments: Sequence[_Segment], first: int) -> list[_Row]:
     """Those of the events that are cut; the first of them all is record number `first`."""
-    rows, index = list[_Row](), first
-    for mould, group in groupby(cuts, _mould_of):
-        middles = [one[1] if one is not None else b"" for one in group]
+    rows = list[_Row]()
+    for mould, group in groupby(segments, _MOULD):
+        middles = [middle for each in group for middle in each.middles]
         if mould is not None:
-            rows += [_Row(index + at, mould, middles[at : at + MOST]) for at in range(0, len(middles), MOST)]
-        index += len(middles)
+            rows += [_Row(first + at, mould, middles[at : at + MOST]) for at in range(0, len(middles), MOST)]
+        first += len(middles)
     return rows
 
 
