@@ -53,7 +53,9 @@ def record(data_dir, calls=300):
             if number % 50 == 0:
                 kms.encrypt(KeyId="alias/payroll", Plaintext=b"x", EncryptionContext={"patient": "Jane Roe"})
             else:
-                kms.generate_random(NumberOfBytes=1)
+                kms.generate_random(NumberOfBytes=1 + number % 2)  # else entries would be of several events
+        for _ in range(5):
+            kms.generate_random(NumberOfBytes=1)
         patient(server).generate_random(NumberOfBytes=1)
     return key
 
