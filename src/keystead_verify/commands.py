@@ -232,7 +232,8 @@ def verify_used(
     uses: list[dict[str, Any]] = []
 
     def visit(number: int, members: Mapping[str, Any]) -> None:
-        if key in members.get("keys", ()) and since <= members.get("eventTime", "") <= until:
+        keys, when = members.get("keys"), members.get("eventTime")
+        if type(keys) is list and key in keys and type(when) is str and since <= when <= until:
             for event in each_of(members):
                 told = {name: event[name] for name in SHOWN if name in event}
                 uses.append({"number": number, **told})

@@ -107,4 +107,6 @@ def test_events_of_a_server_have_the_form_in_which_many_are_made_entries_at_once
     """Otherwise entries would be the same, and cost several times as much."""
     calls = [event for event in recorded[0].events if b'"requestID"' in event]
     assert len(calls) > 300
-    assert [event for event, found in zip(calls, moulds.Cutting().cut(calls), strict=True) if found is None] == []
+    assert [
+        event for event, found in zip(calls, moulds.Cutting().cut(calls), strict=True) if found is None
+    ] == []

@@ -147,6 +147,15 @@ def test_that_a_key_was_never_used_is_proved_as_far_as_the_log_reaches(bundle, r
     assert "YYYY" in verify("used", bundle.path, NEVER, "--to", "tomorrow")[1]["error"]
 
 
+def test_members_that_have_not_their_form_are_told_and_are_no_uses(bundle, recorded, verify):
+    *older, newest, closed = bundle.entries
+    signed = bundles.Bundle(bundle.path.with_name("signed"))
+    signed.append([*older, edited(newest, eventTime=5, keys=[recorded[1]]), edited(closed, keys=5)])
+    kinds, report = verify("used", signed.path, recorded[1], "--vkey", VKEY)
+    assert kinds == {"malformed"}
+    assert signed.size - 2 not in [use["number"] for use in report["uses"]]
+
+
 def test_a_log_with_a_deleted_use_proves_nothing(bundle, recorded, verify):
     _, report = verify("used", bundle.path, recorded[1])
     at = report["uses"][-1]["number"]
