@@ -90,6 +90,23 @@ def test_a_group_is_durable_before_anyone_hears(bench):
     assert bench.store.transaction().get(THINGS, "a") == Thing(1)
 
 
+def test_of_many_uses_that_wait_together_those_that_are_alike_stand_together(bench):
+    calls = [b"%b %d" % (kind, number) for number in range(4) for kind in (b"encrypt", b"decrypt", b"sign")]
+    for call in calls:
+        bench.submit(call)
+    bench.turn()
+    assert bench.answers == [(call, None) for call in calls]
+    assert bench.events() == sorted(calls)
+
+
+def test_events_beside_a_change_stay_in_their_order(bench):
+    calls = [b"use %d" % number for number in reversed(range(12))]
+    for number, call in enumerate(calls):
+        bench.submit(call, bench.put("a", 1) if number == 6 else None)
+    bench.turn()
+    assert bench.events() == calls
+
+
 def test_results_come_in_one_callback_per_group(bench):
     for number in range(5):
         bench.submit(b"%d" % number)
@@ -322,7 +339,9 @@ def test_many_threads_lose_nothing_and_keep_their_order(root):
     again = Journal.open(root, "w0", segment_size=64 * SECTOR, prepare_ahead=False)
     events = [event for _, event in again.read()]
     again.close()
-    assert events == [record for record, _ in bench.answers]
+    assert sorted(events) == sorted(record for record, _ in bench.answers)
     for name in range(4):
-        mine = [event for event in events if event.startswith(b"%d:" % name)]
-        assert mine == [b"%d:%d" % (name, number) for number in range(200)]
+        answered = [record for record, _ in bench.answers if record.startswith(b"%d:" % name)]
+        assert answered == [b"%d:%d" % (name, number) for number in range(200)]
+        changes = [event for event in events if event.startswith(b"%d:" % name) and event.endswith(b"0")]
+        assert changes == [b"%d:%d" % (name, number) for number in range(0, 200, 10)]

@@ -23,6 +23,7 @@ from keystead.audit import outbox
 from keystead.audit.change import digests_of, join
 from keystead.audit.gathering import ENOUGH, Gathering
 from keystead.audit.journal import Journal
+from keystead.audit.runs import in_likeness
 from keystead.errors import JournalError, OperatorError, StorageError, StorageUnavailable
 from keystead.storage.store import Store
 from keystead.storage.transaction import Transaction
@@ -80,9 +81,8 @@ def _failure(error: OperatorError) -> _Failure:
 class Committer:
     """The writer of one worker: owns its journal and is the only one that commits to the store.
 
-    Guarantees: results come in the order of submission; an event is in the journal, once, before its
-    call hears None; of a change that persisted, the event is in the journal or in the outbox at every
-    instant. Concurrency: `submit` from any thread; the others from the thread that builds and ends
+    Guarantees: results come in the order of submission, and events of a group with a change, too; an event is in the
+    journal, once, before its call hears None; of a change that persisted, it is there or in the outbox at every instant. Concurrency: `submit` from any thread; the others from the thread that builds and ends
     the worker. After a failure the next submission makes one attempt to recover; what arrives
     during the attempt is refused at once.
     """
@@ -293,6 +293,8 @@ class Committer:
         if any(results):
             told = [each for each, result in zip(told, results, strict=True) if result is None]
         records = list(chain.from_iterable(told))
+        if not any(map(_TRANSACTION, group)):
+            records = in_likeness(records)
         before = self._journal.next_index
         try:
             self._journal.append(records, self._commit_number)

@@ -27,6 +27,8 @@ _TOGETHER: Final = 16 << 20
 """Bytes of all events of a run."""
 _MOST: Final = 8
 """Ways to be like an earlier event of the group that are tried."""
+_SEVERAL: Final = 8
+"""Events of a group that are worth being put in order."""
 _ASKED: Final = b',"requestParameters":'
 
 
@@ -103,6 +105,14 @@ def kept(records: Sequence[bytes], gap: int) -> list[bytes]:
     if way is not None:
         found.append(_run(way, alike, at))
     return found
+
+
+def in_likeness(records: list[bytes]) -> list[bytes]:
+    """Events of uses that wait together, those in a row that are alike; few as they are.
+
+    None of their calls was answered before another one came, so their order tells nothing. They begin with who did what, when.
+    """
+    return sorted(records) if len(records) >= _SEVERAL else records
 
 
 def _run(way: _Way, alike: list[bytes], at: int) -> bytes:
