@@ -183,8 +183,7 @@ class Committer:
             # A real write, so that `ok` is not said of a store that can only be read; there is no such row.
             outbox.delete(self._store, [outbox.key(self._journal.worker, 0)])
         count = outbox.repair(self._store, self._journal)
-        self._journaled_rows = []
-        self._failed = None
+        self._journaled_rows, self._failed = [], None
         return count
 
     def close(self) -> None:
@@ -293,8 +292,7 @@ class Committer:
         if any(results):
             told = [each for each, result in zip(told, results, strict=True) if result is None]
         records = list(chain.from_iterable(told))
-        if not any(map(_TRANSACTION, group)):
-            records = in_likeness(records)
+        records = records if any(map(_TRANSACTION, group)) else in_likeness(records)
         before = self._journal.next_index
         try:
             self._journal.append(records, self._commit_number)
