@@ -1,5 +1,7 @@
 """The log as readers see it: as of one checkpoint, while a sequencer goes on; and where its entries are."""
 
+import os
+
 import msgspec
 import pytest
 from bundles import SIGNER, Bundle
@@ -77,6 +79,26 @@ def test_a_tile_that_is_gone_is_named(growing):
     assert seen.entry(299) == entry("w0", 299)
     with pytest.raises(LogError, match="log/tile/entries/000 is missing"):
         seen.entry(0)
+
+
+def test_partial_tiles_may_go_while_they_are_looked_for(growing, monkeypatch):
+    growing.append(["w0"] * 100)
+    seen = growing.published()
+    growing.append(["w0"] * 200)
+    partial = growing.bundle.path / "log/tile/entries/000.p"
+    partial.mkdir(exist_ok=True)
+
+    def too_late(look):
+        def looked(path="."):
+            if path == partial:
+                partial.rmdir()
+            return look(path)
+
+        return looked
+
+    for name in ("listdir", "scandir"):
+        monkeypatch.setattr(os, name, too_late(getattr(os, name)))
+    assert seen.entry(99) == entry("w0", 99)
 
 
 def test_an_entry_that_is_none_is_told_so(growing):

@@ -1,14 +1,20 @@
 """`audit prove` and `audit export --bundle`: what they write is checked by the other program, with no server running."""
 
 import json
+import shutil
+from uuid import UUID
 
 import pytest
 from bundles import patient
 from click.testing import CliRunner
 
+from keystead.audit.bundle import events_of
+from keystead.audit.journal import Journal
+from keystead.audit.log import Sequencer
 from keystead.audit.logfiles import LogFiles
 from keystead.audit.published import Published
 from keystead.cli import deployment
+from keystead.cli.log import log_keys
 from keystead.cli.main import cli
 from keystead.receipts import verify
 from keystead.testing import RunningServer
@@ -153,3 +159,61 @@ def test_beside_a_server_the_log_is_waited_for(keystead, data, event, monkeypatc
     code, output = keystead("prove", event["eventID"])
     assert (code, len(done)) == (0, 1)
     assert json.loads(output)["leaf"]
+
+
+@pytest.fixture
+def shared(data, tmp_path):
+    """A copy of `data` with three more events for ann, which share the last entry; runs commands of `audit` on it."""
+    directory = tmp_path / "shared"
+    shutil.copytree(data, directory)
+    log = Published.newest(LogFiles(directory))
+    (event,) = events_of(directory, log.entry(2))
+    known = json.loads(event)
+    alike = [
+        event.replace(known["eventID"].encode(), str(UUID(int=number << 64)).encode()) for number in (1, 2, 3)
+    ]
+    journal = Journal.open(directory, "w0")
+    journal.append(alike)
+    journal.abandon()
+    Sequencer(directory, log_keys(directory, None), lambda _: None, begun=True).run()
+
+    def ran(command, *arguments):
+        given = [str(argument) for argument in arguments]
+        result = CliRunner().invoke(cli, ["audit", command, "--data-dir", str(directory), *given])
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    return ran, directory, [json.loads(each) for each in alike]
+
+
+def test_of_events_that_share_an_entry_that_one_is_shown_that_is_asked_for(shared, vkey, tmp_path, capsys):
+    keystead, directory, alike = shared
+    proof, number = tmp_path / "proof", Published.newest(LogFiles(directory)).size - 1
+    for event in alike:
+        proof.write_text(keystead("prove", event["eventID"], "--open", "event"))
+        receipt = verify(proof.read_text(), vkey)
+        assert (receipt.index, receipt.event) == (number, event)
+        assert run(["receipt", str(proof), "--vkey", vkey]) == 0
+    capsys.readouterr()
+    proof.write_text(keystead("prove", number, "--open", "all"))
+    assert run(["receipt", str(proof), "--vkey", vkey, "--output", "json"]) == 0
+    opened = json.loads(capsys.readouterr().out)["opened"]
+    assert [json.loads(one["value"]) for one in opened if not one["pointer"]] == alike
+    assert sum(one["pointer"] == "/caller" for one in opened) == 1
+
+
+def test_a_bundle_shows_of_events_that_share_an_entry_those_that_match(shared, vkey, tmp_path, capsys):
+    keystead, _, alike = shared
+    file = tmp_path / "log.tar"
+    shown = ("--open", "event", "--open", "/caller")
+    assert " and 6 openings in " in keystead("export", "--bundle", file, *shown, "--context", "user=ann")
+    capsys.readouterr()
+    assert run(["openings", str(file), "--vkey", vkey, "--output", "json"]) == 0
+    opened = json.loads(capsys.readouterr().out)["opened"]
+    assert [json.loads(one["value"]) for one in opened if not one["pointer"]][-3:] == alike
+    one = alike[1]["eventID"]
+    assert " and 1 openings in " in keystead("export", "--bundle", file, "--open", "event", "--event-id", one)
+    capsys.readouterr()
+    assert run(["openings", str(file), "--vkey", vkey, "--output", "json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)["opened"]
+    assert json.loads(found["value"]) == alike[1]

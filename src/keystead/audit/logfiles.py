@@ -89,7 +89,10 @@ class LogFiles:
     def partial(self, tile: Tile) -> list[Tile]:
         """The wider versions of a tile that are there and not full."""
         full = self.root / Tile(tile.level, tile.index).path
-        names = [entry.name for entry in full.with_name(f"{full.name}.p").glob("[0-9]*")]
+        try:
+            names = [entry.name for entry in full.with_name(f"{full.name}.p").iterdir()]
+        except FileNotFoundError:  # there is none, or the full one has come at this moment
+            return []
         widths = sorted(int(name) for name in names if name.isdecimal())
         return [Tile(tile.level, tile.index, width) for width in widths if width > tile.width]
 
