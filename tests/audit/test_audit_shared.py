@@ -349,7 +349,7 @@ def free_of(root, files, head):
 
 
 def test_a_bundle_stays_while_a_record_of_its_last_entry_must(tmp_path):
-    """A segment ends within an entry: what begins it may go, what is left of it may not."""
+    """All of an entry is told to be pruned, or nothing of it."""
     files = old(tmp_path, 140)
     log = published(tmp_path)
     last = named(log.entry(255)).records

@@ -56,7 +56,7 @@ METRICS: Final = (
     Described(
         "keystead_ready", "gauge", "1 while a worker can write evidence and read the store.", ("worker",)
     ),
-    Described("keystead_log_entries", "gauge", "Entries in the log, as its newest checkpoint tells."),
+    Described("keystead_log_entries", "gauge", "Entries in the log, as its newest checkpoint tells; one may be of several records."),
     Described(
         "keystead_log_behind_records", "gauge", "Records of a worker's journal that are not in the log yet.",
         ("worker",),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -188,13 +188,8 @@ def _opened(
     """The openings of all events that match and are in the log, oldest first; those of one entry stand together."""
     names = {read_event(found.payload).eventID for found in find(index, asked)}
     places = log.places(names)
-    missing, shared = Counter(places.values()), defaultdict[int, list[bytes]](list)
-    for found in find(index, asked, newest_first=False):
-        number = places.pop(read_event(found.payload).eventID, None)
+    events = (found.payload for found in find(index, asked, newest_first=False))
+    # Events that share an entry are of one second and journal, so they come one after the other.
+    for number, shared in groupby(events, lambda event: places.get(read_event(event).eventID)):
         if number is not None:
-            shared[number].append(found.payload)
-            missing[number] -= 1
-            if not missing[number]:  # those of other journals may come between an entry's events
-                yield from chosen(shared.pop(number), log.entry(number), number, salts, wanted)
-    for number, events in shared.items():  # some of which were pruned meanwhile
-        yield from chosen(events, log.entry(number), number, salts, wanted)
+            yield from chosen(shared, log.entry(number), number, salts, wanted)

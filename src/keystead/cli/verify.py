@@ -87,8 +87,8 @@ def verify(
 ) -> None:
     """Check the whole evidence and every record of the store; also beside a running server.
 
-    Checked are: that no record of a journal was changed, dropped or added; that each up to the log's head is exactly one
-    entry of the log, in order, which says what the record gives, and no entry is without its record; that entries,
+    Checked are: that no record of a journal was changed, dropped or added; that each up to the log's head is in exactly one
+    entry of the log, in order, which says what its records give, and no entry is without its records; that entries,
     tiles and the signed checkpoint fit together; that the store is not older than its evidence, and every stored record
     is the one last written; with --state, that nothing but recorded changes wrote to it. Each finding names the file, the record and the entry. That the newest of all was not cut
     off everywhere only somebody else can know: give --checkpoint, or ask a witness.
@@ -258,7 +258,7 @@ def _report(found: Verified) -> None:
         )
     if found.log is not None and not found.log.findings:
         waiting = f", {found.log.waiting} more records wait" if found.log.waiting else ""
-        print(f"ok   log: {found.log.entries} entries as signed, each what its record gives{waiting}")
+        print(f"ok   log: {found.log.entries} entries as signed, each what its records give{waiting}")
         if found.log.pruned:
             print(f"ok   log: of {found.log.pruned} of them the records are pruned, as the log signed")
     if found.store is not None and not found.store.findings:
