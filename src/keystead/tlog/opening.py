@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any, Final
-from uuid import UUID
 
 import msgspec
 from msgspec import UNSET
@@ -76,7 +75,7 @@ def _openings_1(event: bytes, _which: _Which, salts: Salts) -> _Parts:
 def _openings_2(event: bytes, which: _Which, salts: Salts) -> _Parts:
     seen = seen_in(event)
     if which.v == entry2.TOGETHER:
-        seed = UUID(ids_of({MEMBER: which.events})[0][1]).bytes
+        seed = bytes.fromhex(ids_of({MEMBER: which.events})[0][1].replace("-", ""))
     else:
         seed = entry2.seed_of(event, seen, which.journal, which.index)
     return [(salts.at(place, seed), pointer, text) for place, pointer, text in entry2.values_of(event, seen)]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from binascii import b2a_base64, unhexlify
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
-from uuid import UUID
 
 from keystead.errors import LogError
 from keystead.tlog.alike import BETWEEN
@@ -37,8 +36,13 @@ def ids_of(leaf: Mapping[str, Any]) -> list[tuple[str, str]]:
     data = decode64(told) if isinstance(told, str) else b""
     if not data or len(data) % PAIR_BYTES:
         raise LogError("the entry tells no ids of events")
-    ids = [str(UUID(bytes=data[at : at + ID_BYTES])) for at in range(0, len(data), ID_BYTES)]
+    ids = [_text(data[at : at + ID_BYTES]) for at in range(0, len(data), ID_BYTES)]
     return list(zip(ids[::2], ids[1::2], strict=True))
+
+
+def _text(packed_id: bytes) -> str:
+    told = packed_id.hex()
+    return f"{told[:8]}-{told[8:12]}-{told[12:16]}-{told[16:20]}-{told[20:]}"
 
 
 def count_of(leaf: Mapping[str, Any]) -> int:
