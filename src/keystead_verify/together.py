@@ -47,7 +47,7 @@ def check_together(leaf: Mapping[str, Any]) -> None:
 
 def count_of(leaf: Mapping[str, Any]) -> int:
     """Of how many records of its journal an entry is, which has the form of one."""
-    return len(ids_of(leaf)) if leaf["v"] == VERSION else 1
+    return len(base64(leaf[_MEMBER])) // _PAIR if leaf["v"] == VERSION else 1
 
 
 def ids_of(leaf: Mapping[str, Any]) -> list[Ids]:
