@@ -81,10 +81,10 @@ def _failure(error: OperatorError) -> _Failure:
 class Committer:
     """The writer of one worker: owns its journal and is the only one that commits to the store.
 
-    Guarantees: results come in the order of submission, and events of a group with a change, too; an event is in the
-    journal, once, before its call hears None; of a change that persisted, it is there or in the outbox at every instant. Concurrency: `submit` from any thread; the others from the thread that builds and ends
-    the worker. After a failure the next submission makes one attempt to recover; what arrives
-    during the attempt is refused at once.
+    Guarantees: results come in the order of submission, and so do events of a group with a change; an event is in the
+    journal, once, before its call hears None; of a change that persisted, it is there or in the outbox at every
+    instant. Concurrency: `submit` from any thread; the others from the thread that builds and ends the worker. After a
+    failure the next submission makes one attempt to recover; what arrives during the attempt is refused at once.
     """
 
     def __init__(
