@@ -1,9 +1,9 @@
 """How long `keystead-verify bundle` takes for a log of a million events, on one core.
 
-    python bench/verify.py [--events 1000000] [--keep DIR]
+    python bench/verify.py [--events 1000000] [--shared] [--keep DIR]
 
-The log is made of leaves as Keystead encodes them (one Encrypt by an IAM user, with its commitments); numbers and
-times differ. Making it is not timed.
+The log is made of leaves as Keystead encodes them (one Encrypt by an IAM user, with its commitments), in which ids and numbers
+differ: each event has an entry for itself, or (`--shared`) as many as may share one do. Making it is not timed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from keystead.crypto import Secret
-from keystead.tlog import Checkpoint, Salts, Signer, append, event_leaf, sign_checkpoint
+from keystead.tlog import Checkpoint, Salts, Signer, append, event_leaf, event_leaves, sign_checkpoint
 from keystead.tlog.checkpoint import LOG
 from keystead.tlog.tile import Tile
 
@@ -75,14 +75,25 @@ def leaves(count: int) -> Iterator[list[bytes]]:
         ]
 
 
-def make(directory: Path, count: int) -> str:
-    """The log's verifier key; the log is in `directory`."""
+def shared_leaves(count: int) -> Iterator[list[bytes]]:
+    """The leaves of as many events that differ in their ids alone, in batches."""
+    front, _, behind = json.dumps(EVENT, separators=(",", ":")).encode().partition(EVENT["eventID"].encode())
+    for start in range(0, count, BATCH):
+        events = [
+            b"%s00000000-0000-4000-8000-%012x%s" % (front, number, behind)
+            for number in range(start, min(start + BATCH, count))
+        ]
+        yield event_leaves([events], "w0", start, Salts(Secret(bytes(32))))
+
+
+def make(directory: Path, batches: Iterator[list[bytes]]) -> str:
+    """The log's verifier key; the log of these leaves is in `directory`."""
     signer, size = Signer("bench.example/log", LOG, Secret(bytes(32))), 0
 
     def read(tile: Tile) -> bytes:
         return (directory / "log" / tile.path).read_bytes()
 
-    for batch in leaves(count):
+    for batch in batches:
         growth = append(size, read, batch)
         for tile, data in growth.writes:
             file = directory / "log" / tile.path
@@ -99,11 +110,13 @@ def main() -> None:
     """Make the log, verify it, print what it took."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=1_000_000)
+    parser.add_argument("--shared", action="store_true")
     parser.add_argument("--keep", type=Path)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         directory = options.keep or Path(temporary)
-        vkey = make(directory, options.events)
+        made = shared_leaves if options.shared else leaves
+        vkey = make(directory, made(options.events))
         start = time.perf_counter()
         subprocess.run(
             [sys.executable, "-m", "keystead_verify", "bundle", str(directory), "--vkey", vkey], check=True
