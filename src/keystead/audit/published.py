@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from functools import cached_property
+from struct import Struct
 from typing import Final
 from uuid import UUID
 
@@ -16,8 +17,10 @@ from keystead.tlog import Opening, Tile, hash_reader, inclusion, tile_at
 from keystead.tlog.checkpoint import decode64, parse_checkpoint, parse_note
 from keystead.tlog.merkle import HashReader
 from keystead.tlog.tile import ENTRIES, WIDTH, decode_bundle, narrowed
-from keystead.tlog.together import ID_BYTES, PAIR_BYTES
+from keystead.tlog.together import ID_BYTES
 
+_PAIR: Final = Struct(f"{ID_BYTES}x{ID_BYTES}s")
+"""The id of a request, and its event's, which is told."""
 _ATTEMPTS: Final = 8
 """Looks for a tile that is followed by wider ones meanwhile."""
 
@@ -152,7 +155,7 @@ class Published:
             if name.eventID in event_ids:
                 found[name.eventID] = number
             elif name.events:
-                found |= {packed[own]: number for own in _ids_in(name.events) if own in packed}
+                found |= {packed[own]: number for own in packed.keys() & _ids_in(name.events)}
         return found
 
     def place(self, journal: str, index: int) -> int | None:
@@ -197,10 +200,10 @@ def records_of(index: int, events: str) -> range:
 
 def _ids_in(events: str) -> list[bytes]:
     """The events' own ids, 16 bytes each; of an entry that is not of several, none."""
-    data = decode64(events)
-    if len(data) % PAIR_BYTES:
+    data = decode64(events) if events else b""
+    if len(data) % _PAIR.size:
         raise LogError("an entry of the log is damaged")
-    return [data[at : at + ID_BYTES] for at in range(ID_BYTES, len(data), PAIR_BYTES)]
+    return [own for (own,) in _PAIR.iter_unpack(data)]
 
 
 def _packed(event_id: str) -> bytes:

@@ -16,7 +16,7 @@ MOST: Final = 16
 """Events of one entry: another one would make it little cheaper for each, and receipts, which hold an entry, longer."""
 
 ID_BYTES: Final = 16
-PAIR_BYTES: Final = 2 * ID_BYTES
+_PAIR_BYTES: Final = 2 * ID_BYTES
 """Of an id, and of both ids of an event."""
 
 
@@ -34,7 +34,7 @@ def ids_of(leaf: Mapping[str, Any]) -> list[tuple[str, str]]:
     """
     told = leaf.get(MEMBER)
     data = decode64(told) if isinstance(told, str) else b""
-    if not data or len(data) % PAIR_BYTES:
+    if not data or len(data) % _PAIR_BYTES:
         raise LogError("the entry tells no ids of events")
     ids = [_text(data[at : at + ID_BYTES]) for at in range(0, len(data), ID_BYTES)]
     return list(zip(ids[::2], ids[1::2], strict=True))
