@@ -301,6 +301,13 @@ def test_an_entry_that_claims_what_it_must_not_is_named_though_the_key_signed_it
     assert findings(root)[0] == found
 
 
+def test_a_note_shares_no_entry(root):
+    Journal.open(root, "w1", segment_size=1 << 15, prepare_ahead=False).close()
+    Sequencer(root, KEYS, lambda _: None).run()
+    rewrite(root, lambda leaves: [*leaves[:4], members(leaves[4], events=together(range(100, 106)))])
+    assert findings(root) == [f"{place(4)} is not what record 5 of journal w1 gives: one of them was changed"]
+
+
 def together(numbers):
     pairs = [UUID(int=number + 1 << 64 | 1).bytes + UUID(event_id(number)).bytes for number in numbers]
     return b64encode(b"".join(pairs)).decode()
