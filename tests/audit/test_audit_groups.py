@@ -11,8 +11,10 @@ from keystead.audit.disk import OsDisk, OsFile
 from keystead.audit.follow import parts
 from keystead.audit.groups import event_at, read_groups, read_up_to
 from keystead.audit.journal import Journal
-from keystead.audit.runs import MARK, count, kept, read_run
+from keystead.audit.runs import MARK, count, in_likeness, kept, read_run
 from keystead.audit.segment import PREFIX, Kind, Position, encode_group, genesis, group_end, read_marker, walk
+from keystead.audit.told import Told
+from keystead.tlog.alike import REQUEST, TWO_IDS
 
 START = Position(0, 7, genesis("w0"))
 BASE = 5120
@@ -116,6 +118,27 @@ def test_events_that_are_alike_take_little_and_are_read_as_they_were(made):
     assert [frame.payload for frame in check(data)] == made
     kinds = len({(event[:40], len(event)) for event in made})
     assert len(data) <= 1024 + len(made) * 250 + kinds * 512
+
+
+@given(st.lists(st.tuples(alike, st.booleans()), min_size=1, max_size=40))
+def test_events_in_pieces_are_kept_as_if_they_were_whole(made):
+    same = {}
+    told = []
+    for event, whole in made:
+        ids = event.rfind(REQUEST) + len(REQUEST)
+        before, behind = event[:ids], event[ids + TWO_IDS :]
+        if not whole:  # the same objects, as whoever makes events does
+            before, behind = same.setdefault(before, before), same.setdefault(behind, behind)
+        told.append(event if whole else Told(before, event[ids : ids + TWO_IDS], behind))
+    events = [event for event, _ in made]
+    assert list(map(bytes, told)) == events
+    assert list(map(len, told)) == list(map(len, events))
+    assert encode_group(START, told) == encode_group(START, events)
+    ordered = in_likeness(told)
+    assert sorted(map(bytes, ordered)) == sorted(events)
+    data, after = encode_group(START, ordered)
+    found, _ = read_groups(data.ljust(after.offset, b"\0"), START, BASE)
+    assert [event for *_, event in found.events()] == list(map(bytes, ordered))
 
 
 def test_one_client_is_told_of_once_and_then_by_ids():

@@ -27,6 +27,7 @@ from keystead.audit.event import (
 from keystead.audit.form import EventContext, Resource, TlsDetails, UserIdentity
 from keystead.audit.rules import SYMMETRIC_DEFAULT
 from keystead.audit.stencil import LONGEST, MATERIAL, RESOURCE, Stencil, Stencils, stencil
+from keystead.audit.told import Record
 from keystead.crypto.attestation import Attestation
 from keystead.entropy import Entropy, new_uuid
 from keystead.identity.caller import AWS_SERVICE
@@ -51,7 +52,7 @@ def records_of(
     targets: tuple[Target, ...],
     error: errors.ApiError | None,
     also: Sequence[Also] = (),
-) -> tuple[bytes, ...]:
+) -> tuple[Record, ...]:
     """The events of one call, the caller's account's first; what they show is `audit.redact`'s decision.
 
     Each other account that owns what the call acted on has an event of its own with the same sharedEventID, unless

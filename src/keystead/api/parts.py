@@ -25,6 +25,7 @@ from keystead.api.service import Service
 from keystead.api.trails import Trails
 from keystead.api.usage import UsageTracker
 from keystead.audit.commit import Committer
+from keystead.audit.told import Record
 from keystead.clock import Clock
 from keystead.entropy import Entropy
 from keystead.keyring import Keyring
@@ -122,7 +123,7 @@ class Attempt(msgspec.Struct, gc=False, eq=False):
     settled: Settled | None = None
     again: Callable[[int], None] | None = None
     answer: Any = None
-    records: tuple[bytes, ...] = ()
+    records: tuple[Record, ...] = ()
     tx: Transaction | None = None
     error: errors.ApiError | None = None
 

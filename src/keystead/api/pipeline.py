@@ -219,7 +219,7 @@ class Pipeline:
             if attempt.tx is not None:
                 self._parts.changed()
             if type(done) is Awaited and attempt.records:
-                done.recorded(attempt.call.event_id, attempt.records[0])
+                done.recorded(attempt.call.event_id, bytes(attempt.records[0]))
         elif isinstance(problem, errors.StorageConflict) and attempt.number < _MOST_ATTEMPTS:
             self._again(attempt)
             return

@@ -24,6 +24,7 @@ from keystead.audit.change import digests_of, join
 from keystead.audit.gathering import ENOUGH, Gathering
 from keystead.audit.journal import Journal
 from keystead.audit.runs import in_likeness
+from keystead.audit.told import Record
 from keystead.errors import JournalError, OperatorError, StorageError, StorageUnavailable
 from keystead.storage.store import Store
 from keystead.storage.transaction import Transaction
@@ -51,7 +52,7 @@ class Submission(msgspec.Struct, frozen=True, gc=False):
     With `note` the record is no event but the note of a change that no call made.
     """
 
-    records: tuple[bytes, ...]
+    records: tuple[Record, ...]
     transaction: Transaction | None
     done: Done
     note: bool = False
@@ -291,8 +292,7 @@ class Committer:
         # A crash here: changes persist, unanswered, with their events in the outbox; `recover` journals them.
         if any(results):
             told = [each for each, result in zip(told, results, strict=True) if result is None]
-        records = list(chain.from_iterable(told))
-        records = records if any(map(_TRANSACTION, group)) else in_likeness(records)
+        records = (list if any(map(_TRANSACTION, group)) else in_likeness)(chain.from_iterable(told))
         before = self._journal.next_index
         try:
             self._journal.append(records, self._commit_number)
@@ -308,7 +308,7 @@ class Committer:
     def _store_changes(
         self,
         group: Sequence[Submission],
-        told: list[tuple[bytes, ...]],
+        told: list[tuple[Record, ...]],
         results: list[Exception | None],
     ) -> list[str]:
         """The outbox keys of the changes that persist; fills in `results` of those that do not.
@@ -354,12 +354,12 @@ class Committer:
             return b""
         return digests_of(self._digests, submission.transaction)
 
-    def _with_writes(self, submission: Submission, writes: bytes) -> tuple[bytes, ...]:
+    def _with_writes(self, submission: Submission, writes: bytes) -> tuple[Record, ...]:
         """The records of a change that persists; the first tells what it wrote."""
         if not writes:
             return submission.records
         first, *rest = submission.records
-        return join(first, writes, self._store.last_commit, note=submission.note), *rest
+        return join(bytes(first), writes, self._store.last_commit, note=submission.note), *rest
 
     def _add_rows(self, transaction: Transaction, submission: Submission, writes: bytes) -> list[str]:
         """The outbox keys under which the events of one change are stored with it, in their order."""
@@ -367,7 +367,7 @@ class Committer:
         for record in submission.records:
             self._sequence += 1
             keys.append(outbox.key(self._journal.worker, self._sequence))
-            row = outbox.OutboxRow(record, since, writes, submission.note)
+            row = outbox.OutboxRow(bytes(record), since, writes, submission.note)
             transaction.put(outbox.OUTBOX, keys[-1], row)
             writes = b""
         return keys

@@ -28,6 +28,7 @@ from keystead.audit.segment import (
     genesis,
     longest_record,
 )
+from keystead.audit.told import Record
 from keystead.errors import JournalError
 
 DEFAULT_SEGMENT_SIZE = 16 << 20
@@ -154,7 +155,7 @@ class Journal:
 
     # ----------------------------------------------------------------------- writing
 
-    def append(self, records: Sequence[bytes], anchor: int = 0) -> None:
+    def append(self, records: Sequence[Record], anchor: int = 0) -> None:
         """Nothing, once all of `records` are durable: one write and one sync unless a segment is full.
 
         `anchor` is a number that only grows and that the journal keeps for its owner: the commit number of the
@@ -286,20 +287,21 @@ class Journal:
 
     # ---------------------------------------------------------------------- the disk
 
-    def _append(self, records: Sequence[bytes], kind: Kind, anchor: int) -> None:
-        if not all(records) or max(map(len, records), default=0) > self.longest_record:
+    def _append(self, records: Sequence[Record], kind: Kind, anchor: int) -> None:
+        sizes = list(map(len, records))
+        if sizes and not 0 < min(sizes) <= max(sizes) <= self.longest_record:
             raise ValueError(f"a record has 1 to {self.longest_record} bytes")
         with self._failing():
             while records:
                 segments, at = self._view.segments, self._view.at
-                fitting = count_fitting(segments[-1].size - at.offset, records)
+                fitting = count_fitting(segments[-1].size - at.offset, sizes)
                 if fitting:
                     self._write_group(records[:fitting], kind, anchor)
-                    records = records[fitting:]
+                    records, sizes = records[fitting:], sizes[fitting:]
                 else:
                     self._roll(segments, at, anchor)
 
-    def _write_group(self, records: Sequence[bytes], kind: Kind, anchor: int) -> None:
+    def _write_group(self, records: Sequence[Record], kind: Kind, anchor: int) -> None:
         data, after = encode_group(self._view.at, records, anchor, kind)
         # A crash before the sync returns: the next start keeps the whole records that persisted (nobody was
         # answered for them) and cuts the rest.

@@ -14,9 +14,10 @@ most, so that a forged record does not fill the memory of whoever checks it.
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
+from keystead.audit.told import Record, Told
 from keystead.tlog.alike import REQUEST, TWO_IDS
 
 MARK: Final = b"\1"
@@ -73,68 +74,81 @@ def count(record: bytes, run: Run) -> int:
     return (len(record) - _HEAD.size) // run.size
 
 
-def kept(records: Sequence[bytes], gap: int) -> list[bytes]:
+def kept(records: Sequence[Record], gap: int) -> list[bytes]:
     """The records of a group as the journal keeps them, with `gap` bytes before each record.
 
     Raises:
         ValueError: one begins as only runs do.
     """
     found, ways, at = list[bytes](), list[_Way](), 0
-    alike, way, size, most = list[bytes](), None, -1, 0
-    before = behind = b""
+    alike, way, before, behind, size, most = list[bytes](), None, b"", b"", -1, 0
     for record in records:
-        if (
-            len(record) == size
-            and record.startswith(before)
-            and record.endswith(behind)
-            and len(alike) < most
-        ):
-            alike.append(record)
+        if type(record) is Told and record.before is before and record.behind is behind:
+            middle: bytes | None = record.middle
+        else:
+            middle = None if way is None else _middle(record, way)
+        if middle is not None and len(middle) == size and len(alike) < most:
+            alike.append(middle)
             continue
         if way is not None:
             found.append(_run(way, alike, at))
             at += gap + len(found[-1])
-        way = next((each for each in ways if _fits(record, each)), None)
+        way, middle = next(((each, own) for each in ways if (own := _middle(record, each))), (None, b""))
         if way is None:
-            ways = [*_ways(record, at), *ways][:_MOST]
-            found.append(record)
-            at, size = at + gap + len(record), -1
+            ways, before = [*_ways(record, at), *ways][:_MOST], b""
+            found.append(bytes(record))
+            at += gap + len(record)
         else:
-            alike, size, before, behind = [record], len(record), way.before, way.behind
-            most = _TOGETHER // size
+            alike, size, most = [middle], len(middle), _TOGETHER // len(record)
+            before, behind = way.before, way.behind
     if way is not None:
         found.append(_run(way, alike, at))
     return found
 
 
-def in_likeness(records: list[bytes]) -> list[bytes]:
+def in_likeness(told: Iterable[Record]) -> list[Record]:
     """Events of uses that wait together, those in a row that are alike; few as they are.
 
     None of their calls was answered before another one came, so their order tells nothing. They begin with who did what, when.
     """
-    return sorted(records) if len(records) >= _SEVERAL else records
+    records = list(told)
+    return sorted(records, key=_beginning) if len(records) >= _SEVERAL else records
 
 
-def _run(way: _Way, alike: list[bytes], at: int) -> bytes:
-    """The record of these events, which begins at `at`."""
+def _beginning(record: Record) -> bytes:
+    return record.before if type(record) is Told else bytes(record)
+
+
+def _run(way: _Way, alike: Sequence[bytes], at: int) -> bytes:
+    """The record, which begins at `at`, of events with these middles."""
     head, behind = len(way.before), len(way.behind)
-    end = len(alike[0]) - behind
-    told = _HEAD.pack(MARK[0], at - way.at, head, way.length - behind, way.length, end - head)
-    return told + b"".join([event[head:end] for event in alike])
+    told = _HEAD.pack(MARK[0], at - way.at, head, way.length - behind, way.length, len(alike[0]))
+    return told + b"".join(alike)
 
 
-def _fits(record: bytes, way: _Way) -> bool:
-    fits = len(way.before) + len(way.behind) < len(record) <= _TOGETHER
-    return fits and record.startswith(way.before) and record.endswith(way.behind)
+def _middle(record: Record, way: _Way) -> bytes | None:
+    """In what the record differs from the event; None if not that alone."""
+    if type(record) is Told and record.before is way.before and record.behind is way.behind:
+        return record.middle
+    if not len(way.before) + len(way.behind) < len(record) <= _TOGETHER:
+        return None
+    text = bytes(record)
+    if not (text.startswith(way.before) and text.endswith(way.behind)):
+        return None
+    return text[len(way.before) : len(text) - len(way.behind)]
 
 
-def _ways(event: bytes, at: int) -> list[_Way]:
+def _ways(record: Record, at: int) -> list[_Way]:
     """How others may be like this event: in all but their ids, or in all but these and what was asked and answered."""
+    event = bytes(record)
     if event.startswith(MARK):
         raise ValueError("a record of the journal begins as an event, a note or a change does")
     named, asked = event.rfind(REQUEST), event.find(_ASKED)
     ids = named + len(REQUEST)
-    behind = event[ids + TWO_IDS :]
+    before, behind = event[:ids], event[ids + TWO_IDS :]
     if not event.startswith(b"{") or not 0 < asked < named or not behind:
         return []
-    return [_Way(at, len(event), event[:head], behind) for head in (ids, asked + len(_ASKED))]
+    if type(record) is Told and (record.before, record.behind) == (before, behind):
+        before, behind = record.before, record.behind  # so that others are known by them
+    parts = before, event[: asked + len(_ASKED)]
+    return [_Way(at, len(event), part, behind) for part in parts]

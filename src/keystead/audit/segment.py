@@ -28,6 +28,7 @@ import msgspec
 
 from keystead.audit.change import NOTES, Change, split
 from keystead.audit.runs import MARK, kept, middles, read_run
+from keystead.audit.told import Record
 from keystead.errors import JournalError
 
 FORMAT_VERSION = 2
@@ -181,37 +182,37 @@ def decode_header(sector: bytes, name: str) -> Header:
 # ------------------------------------------------------------------------------ writing
 
 
-def group_length(records: Sequence[bytes]) -> int:
-    """Bytes that one group of these records takes, its marker included."""
-    return MARKER_FRAME + PREFIX.size * len(records) + sum(map(len, records))
+def group_length(sizes: Sequence[int]) -> int:
+    """Bytes that one group of records of these lengths takes, its marker included."""
+    return MARKER_FRAME + PREFIX.size * len(sizes) + sum(sizes)
 
 
 def longest_record(size: int) -> int:
     """Bytes of the longest record that fits in an empty segment of `size` bytes."""
-    return min(LONGEST_PAYLOAD, size - SECTOR - group_length([b""]))
+    return min(LONGEST_PAYLOAD, size - SECTOR - group_length([0]))
 
 
-def count_fitting(room: int, records: Sequence[bytes]) -> int:
-    """How many of `records`, from the first on, fit as one group in `room` bytes."""
-    if group_length(records) <= room:
-        return len(records)
+def count_fitting(room: int, sizes: Sequence[int]) -> int:
+    """How many records of these lengths, from the first on, fit as one group in `room` bytes."""
+    if group_length(sizes) <= room:
+        return len(sizes)
     left = room - MARKER_FRAME
-    for count, record in enumerate(records):
-        left -= PREFIX.size + len(record)
+    for count, size in enumerate(sizes):
+        left -= PREFIX.size + size
         if left < 0:
             return count
-    return len(records)
+    return len(sizes)
 
 
 def encode_group(
-    at: Position, records: Sequence[bytes], anchor: int = 0, kind: Kind = Kind.EVENT
+    at: Position, records: Sequence[Record], anchor: int = 0, kind: Kind = Kind.EVENT
 ) -> tuple[bytes, Position]:
     """The group's bytes, to be written at `at.offset` (a multiple of a sector), and the place after it.
 
     Each record holds 1 to `LONGEST_PAYLOAD` bytes, which the journal has checked.
     """
-    texts = kept(records, PREFIX.size) if kind is Kind.EVENT else records
-    length = group_length(texts)
+    texts = kept(records, PREFIX.size) if kind is Kind.EVENT else list(map(bytes, records))
+    length = group_length(list(map(len, texts)))
     marker = MARKER.pack(at.index, at.chain, length, anchor)
     chain, digest = sha256(at.chain + MARKER_WORD + marker).digest(), sha256
     parts = [MARKER_WORD, chain, marker]

@@ -17,6 +17,7 @@ from keystead.audit.event import event_time, written
 from keystead.audit.form import EventContext, Resource
 from keystead.audit.parameters import Encode
 from keystead.audit.redact import Redaction, redaction
+from keystead.audit.told import Told
 from keystead.wire.model import Shape
 
 LONGEST: Final = 4096
@@ -34,30 +35,35 @@ RESOURCE, MATERIAL = "<resource>", "<material>"
 _encode: Final = msgspec.json.Encoder().encode
 
 
-_Form = tuple[int, type[Shape], str, Encode, str, str, str]
+_Form = tuple[int, type[Shape], str, Encode, str, str, bytes]
 """Of events of one second and requests of one shape: what stands before the parameters, what writes these, what follows."""
 
 
 class Stencil:
     """The events of calls that differ in nothing but their time, ids and parameters. Any thread may use it."""
 
-    __slots__ = ("_now", "_parts", "_show")
+    __slots__ = ("_begun", "_now", "_parts", "_show")
 
     def __init__(self, show: Redaction, parts: Sequence[str]) -> None:
         self._show = show
         self._parts = parts
-        self._now: _Form = (-1, Shape, "", _encode, "", "", "")
+        self._now: _Form = (-1, Shape, "", _encode, "", "", b"")
+        self._begun = ("", b"", b"")
 
-    def event(self, time: float, request: Shape, request_id: str, event_id: str) -> bytes:
-        """The event of a call at `time` (epoch seconds)."""
+    def event(self, time: float, request: Shape, request_id: str, event_id: str) -> Told:
+        """The event of a call at `time` (epoch seconds), cut at its ids."""
         seconds, shape, dated, encode, before, between, after = self._now
         if seconds != int(time) or type(request) is not shape:
             self._now = form = self._form(
                 int(time), type(request)
             )  # one value: other threads may do the same
             _, _, dated, encode, before, between, after = form
-        asked = encode(request).decode()
-        return f"{dated}{asked}{before}{request_id}{between}{event_id}{after}".encode()
+        asked = encode(request)
+        now, same, begin = self._begun  # one value, as above
+        if same != asked or now is not dated:
+            begin = f"{dated}{asked.decode()}{before}".encode()
+            self._begun = dated, asked, begin
+        return Told(begin, f"{request_id}{between}{event_id}".encode(), after)
 
     def of_key(self, resource: str, material: str | None) -> Stencil | None:
         """That of the same calls with the key of this ARN, whose material that is, if this is a mould: made for `RESOURCE`.
@@ -76,7 +82,7 @@ class Stencil:
     def _form(self, seconds: int, shape: type[Shape]) -> _Form:
         first, second, before, between, after = self._parts
         dated = first + event_time(seconds) + second
-        return seconds, shape, dated, self._show.encoding(shape), before, between, after
+        return seconds, shape, dated, self._show.encoding(shape), before, between, after.encode()
 
 
 def stencil(
