@@ -13,7 +13,7 @@ from keystead.audit.groups import event_at, read_groups, read_up_to
 from keystead.audit.journal import Journal
 from keystead.audit.runs import MARK, count, in_likeness, kept, read_run
 from keystead.audit.segment import PREFIX, Kind, Position, encode_group, genesis, group_end, read_marker, walk
-from keystead.audit.told import Told
+from keystead.audit.told import told as in_pieces
 from keystead.tlog.alike import REQUEST, TWO_IDS
 
 START = Position(0, 7, genesis("w0"))
@@ -129,7 +129,7 @@ def test_events_in_pieces_are_kept_as_if_they_were_whole(made):
         before, behind = event[:ids], event[ids + TWO_IDS :]
         if not whole:  # the same objects, as whoever makes events does
             before, behind = same.setdefault(before, before), same.setdefault(behind, behind)
-        told.append(event if whole else Told(before, event[ids : ids + TWO_IDS], behind))
+        told.append(event if whole else in_pieces(before, event[ids : ids + TWO_IDS], behind))
     events = [event for event, _ in made]
     assert list(map(bytes, told)) == events
     assert list(map(len, told)) == list(map(len, events))

@@ -17,7 +17,7 @@ from keystead.audit.event import event_time, written
 from keystead.audit.form import EventContext, Resource
 from keystead.audit.parameters import Encode
 from keystead.audit.redact import Redaction, redaction
-from keystead.audit.told import Told
+from keystead.audit.told import Told, told
 from keystead.wire.model import Shape
 
 LONGEST: Final = 4096
@@ -63,7 +63,7 @@ class Stencil:
         if same != asked or now is not dated:
             begin = f"{dated}{asked.decode()}{before}".encode()
             self._begun = dated, asked, begin
-        return Told(begin, f"{request_id}{between}{event_id}".encode(), after)
+        return told(begin, f"{request_id}{between}{event_id}".encode(), after)
 
     def of_key(self, resource: str, material: str | None) -> Stencil | None:
         """That of the same calls with the key of this ARN, whose material that is, if this is a mould: made for `RESOURCE`.

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import msgspec
 
-class Told:
+
+class Told(msgspec.Struct, frozen=True, gc=False, eq=False):
     """An event that is `before`, `middle` and `behind`, put together only where somebody reads it (`bytes(told)`).
 
     Whoever makes several that begin or end alike uses the same objects for it; equal pieces that are not are as good, but slower.
+    `size` is how many bytes it has.
     """
 
-    __slots__ = ("before", "behind", "middle", "size")
-
-    def __init__(self, before: bytes, middle: bytes, behind: bytes) -> None:
-        self.before = before
-        self.middle = middle
-        self.behind = behind
-        self.size = len(before) + len(middle) + len(behind)
+    before: bytes
+    middle: bytes
+    behind: bytes
+    size: int
 
     def __len__(self) -> int:
         return self.size
@@ -23,6 +23,14 @@ class Told:
     def __bytes__(self) -> bytes:
         return b"%b%b%b" % (self.before, self.middle, self.behind)
 
+    def __repr__(self) -> str:
+        return f"<event of {self.size} bytes>"
+
 
 Record = bytes | Told
 """What the journal is to have."""
+
+
+def told(before: bytes, middle: bytes, behind: bytes) -> Told:
+    """The event of these pieces."""
+    return Told(before, middle, behind, len(before) + len(middle) + len(behind))
