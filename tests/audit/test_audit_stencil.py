@@ -140,3 +140,13 @@ def test_of_too_many_the_oldest_goes():
     assert len(kept.kept) == MOST
     assert 0 not in kept.kept
     assert MOST in kept.kept
+
+
+def test_events_that_are_alike_begin_with_one_object_unless_it_is_long():
+    made = stencil(context(), "kms", "Encrypt", RESOURCES, None)
+    for size, same in ((10, True), (LONGEST, False)):
+        request = kms.EncryptRequest(key_id="k", plaintext=b"x", encryption_context={"a": "b" * size})
+        first, second = (made.event(7.0, request, "r", own) for own in ("e1", "e2"))
+        assert first.before == second.before
+        assert (first.before is second.before) is same
+        assert first.behind is second.behind

@@ -62,7 +62,8 @@ class Stencil:
         now, same, begin = self._begun  # one value, as above
         if same != asked or now is not dated:
             begin = f"{dated}{asked.decode()}{before}".encode()
-            self._begun = dated, asked, begin
+            if len(asked) <= LONGEST:  # many stencils are kept, and callers choose their parameters
+                self._begun = dated, asked, begin
         return told(begin, f"{request_id}{between}{event_id}".encode(), after)
 
     def of_key(self, resource: str, material: str | None) -> Stencil | None:
