@@ -34,6 +34,7 @@ from keystead.tlog.entry import VERSIONS
 from keystead.tlog.entry2 import TOGETHER
 from keystead.tlog.names import event_name
 from keystead.tlog.opening import check_event, check_opening
+from keystead.tlog.together import IDS
 
 HEADER: Final = "x-keystead-receipt"
 """In a request it asks for a receipt (`1`, or `1; cosignatures=N`), in an answer it is one."""
@@ -197,7 +198,7 @@ def _entry(leaf: bytes) -> dict[str, Any]:
 
 def _tells_ids(entry: Mapping[str, Any]) -> bool:
     try:
-        return len(ids_of(entry)) > 1 and entry.keys().isdisjoint({"requestID", "eventID"})
+        return len(ids_of(entry)) > 1 and entry.keys().isdisjoint(IDS)
     except LogError:
         return False
 
@@ -210,7 +211,7 @@ def _own_ids(
         return {}
     opened = None if event is None else (event.get("requestID"), event.get("eventID"))
     meant = [ids for ids in ids_of(entry) if opened in (None, ids) and request_id in (None, ids[0])]
-    return dict(zip(("requestID", "eventID"), meant[0], strict=True)) if meant else {}
+    return dict(zip(IDS, meant[0], strict=True)) if meant else {}
 
 
 def _require(entry: Mapping[str, Any], name: str, expected: str | None) -> None:

@@ -19,10 +19,10 @@ from keystead.tlog import (
     Alike,
     Salts,
     StateDigests,
-    count_of,
     event_leaf,
     event_leaves,
     openings,
+    records_of,
     together_leaf,
 )
 from keystead.tlog.commitments import commitment_2, commitment_3
@@ -290,6 +290,10 @@ events = st.builds(
         max_size=2,
     ),
 )
+
+
+def count_of(members):
+    return len(records_of(members["index"], members.get("events", "")))
 
 
 def remade(leaves, raw, first):

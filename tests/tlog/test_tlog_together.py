@@ -14,11 +14,11 @@ from keystead.crypto import Secret
 from keystead.errors import LogError
 from keystead.tlog import (
     Salts,
-    count_of,
     event_leaf,
     event_leaves,
     ids_of,
     openings,
+    records_of,
     together_leaf,
 )
 from keystead.tlog.opening import check_event, check_opening
@@ -50,6 +50,10 @@ def numbered(number, **changes):
         "eventCategory": "Management",
     }
     return json.dumps(event | changes, separators=(",", ":")).encode()
+
+
+def count_of(members):
+    return len(records_of(members["index"], members.get("events", "")))
 
 
 def opens(leaf, opening):

@@ -125,16 +125,15 @@ class LogProcess:
             self._wait(time.monotonic())
         return False
 
-    def _wait(self, since: float) -> bool:
-        """Whether somebody waits for the next run, when it is time for it: `_INTERVAL` after `since`, or sooner if so."""
+    def _wait(self, since: float) -> None:
+        """None, when it is time for the next run: `_INTERVAL` after `since`, or sooner if somebody waits for it."""
         self._listen(0)  # also when a run takes longer than that
         while not self._stopping:
             left = since + (_LEAST if self._nudged else _INTERVAL) - time.monotonic()
             if left <= 0:
                 break
             self._listen(left)
-        nudged, self._nudged = self._nudged, False
-        return nudged
+        self._nudged = False
 
     def _listen(self, patience: float) -> None:
         message = self._channel.hear(patience)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from functools import cached_property
-from struct import Struct
 from typing import Final
 from uuid import UUID
 
@@ -14,13 +13,11 @@ import msgspec
 from keystead.audit.logfiles import Head, LogFiles
 from keystead.errors import LogError
 from keystead.tlog import Opening, Tile, hash_reader, inclusion, tile_at
-from keystead.tlog.checkpoint import decode64, parse_checkpoint, parse_note
+from keystead.tlog.checkpoint import parse_checkpoint, parse_note
 from keystead.tlog.merkle import HashReader
 from keystead.tlog.tile import ENTRIES, WIDTH, decode_bundle, narrowed
-from keystead.tlog.together import ID_BYTES
+from keystead.tlog.together import pairs_in, records_of
 
-_PAIR: Final = Struct(f"{ID_BYTES}x{ID_BYTES}s")
-"""The id of a request, and its event's, which is told."""
 _ATTEMPTS: Final = 8
 """Looks for a tile that is followed by wider ones meanwhile."""
 
@@ -41,10 +38,14 @@ class Named(msgspec.Struct, frozen=True, gc=False):
         """The numbers of all its records."""
         return records_of(self.index, self.events)
 
+    @property
+    def own_ids(self) -> list[bytes]:
+        """The ids of several events themselves, 16 bytes each."""
+        return [own for _, own in pairs_in(self.events)]
+
     def record(self, event_id: str) -> int:
         """The number of the record that is the event with this id, one of the entry's."""
-        ids = _ids_in(self.events)
-        return self.index + (ids.index(_packed(event_id)) if ids else 0)
+        return self.index + (self.own_ids.index(_packed(event_id)) if self.events else 0)
 
 
 _named: Final = msgspec.json.Decoder(Named).decode
@@ -155,7 +156,7 @@ class Published:
             if name.eventID in event_ids:
                 found[name.eventID] = number
             elif name.events:
-                found |= {packed[own]: number for own in packed.keys() & _ids_in(name.events)}
+                found |= {packed[own]: number for own in packed.keys() & name.own_ids}
         return found
 
     def place(self, journal: str, index: int) -> int | None:
@@ -187,23 +188,6 @@ class Published:
             if found:
                 return number, found
         return end, []
-
-
-def records_of(index: int, events: str) -> range:
-    """The numbers of an entry's records, the first of which is `index`; `events` are their ids, if it is of several.
-
-    Raises:
-        LogError: `events` are none.
-    """
-    return range(index, index + (len(_ids_in(events)) or 1))
-
-
-def _ids_in(events: str) -> list[bytes]:
-    """The events' own ids, 16 bytes each; of an entry that is not of several, none."""
-    data = decode64(events) if events else b""
-    if len(data) % _PAIR.size:
-        raise LogError("an entry of the log is damaged")
-    return [own for (own,) in _PAIR.iter_unpack(data)]
 
 
 def _packed(event_id: str) -> bytes:

@@ -83,23 +83,30 @@ def kept(records: Sequence[Record], gap: int) -> list[bytes]:
     found, ways, at = list[bytes](), list[_Way](), 0
     alike, way, before, behind, size, most = list[bytes](), None, b"", b"", -1, 0
     for record in records:
-        if type(record) is Told and record.before is before and record.behind is behind:
-            middle: bytes | None = record.middle
-        else:
-            middle = None if way is None else _middle(record, way)
+        if (
+            type(record) is Told
+            and record.before is before
+            and record.behind is behind
+            and len(record.middle) == size
+            and len(alike) < most
+        ):
+            alike.append(record.middle)
+            continue
+        text = bytes(record)
+        middle = None if way is None else _middle(text, way)
         if middle is not None and len(middle) == size and len(alike) < most:
             alike.append(middle)
             continue
         if way is not None:
             found.append(_run(way, alike, at))
             at += gap + len(found[-1])
-        way, middle = next(((each, own) for each in ways if (own := _middle(record, each))), (None, b""))
+        way, middle = next(((each, own) for each in ways if (own := _middle(text, each))), (None, b""))
         if way is None:
-            ways, before = [*_ways(record, at), *ways][:_MOST], b""
-            found.append(bytes(record))
-            at += gap + len(record)
+            ways, before = [*_ways(record, text, at), *ways][:_MOST], b""
+            found.append(text)
+            at += gap + len(text)
         else:
-            alike, size, most = [middle], len(middle), _TOGETHER // len(record)
+            alike, size, most = [middle], len(middle), _TOGETHER // len(text)
             before, behind = way.before, way.behind
     if way is not None:
         found.append(_run(way, alike, at))
@@ -126,21 +133,17 @@ def _run(way: _Way, alike: Sequence[bytes], at: int) -> bytes:
     return told + b"".join(alike)
 
 
-def _middle(record: Record, way: _Way) -> bytes | None:
+def _middle(text: bytes, way: _Way) -> bytes | None:
     """In what the record differs from the event; None if not that alone."""
-    if type(record) is Told and record.before is way.before and record.behind is way.behind:
-        return record.middle
-    if not len(way.before) + len(way.behind) < len(record) <= _TOGETHER:
+    if not len(way.before) + len(way.behind) < len(text) <= _TOGETHER:
         return None
-    text = bytes(record)
     if not (text.startswith(way.before) and text.endswith(way.behind)):
         return None
     return text[len(way.before) : len(text) - len(way.behind)]
 
 
-def _ways(record: Record, at: int) -> list[_Way]:
-    """How others may be like this event: in all but their ids, or in all but these and what was asked and answered."""
-    event = bytes(record)
+def _ways(record: Record, event: bytes, at: int) -> list[_Way]:
+    """How others may be like the record, whose bytes are `event`: in all but their ids, or in all but these and what was asked and answered."""
     if event.startswith(MARK):
         raise ValueError("a record of the journal begins as an event, a note or a change does")
     named, asked = event.rfind(REQUEST), event.find(_ASKED)

@@ -12,14 +12,13 @@ from keystead.audit.counterparts import Counterparts, told
 from keystead.audit.logfiles import Head, LogFiles
 from keystead.audit.logkeys import LogKeys
 from keystead.audit.pruned import NOTHING, known_pruned
-from keystead.audit.published import records_of
 from keystead.audit.remade import fits, remade
 from keystead.audit.segment import Frame
 from keystead.errors import LogError
 from keystead.tlog import Checkpoint, Pruned, Tile, leaf_hash, open_checkpoint
 from keystead.tlog.rebuild import Rebuilt
 from keystead.tlog.tile import ENTRIES, WIDTH, decode_bundle, split_hashes
-from keystead.tlog.together import MOST
+from keystead.tlog.together import MOST, records_of
 
 
 class Leaf(msgspec.Struct, frozen=True, gc=False):

@@ -18,7 +18,7 @@ from keystead.tlog.opening import Opening, openings
 from keystead.tlog.proof import consistency, inclusion, verify_consistency, verify_inclusion
 from keystead.tlog.pruned import Pruned, Start, open_pruned, sign_pruned
 from keystead.tlog.tile import Tile, hash_reader, parse_path, tile_at, tiles_of
-from keystead.tlog.together import count_of, ids_of
+from keystead.tlog.together import ids_of, records_of
 
 __all__ = [
     "EMPTY_ROOT",
@@ -36,7 +36,6 @@ __all__ = [
     "VerifierKey",
     "append",
     "consistency",
-    "count_of",
     "event_leaf",
     "event_leaves",
     "events_of",
@@ -49,6 +48,7 @@ __all__ = [
     "open_pruned",
     "openings",
     "parse_path",
+    "records_of",
     "root_of",
     "sign_checkpoint",
     "sign_pruned",

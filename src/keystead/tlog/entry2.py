@@ -2,7 +2,8 @@
 
 A leaf is canonical JSON (members sorted by name, no spaces, UTF-8). By an allow-list it shows what names nobody: which
 operation, when, where, with what outcome, on which KMS keys (`shapes`). Everything else of the event is there as
-salted commitments (`commitments`), in which alone versions 2 and 3 differ, so its owner can later show one of them and prove that it was recorded then:
+salted commitments (`commitments`), in which alone versions 2 and 3 differ, so its owner can later show one of them and
+prove that it was recorded then:
 
 * `commitments`, one after the other: to the whole event, to the caller, to the parameters, to each pair of
   an encryption context;
@@ -47,7 +48,7 @@ from keystead.tlog.shapes import (
     shown,
 )
 from keystead.tlog.tile import LONGEST_ENTRY
-from keystead.tlog.together import MEMBER, MOST, ids_of, packed
+from keystead.tlog.together import IDS, MEMBER, MOST, ids_of, packed
 
 VERSIONS: Final = (2, 3)
 """Of an event by itself."""
@@ -64,7 +65,6 @@ _OWN: Final = {RESOURCES: "resources", RESPONSE: "responseElements"}
 
 _PLACED: Final = POINTERS[:RESOURCES]
 _PAIRS_FROM: Final = len(_PLACED)
-_IDS: Final = ("requestID", "eventID")
 _NO_IDS: Final = (None, None)
 _DECIMAL: Final = re.compile(r"0|[1-9][0-9]{0,3}")
 
@@ -125,7 +125,7 @@ def together_leaf(events: Sequence[bytes], journal: str, index: int, salts: Salt
     if len(parts) != 1 or not parts.pop()[1] or len(values) > MOST_COMMITMENTS:
         raise LogError("records that share an entry differ in more than their ids")
     told = packed([BETWEEN.join((request.encode(), own.encode())) for request, own in ids if request and own])
-    leaf = {name: value for name, value in shows.items() if name not in _IDS}
+    leaf = {name: value for name, value in shows.items() if name not in IDS}
     leaf |= {"index": index, "journal": journal, "v": TOGETHER, MEMBER: told.decode()}
     encoded = encode(leaf | _commitments(values, seed_of(first, seen, journal, index), salts, leaf))
     if len(encoded) > LONGEST_ENTRY or not 1 < len(events) <= MOST:
@@ -221,7 +221,7 @@ def ids_in(leaf: Mapping[str, Any], event: bytes) -> Ids:
 def _own_ids(event: bytes) -> Ids:
     """Those of the event's request and its own, None where it has none of their shape."""
     seen = seen_in(event)
-    request, own = (shown(name, getattr(seen, name)) for name in _IDS)
+    request, own = (shown(name, getattr(seen, name)) for name in IDS)
     return (request, own) if isinstance(request, str) and isinstance(own, str) else _NO_IDS
 
 

@@ -13,7 +13,7 @@ from keystead.tlog.checkpoint import decode64
 from keystead.tlog.commitments import SALT_BYTES, Salts, commitment
 from keystead.tlog.entry import shown_of
 from keystead.tlog.shapes import PLAIN, members_of, seen_in
-from keystead.tlog.together import MEMBER, ids_of
+from keystead.tlog.together import IDS, pairs_in
 
 _OPEN: Final = (*PLAIN, "readOnly", "identityType", "keys")
 """Members that a leaf takes from its event as they are."""
@@ -75,7 +75,7 @@ def _openings_1(event: bytes, _which: _Which, salts: Salts) -> _Parts:
 def _openings_2(event: bytes, which: _Which, salts: Salts) -> _Parts:
     seen = seen_in(event)
     if which.v == entry2.TOGETHER:
-        seed = bytes.fromhex(ids_of({MEMBER: which.events})[0][1].replace("-", ""))
+        (_, seed), *_ = pairs_in(which.events)
     else:
         seed = entry2.seed_of(event, seen, which.journal, which.index)
     return [(salts.at(place, seed), pointer, text) for place, pointer, text in entry2.values_of(event, seen)]
@@ -126,7 +126,7 @@ def check_event(leaf: bytes, event: str) -> dict[str, Any]:
     members = members_of(leaf)
     expected = shown_of(data, members.get("v", entry1.VERSION))
     if members.get("v") == entry2.TOGETHER:
-        members |= dict(zip(("requestID", "eventID"), entry2.ids_in(members, data), strict=True))
+        members |= dict(zip(IDS, entry2.ids_in(members, data), strict=True))
     if any(_told(members, name) != _told(expected, name) for name in _OPEN):
         raise LogError("the entry shows something else than its event says")
     return members_of(data)

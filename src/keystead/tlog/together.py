@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from binascii import b2a_base64, unhexlify
 from collections.abc import Mapping, Sequence
+from struct import Struct
 from typing import Any, Final
 
 from keystead.errors import LogError
@@ -15,9 +16,10 @@ MEMBER: Final = "events"
 MOST: Final = 16
 """Events of one entry: another one would make it little cheaper for each, and receipts, which hold an entry, longer."""
 
-ID_BYTES: Final = 16
-_PAIR_BYTES: Final = 2 * ID_BYTES
-"""Of an id, and of both ids of an event."""
+IDS: Final = ("requestID", "eventID")
+"""The members of an entry of one event in whose place it is."""
+
+_PAIR: Final = Struct("16s16s")
 
 
 def packed(middles: Sequence[bytes]) -> bytes:
@@ -26,29 +28,38 @@ def packed(middles: Sequence[bytes]) -> bytes:
     return b2a_base64(unhexlify(digits), newline=False)
 
 
+def pairs_in(told: str) -> list[tuple[bytes, bytes]]:
+    """The ids that the member's text tells, 16 bytes each: that of the request and of the event itself, of each event in order.
+
+    Raises:
+        LogError: it tells none, or has not the form.
+    """
+    data = decode64(told)
+    if not data or len(data) % _PAIR.size:
+        raise LogError("an entry of the log is damaged: it tells no ids of events")
+    return list(_PAIR.iter_unpack(data))
+
+
 def ids_of(leaf: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The ids of the request and of the event itself, of each event that the entry with these members is of, in their order.
+    """The same as texts, of the events of an entry with these members.
 
     Raises:
         LogError: the entry is of no events in a row, or has not the form.
     """
     told = leaf.get(MEMBER)
-    data = decode64(told) if isinstance(told, str) else b""
-    if not data or len(data) % _PAIR_BYTES:
-        raise LogError("the entry tells no ids of events")
-    ids = [_text(data[at : at + ID_BYTES]) for at in range(0, len(data), ID_BYTES)]
-    return list(zip(ids[::2], ids[1::2], strict=True))
+    pairs = pairs_in(told if isinstance(told, str) else "")
+    return [(_text(request), _text(own)) for request, own in pairs]
+
+
+def records_of(index: int, told: str) -> range:
+    """The numbers of an entry's records, the first of which is `index`; the member's text is empty if there is but one.
+
+    Raises:
+        LogError: the text has not the form.
+    """
+    return range(index, index + (len(pairs_in(told)) if told else 1))
 
 
 def _text(packed_id: bytes) -> str:
     told = packed_id.hex()
     return f"{told[:8]}-{told[8:12]}-{told[12:16]}-{told[16:20]}-{told[20:]}"
-
-
-def count_of(leaf: Mapping[str, Any]) -> int:
-    """How many records the entry with these members is of.
-
-    Raises:
-        LogError: as `ids_of`.
-    """
-    return len(ids_of(leaf)) if MEMBER in leaf else 1
